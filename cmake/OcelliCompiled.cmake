@@ -1,0 +1,23 @@
+# ocelli::compiled: each include/ocelli/**/impl/*.inl compiled once. Its users see OCELLI_COMPILED and get declarations only.
+function(ocelli_add_compiled)
+  file(GLOB_RECURSE bodies CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/include"
+    "${PROJECT_SOURCE_DIR}/include/ocelli/*.inl")
+  set(sources)
+  foreach(body IN LISTS bodies)
+    string(REPLACE "/" "_" name "${body}")
+    set(source "${PROJECT_BINARY_DIR}/compiled/${name}.cpp")
+    set(OCELLI_BODY "${body}")
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/compiled.cpp.in" "${source}" @ONLY)
+    list(APPEND sources "${source}")
+  endforeach()
+  if(NOT sources)
+    return()
+  endif()
+  add_library(ocelli_compiled STATIC ${sources})
+  add_library(ocelli::compiled ALIAS ocelli_compiled)
+  set_target_properties(ocelli_compiled PROPERTIES EXPORT_NAME compiled OUTPUT_NAME ocelli POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(ocelli_compiled PUBLIC ocelli)
+  target_compile_definitions(ocelli_compiled PUBLIC OCELLI_COMPILED=1)
+  # Debug programs link this library to keep their networks quick.
+  target_compile_options(ocelli_compiled PRIVATE $<$<AND:$<CONFIG:Debug>,$<CXX_COMPILER_ID:GNU,Clang,AppleClang>>:-O2>)
+endfunction()

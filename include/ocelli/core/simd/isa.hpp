@@ -1,0 +1,73 @@
+#pragma once
+
+/// @file
+/// The instruction sets kernels are compiled for, and the one in use.
+
+#include <ocelli/core/error.hpp>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace ocelli::simd {
+
+/// Instruction sets in increasing order. `baseline` is whatever the program's own flags allow.
+enum class isa { baseline, avx2, avx512 };
+
+/// "baseline", "avx2" or "avx512".
+constexpr const char* name(isa set) noexcept {
+    switch (set) {
+    case isa::avx2: return "avx2";
+    case isa::avx512: return "avx512";
+    default: return "baseline";
+    }
+}
+
+/// The reverse of name().
+/// @throws invalid_argument  on another text
+inline isa parse_isa(std::string_view text) {
+    for (const isa set : {isa::baseline, isa::avx2, isa::avx512})
+        if (text == name(set)) return set;
+    detail::fail("OCELLI_ISA: expected baseline, avx2 or avx512, got '", text, "'");
+}
+
+/// True where this processor and its operating system run the set.
+inline bool supported(isa set) {
+#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+                      __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+    switch (set) {
+    case isa::avx2: return avx2;
+    case isa::avx512:
+        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    default: return true;
+    }
+#else
+    return set == isa::baseline;
+#endif
+}
+
+namespace detail_isa {
+
+inline isa choose() {
+    if (const char* wanted = std::getenv("OCELLI_ISA"); wanted && *wanted) {
+        const isa set = parse_isa(wanted);
+        detail::check(supported(set), "OCELLI_ISA: this processor does not have ", name(set));
+        return set;
+    }
+    if (supported(isa::avx512)) return isa::avx512;
+    return supported(isa::avx2) ? isa::avx2 : isa::baseline;
+}
+
+}  // namespace detail_isa
+
+/// The set the kernels use: the best of this processor, or the one named by the environment variable OCELLI_ISA.
+///
+/// Read once, at the first call. A program compiled for a higher set (say with -march=native) uses that one for its baseline.
+/// @throws invalid_argument  when OCELLI_ISA names an unknown set or one this processor does not have
+inline isa active() {
+    static const isa chosen = detail_isa::choose();
+    return chosen;
+}
+
+}  // namespace ocelli::simd

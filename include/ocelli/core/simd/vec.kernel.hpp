@@ -1,0 +1,204 @@
+// The vector type kernels are written over: GCC/Clang vector extensions as wide as the target, and the few operations those lack.
+// Included once per target by for_each_target.hpp, without a guard and without includes.
+//
+//     using vf = vec<float>;  vf a = load<float>(p);  a = a * b + c;  store(p, a);
+//     auto m = a > b;         a = m ? b : a;          unsigned bits = movemask(m);
+//
+// Comparisons give integer vectors of 0 and -1 of the same lane width, as the extensions define them.
+
+#if !defined(__GNUC__) && !defined(__clang__)
+#    error "Ocelli's kernels need GCC's vector extensions: compile with GCC 12 or Clang 14 or newer"
+#endif
+
+#if OCELLI_TARGET_LEVEL == 2
+#    define OCELLI_VECTOR_BYTES 64
+#elif OCELLI_TARGET_LEVEL == 1
+#    define OCELLI_VECTOR_BYTES 32
+#else
+#    define OCELLI_VECTOR_BYTES 16
+#endif
+
+namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
+
+template <class T>
+struct native_vector {
+    typedef T type __attribute__((vector_size(OCELLI_VECTOR_BYTES)));
+    // The same bytes without an alignment requirement, and allowed to alias: for loads and stores anywhere.
+    typedef T unaligned __attribute__((vector_size(OCELLI_VECTOR_BYTES), aligned(1), may_alias));
+};
+
+/// As many lanes of T as one register holds.
+template <class T>
+using vec = typename native_vector<T>::type;
+
+template <class T>
+inline constexpr int lanes = OCELLI_VECTOR_BYTES / static_cast<int>(sizeof(T));
+
+using vf32 = vec<float>;
+using vf64 = vec<double>;
+using vi32 = vec<std::int32_t>;
+using vi64 = vec<std::int64_t>;
+
+/// The lane type of a vector type.
+template <class V>
+struct lane_of;
+template <>
+struct lane_of<vf32> {
+    using type = float;
+    using mask = vi32;
+};
+template <>
+struct lane_of<vf64> {
+    using type = double;
+    using mask = vi64;
+};
+template <>
+struct lane_of<vi32> {
+    using type = std::int32_t;
+    using mask = vi32;
+};
+template <>
+struct lane_of<vi64> {
+    using type = std::int64_t;
+    using mask = vi64;
+};
+
+template <class T>
+OCELLI_ALWAYS_INLINE vec<T> load(const T* p) {
+    return *reinterpret_cast<const typename native_vector<T>::unaligned*>(p);
+}
+
+template <class T>
+OCELLI_ALWAYS_INLINE void store(T* p, vec<T> v) {
+    *reinterpret_cast<typename native_vector<T>::unaligned*>(p) = v;
+}
+
+/// All lanes equal to x.
+template <class T>
+OCELLI_ALWAYS_INLINE vec<T> broadcast(T x) {
+    return x - vec<T>{};  // x - 0 keeps every bit, -0 included
+}
+
+/// The first n lanes from memory, the others 0; never touches memory behind p + n.
+template <class T>
+OCELLI_ALWAYS_INLINE vec<T> load_first(const T* p, int n) {
+    vec<T> v{};
+    for (int i = 0; i < n; ++i) v[i] = p[i];
+    return v;
+}
+
+/// Stores the first n lanes only.
+template <class T>
+OCELLI_ALWAYS_INLINE void store_first(T* p, vec<T> v, int n) {
+    for (int i = 0; i < n; ++i) p[i] = v[i];
+}
+
+/// 0, 1, 2, ...
+template <class T>
+OCELLI_ALWAYS_INLINE vec<T> iota() {
+    vec<T> v{};
+    for (int i = 0; i < lanes<T>; ++i) v[i] = static_cast<T>(i);
+    return v;
+}
+
+/// Keeps a product from being fused into an FMA, where the bits of plain multiplication and addition are promised.
+OCELLI_ALWAYS_INLINE vf32 rounded(vf32 v) {
+#if OCELLI_TARGET_LEVEL == 2
+    asm("" : "+v"(v));
+#elif defined(__x86_64__) || defined(__SSE2__)
+    asm("" : "+x"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
+OCELLI_ALWAYS_INLINE vf64 rounded(vf64 v) {
+#if OCELLI_TARGET_LEVEL == 2
+    asm("" : "+v"(v));
+#elif defined(__x86_64__) || defined(__SSE2__)
+    asm("" : "+x"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
+OCELLI_ALWAYS_INLINE float rounded(float v) {
+#if defined(__x86_64__) || defined(__SSE2__)
+    asm("" : "+x"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
+OCELLI_ALWAYS_INLINE double rounded(double v) {
+#if defined(__x86_64__) || defined(__SSE2__)
+    asm("" : "+x"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
+
+/// The larger (smaller) of each pair; where they are unordered or equal, b. One instruction on x86.
+template <class V>
+OCELLI_ALWAYS_INLINE V max(V a, V b) {
+    return a > b ? a : b;
+}
+template <class V>
+OCELLI_ALWAYS_INLINE V min(V a, V b) {
+    return a < b ? a : b;
+}
+
+/// One bit per lane of a comparison's result, lane 0 lowest.
+OCELLI_ALWAYS_INLINE unsigned movemask(vi32 m) {
+#if OCELLI_TARGET_LEVEL == 2
+    unsigned bits;
+    asm("vpmovd2m %1, %%k1\n\tkmovw %%k1, %0" : "=r"(bits) : "v"(m) : "k1");
+    return bits;
+#elif OCELLI_TARGET_LEVEL == 1
+    unsigned bits;
+    asm("vmovmskps %1, %0" : "=r"(bits) : "x"(m));
+    return bits;
+#elif defined(__x86_64__) || defined(__SSE2__)
+    unsigned bits;
+    asm("movmskps %1, %0" : "=r"(bits) : "x"(m));
+    return bits;
+#else
+    unsigned bits = 0;
+    for (int i = 0; i < lanes<std::int32_t>; ++i) bits |= (m[i] != 0 ? 1u : 0u) << i;
+    return bits;
+#endif
+}
+OCELLI_ALWAYS_INLINE unsigned movemask(vi64 m) {
+#if OCELLI_TARGET_LEVEL == 2
+    unsigned bits;
+    asm("vpmovq2m %1, %%k1\n\tkmovw %%k1, %0" : "=r"(bits) : "v"(m) : "k1");
+    return bits & 0xffu;
+#elif OCELLI_TARGET_LEVEL == 1
+    unsigned bits;
+    asm("vmovmskpd %1, %0" : "=r"(bits) : "x"(m));
+    return bits;
+#elif defined(__x86_64__) || defined(__SSE2__)
+    unsigned bits;
+    asm("movmskpd %1, %0" : "=r"(bits) : "x"(m));
+    return bits;
+#else
+    unsigned bits = 0;
+    for (int i = 0; i < lanes<std::int64_t>; ++i) bits |= (m[i] != 0 ? 1u : 0u) << i;
+    return bits;
+#endif
+}
+
+/// Sum of all lanes, in lane order of a fixed tree (the same for every call).
+template <class T>
+OCELLI_ALWAYS_INLINE T sum_lanes(vec<T> v) {
+    T part[lanes<T>];
+    store(part, v);
+    for (int step = lanes<T> / 2; step > 0; step /= 2)
+        for (int i = 0; i < step; ++i) part[i] += part[i + step];
+    return part[0];
+}
+
+}  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET
+
+#undef OCELLI_VECTOR_BYTES
