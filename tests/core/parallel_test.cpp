@@ -1,0 +1,156 @@
+// ctest: threads
+#include <ocelli/core/parallel.hpp>
+#include <ocelli/core/thread_pool.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#if defined(__unix__)
+#    include <sys/wait.h>
+#    include <unistd.h>
+#endif
+
+using namespace ocelli;
+
+namespace {
+
+std::vector<int> visits(std::size_t n, std::size_t grain) {
+    std::vector<int> seen(n, 0);
+    parallel_for(n, grain, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) ++seen[i];
+    });
+    return seen;
+}
+
+struct restore_threads {
+    ~restore_threads() {
+        set_executor(nullptr);
+        set_num_threads(0);
+    }
+};
+
+struct inline_executor final : executor {  // runs its helpers at once, on the caller's thread
+    std::size_t concurrency() const noexcept override { return 3; }
+    void run(std::size_t count, const std::function<void()>& task) override {
+        for (std::size_t i = 0; i < count; ++i) task();
+        calls += count;
+    }
+    std::size_t calls = 0;
+};
+
+struct never_executor final : executor {  // keeps its tasks until after the loop has returned
+    std::size_t concurrency() const noexcept override { return 4; }
+    void run(std::size_t count, const std::function<void()>& task) override { tasks.insert(tasks.end(), count, task); }
+    std::vector<std::function<void()>> tasks;
+};
+
+}  // namespace
+
+TEST_CASE("every index is visited once for any number of threads") {
+    const restore_threads guard;
+    for (const std::size_t threads : {1, 2, 3, 8}) {
+        set_num_threads(threads);
+        CHECK(num_threads() == threads);
+        for (const std::size_t n : {0, 1, 7, 1000})
+            for (const std::size_t grain : {0, 1, 3, 1000, 5000}) CHECK(visits(n, grain) == std::vector<int>(n, 1));
+    }
+}
+
+TEST_CASE("ranges depend on n and grain alone") {
+    const restore_threads guard;
+    const auto ranges = [] {
+        std::vector<std::size_t> ends(4, 0);
+        parallel_for(10, 3, [&](std::size_t begin, std::size_t end) { ends[begin / 3] = end; });
+        return ends;
+    };
+    set_num_threads(1);
+    const auto one = ranges();
+    CHECK(one == std::vector<std::size_t>{3, 6, 9, 10});
+    set_num_threads(4);
+    CHECK(ranges() == one);
+}
+
+TEST_CASE("nested loops run inline and finish") {
+    const restore_threads guard;
+    set_num_threads(4);
+    std::atomic<int> count{0};
+    parallel_for(16, 1, [&](std::size_t, std::size_t) {
+        const auto outer = std::this_thread::get_id();
+        parallel_for(16, 1, [&](std::size_t, std::size_t) {
+            CHECK(std::this_thread::get_id() == outer);
+            ++count;
+        });
+    });
+    CHECK(count == 256);
+}
+
+TEST_CASE("the first exception reaches the caller and the pool stays usable") {
+    const restore_threads guard;
+    for (const std::size_t threads : {1, 4}) {
+        set_num_threads(threads);
+        CHECK_THROWS_WITH(parallel_for(100, 1,
+                                       [](std::size_t begin, std::size_t) {
+                                           if (begin == 42) throw std::runtime_error("block 42");
+                                       }),
+                          "block 42");
+        CHECK(visits(100, 1) == std::vector<int>(100, 1));
+    }
+}
+
+TEST_CASE("several threads may loop at once on a busy pool") {
+    const restore_threads guard;
+    set_num_threads(3);
+    std::vector<std::thread> callers;
+    std::atomic<int> right{0};
+    for (int c = 0; c < 6; ++c)
+        callers.emplace_back([&] {
+            for (int round = 0; round < 20; ++round)
+                if (visits(200, 7) == std::vector<int>(200, 1)) ++right;
+        });
+    for (auto& caller : callers) caller.join();
+    CHECK(right == 120);
+}
+
+TEST_CASE("a user's executor may run inline, late or never") {
+    const restore_threads guard;
+    inline_executor at_once;
+    set_executor(&at_once);
+    CHECK(num_threads() == 3);
+    CHECK(visits(50, 1) == std::vector<int>(50, 1));
+    CHECK(at_once.calls == 2);
+    never_executor never;
+    set_executor(&never);
+    CHECK(visits(50, 1) == std::vector<int>(50, 1));
+    CHECK(never.tasks.size() == 3);
+    for (const auto& task : never.tasks) task();  // long after the loop: nothing left to claim
+}
+
+TEST_CASE("a thread limit holds for its scope") {
+    const restore_threads guard;
+    set_num_threads(4);
+    {
+        const thread_limit one(1);
+        CHECK(num_threads() == 1);
+        const auto self = std::this_thread::get_id();
+        parallel_for(64, 1, [&](std::size_t, std::size_t) { CHECK(std::this_thread::get_id() == self); });
+    }
+    CHECK(num_threads() == 4);
+}
+
+#if defined(__unix__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a forked child computes on its own thread") {
+    const restore_threads guard;
+    set_num_threads(3);
+    CHECK(visits(100, 1) == std::vector<int>(100, 1));
+    const pid_t child = fork();
+    if (child == 0) _exit(visits(100, 1) == std::vector<int>(100, 1) ? 0 : 1);
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+}
+#endif
