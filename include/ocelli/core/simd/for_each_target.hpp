@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #if !defined(OCELLI_KERNEL_FILE)
 #    error "define OCELLI_KERNEL_FILE before including for_each_target.hpp"
