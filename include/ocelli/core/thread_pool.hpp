@@ -5,13 +5,15 @@
 ///
 /// The shared counter of parallel_for does the balancing, so nothing finer is needed here. Nothing starts before the first use.
 
-#include <ocelli/core/parallel.hpp>
+#include <ocelli/core/executor.hpp>
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace ocelli {

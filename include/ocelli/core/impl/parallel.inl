@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/core/error.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/thread_pool.hpp>
 

@@ -1,0 +1,5 @@
+#include "use.hpp"
+
+double native_sum() {
+    return iou_sum();
+}

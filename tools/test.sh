@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds and runs all tests. Safe to repeat. The last line counts passed, failed and skipped.
+#
+#   tools/test.sh         the suite, and the projects under tests/consumer against a fresh install
+#   tools/test.sh --ci    also Clang, the sanitizers and the fuzzers (60 seconds each), as the continuous integration runs it
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mode=${1:-}
+[ -z "$mode" ] || [ "$mode" = --ci ] || { sed -n 2,6p "$0"; exit 2; }
+started=$SECONDS
+say() { printf '\n==> [%d s] %s\n' $((SECONDS - started)) "$*"; }
+bash tools/install_dependencies.sh "$([ "$mode" = --ci ] && echo ci || echo test)"
+
+passed=0 failed=0 skipped=0
+results=build/results
+mkdir -p "$results"
+
+# attribute NAME FILE: of the JUnit file's outermost element
+attribute() { sed -n "s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p" "$2" | head -n 1; }
+
+# suite PRESET NAME [ctest options]: builds nothing, runs and counts
+suite() {
+  local preset=$1 name=$2 xml
+  shift 2
+  xml=$PWD/$results/$name.xml
+  rm -f "$xml"
+  ctest --test-dir "build/$preset" --output-on-failure --output-junit "$xml" -j "$(nproc)" "$@" || true
+  [ -s "$xml" ] || { echo "$name: ctest wrote no result"; failed=$((failed + 1)); return; }
+  local all bad skip
+  all=$(attribute tests "$xml") bad=$(attribute failures "$xml") skip=$(attribute skipped "$xml")
+  [ "$all" -gt 0 ] || { echo "$name: no test ran"; bad=1 all=1; }
+  passed=$((passed + all - bad - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
+  # What is skipped for want of the fixtures must not be skipped where they are.
+  local fixtures=${OCELLI_FIXTURES:-../shared/fixtures}
+  if [ -d "$fixtures" ] && grep -q 'fixtures folder absent' "$xml"; then
+    echo "$name: a test did not find its fixtures although $fixtures exists"
+    failed=$((failed + 1))
+  fi
+}
+
+# step NAME COMMAND...: one more thing that passes or fails
+step() {
+  local name=$1
+  shift
+  if "$@"; then passed=$((passed + 1)); else
+    echo "FAILED: $name"
+    failed=$((failed + 1))
+  fi
+}
+
+# build PRESET [targets]: a build that fails ends everything
+build() {
+  local preset=$1 log=build/$1.configure.log
+  shift
+  cmake --preset "$preset" >"$log" 2>&1 || { tail -n 30 "$log"; exit 1; }
+  cmake --build --preset "$preset" -j "$(nproc)" ${1:+--target "$@"}
+}
+
+say "Building the tests"
+build release
+say "Running the tests"
+suite release release
+
+if [ "$mode" = --ci ]; then
+  say "Clang"
+  build clang
+  suite clang clang -LE consumer
+  say "Address and undefined-behaviour sanitizers"
+  build asan
+  suite asan asan -LE 'consumer|slow'
+  say "Thread sanitizer"
+  build tsan ocelli_thread_tests
+  suite tsan tsan -L threads
+  say "Fuzzers"
+  build fuzz
+  for fuzzer in build/fuzz/tests/fuzz/*_fuzz; do
+    corpus=tests/fuzz/corpus/$(basename "$fuzzer")
+    mkdir -p "build/fuzz/found/$(basename "$fuzzer")"
+    step "$(basename "$fuzzer")" "$fuzzer" -max_total_time=60 -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
+      "build/fuzz/found/$(basename "$fuzzer")" $([ -d "$corpus" ] && echo "$corpus")
+  done
+fi
+
+say "Done"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
