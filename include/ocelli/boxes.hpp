@@ -1,0 +1,7 @@
+#pragma once
+
+/// @file
+/// Boxes: formats, overlaps, suppression and fusion, anchors, coders, matching.
+
+#include <ocelli/boxes/clip.hpp>
+#include <ocelli/boxes/formats.hpp>
