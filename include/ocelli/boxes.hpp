@@ -5,3 +5,5 @@
 
 #include <ocelli/boxes/clip.hpp>
 #include <ocelli/boxes/formats.hpp>
+#include <ocelli/boxes/iou.hpp>
+#include <ocelli/boxes/nms.hpp>
