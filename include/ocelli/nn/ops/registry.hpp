@@ -1,0 +1,28 @@
+#pragma once
+
+/// @file
+/// The one list of operator files. A new file in ops/ adds its include and its line here.
+
+#include <ocelli/nn/ops/activation.hpp>
+#include <ocelli/nn/ops/basic.hpp>
+#include <ocelli/nn/ops/conv.hpp>
+#include <ocelli/nn/ops/elementwise.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/ops/pool.hpp>
+
+#include <vector>
+
+namespace ocelli::nn {
+
+/// The tables of all operator files.
+inline std::vector<std::span<const op_def>> op_tables() {
+    return {
+        activation_ops(),
+        basic_ops(),
+        conv_ops(),
+        elementwise_ops(),
+        pool_ops(),
+    };
+}
+
+}  // namespace ocelli::nn

@@ -1,0 +1,51 @@
+#include <ocelli/nn/tensor.hpp>
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+using namespace ocelli;
+using namespace ocelli::nn;
+
+TEST_CASE("a tensor copies from xtensor and back") {
+    const xt::xtensor<float, 2> a = {{1.f, 2.f, 3.f}, {4.f, 5.f, 6.f}};
+    const tensor t = a;
+    CHECK(t.type() == dtype::float32);
+    CHECK(t.shape() == dims{2, 3});
+    CHECK(t.as<float, 2>() == a);
+    CHECK(t.raw() != static_cast<const void*>(a.data()));
+    CHECK(tensor::borrow_expression(a).raw() == static_cast<const void*>(a.data()));
+    CHECK(tensor(xt::xarray<float>(a)).shape() == dims{2, 3});
+    CHECK(tensor(std::vector<std::int64_t>{1, 2}).type() == dtype::int64);
+    CHECK(tensor(2.f * a).as<float, 2>()(1, 2) == 12.f);
+}
+
+TEST_CASE("a tensor is a handle: copies share memory, clones do not") {
+    tensor t = tensor::from<float>({2}, {1.f, 2.f});
+    tensor copy = t;
+    const tensor clone = t.clone();
+    copy.mutable_data<float>()[0] = 7.f;
+    CHECK(t.data<float>()[0] == 7.f);
+    CHECK(clone.data<float>()[0] == 1.f);
+    CHECK(reinterpret_cast<std::uintptr_t>(tensor(dtype::int8, {3}).raw()) % 64 == 0);
+}
+
+TEST_CASE("asking for another type, rank or size names both") {
+    const tensor t = tensor::from<float>({2}, {1.f, 2.f});
+    CHECK_THROWS_WITH_AS(t.data<double>(), "tensor: elements are float32, asked for as float64", invalid_argument);
+    CHECK_THROWS_WITH_AS((t.as<float, 2>()), "tensor: has shape (2), asked for as rank 2", invalid_argument);
+    CHECK_THROWS_WITH_AS(t.reshaped({3}), "tensor: shape (2) does not reshape to (3)", invalid_argument);
+    CHECK_THROWS_WITH_AS(tensor(dtype::float32, {2, -1}), "a shape has a negative extent: (2, -1)", invalid_argument);
+    CHECK_THROWS_AS(tensor(dtype::float32, {std::int64_t{1} << 40, std::int64_t{1} << 40}), invalid_argument);
+    CHECK_THROWS_AS(t.to_ints(), invalid_argument);
+    CHECK_THROWS_AS(t.item(), invalid_argument);
+}
+
+TEST_CASE("casts truncate, saturate and turn NaN to zero") {
+    const float inf = std::numeric_limits<float>::infinity();
+    const tensor t = tensor::from<float>({5}, {-1.7f, 300.f, inf, -inf, std::numeric_limits<float>::quiet_NaN()});
+    CHECK(t.cast(dtype::int64).to_ints() == std::vector<std::int64_t>{-1, 300, std::numeric_limits<std::int64_t>::max(),
+                                                                        std::numeric_limits<std::int64_t>::min(), 0});
+    CHECK(t.cast(dtype::uint8).to_ints() == std::vector<std::int64_t>{0, 255, 255, 0, 0});
+    CHECK(t.cast(dtype::boolean).to_ints() == std::vector<std::int64_t>{1, 1, 1, 1, 1});
+}
