@@ -7,11 +7,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
         const auto any = ocelli::read_npy(bytes);
         switch (any.rank()) {
-        case 0: (void)any.as<double, 0>(); break;
-        case 1: (void)any.as<double, 1>(); break;
-        case 2: (void)any.as<double, 2>(); break;
-        case 3: (void)any.as<double, 3>(); break;
-        default: (void)any.as<double, 4>(); break;
+        case 0:
+            (void)any.as<double, 0>();
+            break;
+        case 1:
+            (void)any.as<double, 1>();
+            break;
+        case 2:
+            (void)any.as<double, 2>();
+            break;
+        case 3:
+            (void)any.as<double, 3>();
+            break;
+        default:
+            (void)any.as<double, 4>();
+            break;
         }
     } catch (const ocelli::format_error&) {
     }

@@ -11,6 +11,7 @@
 /// Writes version 1.0, this machine's byte order, C order: byte for byte what numpy.save writes.
 
 #include <ocelli/core/config.hpp>
+#include <ocelli/core/detail/rank.hpp>
 #include <ocelli/core/error.hpp>
 #include <ocelli/core/tensor.hpp>
 #include <ocelli/io/detail/file.hpp>
@@ -172,20 +173,6 @@ xt::xtensor<T, N> npy_array::as() const {
 
 namespace detail {
 
-/// The rank of an array expression where its type tells it, otherwise -1. Eigen's vectors have rank 1.
-template <array_expression E>
-constexpr int npy_rank() {
-    if constexpr (raw_view<E>) {
-        return static_cast<int>(std::tuple_size_v<std::remove_cvref_t<decltype(std::declval<E>().shape())>>);
-    } else if constexpr (xtensor_expression<E>) {
-        return xt::get_rank<E>::value == SIZE_MAX ? -1 : static_cast<int>(xt::get_rank<E>::value);
-    } else if constexpr (eigen_expression<E>) {
-        return E::RowsAtCompileTime == 1 || E::ColsAtCompileTime == 1 ? 1 : 2;
-    } else {
-        return number_range<E> ? 1 : 2;
-    }
-}
-
 template <std::size_t N, class E>
 std::vector<std::byte> npy_bytes_of_rank(const E& array) {
     using T = value_type_t<E>;
@@ -206,7 +193,7 @@ std::vector<std::byte> npy_bytes_of_rank(const E& array) {
 /// @throws invalid_argument  when it has more dimensions
 template <array_expression E>
 std::vector<std::byte> npy_bytes(const E& array) {
-    constexpr int rank = detail::npy_rank<E>();
+    constexpr int rank = detail::static_rank<E>();
     if constexpr (rank >= 0) {
         return detail::npy_bytes_of_rank<static_cast<std::size_t>(rank)>(array);
     } else {
