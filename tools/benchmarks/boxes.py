@@ -1,0 +1,135 @@
+"""Times the box functions beside torchvision and OpenCV in one run, and prints the ratios as a table.
+
+    python tools/benchmarks/boxes.py BUILD_FOLDER [--threads 1] [--rounds 5] [words ...]
+
+BUILD_FOLDER holds the programs of the preset `benchmark` (build/benchmark). Needs torch, torchvision and opencv-python. Results are
+compared first; a difference ends the run. Then every round times each program and each peer once, in turn, and the medians of the rounds
+are printed: ours into given memory (into) and returned, and fastest peer / into.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+parser = argparse.ArgumentParser()
+parser.add_argument("build", type=pathlib.Path)
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--rounds", type=int, default=5)
+parser.add_argument("words", nargs="*")
+args = parser.parse_intermixed_args()
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # read when the libraries load
+    os.environ[name] = str(args.threads)
+
+import cv2
+import numpy as np
+import torch
+import torchvision.ops as ops
+
+from inputs import boxes, scores
+
+torch.set_num_threads(args.threads)
+cv2.setNumThreads(args.threads)
+
+
+def ours(program, case, save=None):
+    command = [args.build / "benchmarks" / program, "--threads", str(args.threads), case]
+    if save:
+        command[3:3] = ["--save", save]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    rows = (line.split("\t") for line in lines)
+    return {row[1]: float(row[2]) for row in rows if row[0] == case}
+
+
+def timed(call, budget=0.5):
+    """The median in milliseconds of at least 3 runs."""
+    times, end = [], time.perf_counter() + budget
+    while len(times) < 3 or (len(times) < 1000 and time.perf_counter() < end):
+        start = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - start))
+    return float(np.median(times))
+
+
+def same_indices(result, peer):
+    if not np.array_equal(result, np.asarray(peer)):
+        sys.exit(f"results differ: {len(result)} and {len(peer)} boxes kept")
+
+
+def cases():
+    """(case, program, peers, check): peers maps a name to a call, check compares our saved result with the peer's."""
+    for n, m in ((1000, 1000), (10000, 1000)):
+        a, b = torch.from_numpy(boxes(n, 1)), torch.from_numpy(boxes(m, 2))
+
+        def check(result, a=a, b=b):
+            if not np.array_equal(result, ops.box_iou(a, b).numpy()):
+                sys.exit("results differ: box_iou")
+
+        yield f"iou {n}x{m}", "benchmark_boxes_iou", {"torchvision": lambda a=a, b=b: ops.box_iou(a, b)}, check
+    for n in (1000, 10000, 100000):
+        for kind, clusters in (("uniform", 0), ("clustered", n // 10), ("detector", n // 100)):
+            b, s = boxes(n, 3, clusters), scores(n, 5)
+            tb, ts = torch.from_numpy(b), torch.from_numpy(s)
+            peers = {"torchvision": lambda tb=tb, ts=ts: ops.nms(tb, ts, 0.5)}
+            if n <= 10000:
+                rects, plain = np.concatenate([b[:, :2], b[:, 2:] - b[:, :2]], 1).tolist(), s.tolist()
+                peers["opencv"] = lambda r=rects, p=plain: cv2.dnn.NMSBoxes(r, p, 0.0, 0.5)
+            order = np.argsort(-s, kind="stable")  # torchvision's order of equal scores is its sort's: ours is the input's
+
+            def check(result, tb=tb, ts=ts, order=order):
+                kept = order[np.sort(ops.nms(tb[order], torch.arange(len(ts), 0, -1).float(), 0.5).numpy())]
+                same_indices(result, kept)
+
+            yield f"nms {n} {kind}", "benchmark_boxes_nms", peers, check
+    b, s = torch.from_numpy(boxes(10000, 3, 1000)), torch.from_numpy(scores(10000, 5))
+    k = torch.arange(10000) % 80
+
+    def check(result, b=b, s=s, k=k):
+        kept = torch.cat([rows[ops.nms(b[rows], s[rows], 0.5)] for rows in (torch.where(k == c)[0] for c in range(80))]).numpy()
+        same_indices(result, kept[np.lexsort((kept, -s.numpy()[kept]))])
+
+    yield "batched_nms 10000x80", "benchmark_boxes_nms", {"torchvision": lambda: ops.batched_nms(b, s, k, 0.5)}, check
+    for n in (1000, 10000):
+        whole = boxes(n, 3, n // 10)
+        rects = np.concatenate([whole[:, :2], whole[:, 2:] - whole[:, :2]], 1).astype(int).tolist()
+        plain = scores(n, 5).tolist()
+
+        def soft(r=rects, p=plain):
+            return cv2.dnn.softNMSBoxes(r, p, 0.05, 0.5, sigma=0.5)
+
+        def check(result, soft=soft):
+            updated, kept = soft()
+            updated, kept = np.ravel(updated), np.ravel(kept)
+            mine, values = result[0].astype(np.int64), result[1]
+            if len(mine) != len(kept) or set(mine.tolist()) != set(kept.tolist()):
+                sys.exit(f"results differ: soft_nms keeps {len(mine)}, OpenCV {len(kept)}")
+            error = np.abs(values[np.argsort(mine)] - updated[np.argsort(kept)]).max()
+            if error > 2e-6:
+                sys.exit(f"results differ: soft_nms scores by {error}")
+
+        yield f"soft_nms {n}", "benchmark_boxes_soft_nms", {"opencv": soft}, check
+
+
+print(f"{args.threads} thread(s), median of {args.rounds} rounds, milliseconds")
+print("| case | " + " | ".join(("torchvision", "opencv", "into", "returned", "fastest peer / into", "spread")) + " |")
+print("|---|---|---|---|---|---|---|")
+for case, program, peers, check in cases():
+    if args.words and not any(word in case for word in args.words):
+        continue
+    with tempfile.TemporaryDirectory() as folder:
+        ours(program, case, folder)
+        check(np.load(pathlib.Path(folder) / (case.replace(" ", "_") + ".npy")))
+    for call in peers.values():
+        call()
+    rounds = []
+    for _ in range(args.rounds):
+        row = ours(program, case)
+        row.update((name, timed(call)) for name, call in peers.items())
+        rounds.append(row)
+    median = {name: float(np.median([r[name] for r in rounds])) for name in rounds[0]}
+    ratios = [min(r[name] for name in peers) / r["into"] for r in rounds]
+    cells = [f"{median[name]:.4g}" if name in median else "" for name in ("torchvision", "opencv", "into", "returned")]
+    print(f"| {case} | " + " | ".join(cells) + f" | **{np.median(ratios):.1f}** | {min(ratios):.1f}-{max(ratios):.1f} |", flush=True)
