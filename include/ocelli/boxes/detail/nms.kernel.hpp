@@ -8,13 +8,31 @@ struct nms_candidate {
     vec<T> x1, y1, x2, y2, area;
 };
 
-/// True where a lane's kept box suppresses the candidate.
+/// The area of a row, 0 for empty boxes, NaN where a coordinate is.
+template <bool Legacy, class T>
+OCELLI_ALWAYS_INLINE T row_area(const T* box) {
+    T w = box[2] - box[0];
+    T h = box[3] - box[1];
+    if constexpr (Legacy) {
+        w = w + T(1);
+        h = h + T(1);
+    }
+    return rounded((T(0) > w ? T(0) : w) * (T(0) > h ? T(0) : h));
+}
+
+/// True for an empty box, a NaN and an infinite area: IoU 0 with every box, so it neither suppresses nor is suppressed.
+template <class T>
+OCELLI_ALWAYS_INLINE bool stands_alone(T area) {
+    return !(area > T(0)) || !(area - area == T(0));
+}
+
+/// True where a lane's kept box suppresses the candidate. `low` is a little less than the threshold.
 template <bool Diou, bool Legacy, class T>
-OCELLI_ALWAYS_INLINE bool suppressed_by(const nms_candidate<T>& c, const T* kept, std::size_t stride, vec<T> threshold) {
+OCELLI_ALWAYS_INLINE bool suppressed_by(const nms_candidate<T>& c, const T* kept, vec<T> low, vec<T> threshold) {
     using V = vec<T>;
     const V zero{};
     const V one = broadcast(T(1));
-    const V x1 = load(kept), y1 = load(kept + stride), x2 = load(kept + 2 * stride), y2 = load(kept + 3 * stride);
+    const V x1 = load(kept), y1 = load(kept + nms_block), x2 = load(kept + 2 * nms_block), y2 = load(kept + 3 * nms_block);
     V w = min(c.x2, x2) - max(c.x1, x1);
     V h = min(c.y2, y2) - max(c.y1, y1);
     if constexpr (Legacy) {
@@ -22,7 +40,9 @@ OCELLI_ALWAYS_INLINE bool suppressed_by(const nms_candidate<T>& c, const T* kept
         h = h + one;
     }
     const V inter = rounded(max(w, zero) * max(h, zero));
-    const V united = (c.area + load(kept + 4 * stride)) - inter;
+    const V united = (c.area + load(kept + 4 * nms_block)) - inter;
+    // Division only where it can matter: "greater than the threshold" implies this, by a margin of many roundings.
+    if (!any_greater(inter, rounded(low * united))) return false;
     V measure = inter / united;
     if constexpr (Diou) {
         V cw = max(c.x2, x2) - min(c.x1, x1);
@@ -37,71 +57,164 @@ OCELLI_ALWAYS_INLINE bool suppressed_by(const nms_candidate<T>& c, const T* kept
         const V dy = rounded((c.y1 + c.y2) * half) - rounded((y1 + y2) * half);
         measure = measure - (rounded(dx * dx) + rounded(dy * dy)) / diagonal;
     }
-    return movemask(measure > threshold) != 0;
+    return any_greater(measure, threshold);
+}
+
+/// Appends a box to a list that begins at `blocks`.
+template <class T>
+OCELLI_ALWAYS_INLINE void append_box(T* blocks, std::size_t count, const T* box, T area) {
+    T* const block = blocks + count / nms_block * nms_block_numbers;
+    const std::size_t at = count % nms_block;
+    if (at == 0) {
+        constexpr std::size_t L = lanes<T>;
+        for (std::size_t k = 0; k < 2 * nms_block; k += L) {
+            store(block + k, broadcast(T(1e30)));
+            store(block + 2 * nms_block + k, broadcast(T(-1e30)));
+        }
+        for (std::size_t k = 0; k < nms_block; k += L) store(block + 4 * nms_block + k, vec<T>{});
+    }
+    for (std::size_t k = 0; k < 4; ++k) block[k * nms_block + at] = box[k];
+    block[4 * nms_block + at] = area;
 }
 
 template <bool Diou, bool Legacy, class T>
-void greedy_kernel_of(nms_pass<T>& pass) {
+OCELLI_ALWAYS_INLINE bool suppressed_in(const nms_candidate<T>& c, const T* blocks, std::size_t count, vec<T> low, vec<T> threshold) {
     constexpr std::size_t L = lanes<T>;
-    const vec<T> threshold = broadcast(pass.threshold);
-    const T plus = Legacy ? T(1) : T(0);
-    std::size_t i = pass.next;
-    for (; i < pass.candidates && pass.kept_count < pass.max_kept; ++i) {
-        if (pass.kept_here == pass.capacity) break;
-        const T* box = pass.boxes + 4 * static_cast<std::size_t>(pass.order[i]);
-        T w = box[2] - box[0];
-        T h = box[3] - box[1];
-        if constexpr (Legacy) {
-            w = w + plus;
-            h = h + plus;
-        }
-        const T area = rounded((T(0) > w ? T(0) : w) * (T(0) > h ? T(0) : h));
-        // An empty box, a NaN and an infinite area: IoU 0 with every box, so it neither suppresses nor is suppressed.
-        const bool alone = !(area > T(0)) || area - area != T(0);
-        if (!alone) {
-            const nms_candidate<T> c{broadcast(box[0]), broadcast(box[1]), broadcast(box[2]), broadcast(box[3]), broadcast(area)};
-            bool gone = false;
-            for (std::size_t k = 0; k < pass.kept_here && !gone; k += L)
-                gone = suppressed_by<Diou, Legacy, T>(c, pass.kept + k, pass.capacity, threshold);
-            if (gone) continue;
-            const std::size_t at = pass.kept_here++;
-            if (at % L == 0) {
-                // Boxes that no candidate meets, in the lanes to come.
-                for (std::size_t k = at; k < at + L; ++k) {
-                    pass.kept[k] = pass.kept[pass.capacity + k] = T(1e30);
-                    pass.kept[2 * pass.capacity + k] = pass.kept[3 * pass.capacity + k] = T(-1e30);
-                    pass.kept[4 * pass.capacity + k] = T(0);
-                }
-            }
-            for (std::size_t k = 0; k < 4; ++k) pass.kept[k * pass.capacity + at] = box[k];
-            pass.kept[4 * pass.capacity + at] = area;
-        }
-        pass.kept_positions[pass.kept_count++] = static_cast<std::uint32_t>(i);
-    }
-    pass.next = i;
+    for (std::size_t k = 0; k < count; k += L)
+        if (suppressed_by<Diou, Legacy, T>(c, blocks + k / nms_block * nms_block_numbers + k % nms_block, low, threshold)) return true;
+    return false;
 }
 
 template <class T>
+OCELLI_ALWAYS_INLINE void insert_in_cells(nms_pass<T>& pass, const T* box, T area, const nms_range& range) {
+    if (range.wide == 0) {
+        append_box(pass.everywhere, pass.everywhere_count++, box, area);
+        return;
+    }
+    const nms_grid_cells& g = pass.cells;
+    for (std::uint32_t dy = 0; dy < range.high; ++dy) {
+        const std::uint32_t row = ((static_cast<std::uint32_t>(range.first_y) + dy) & g.mask_y) << g.shift;
+        for (std::uint32_t dx = 0; dx < range.wide; ++dx) {
+            const std::uint32_t cell = row + ((static_cast<std::uint32_t>(range.first_x) + dx) & g.mask_x);
+            append_box(pass.blocks + static_cast<std::size_t>(g.first_block[cell]) * nms_block_numbers, g.count[cell]++, box, area);
+        }
+    }
+}
+
+template <bool Grid, bool Diou, bool Legacy, class T>
+void greedy_kernel_of(nms_pass<T>& pass) {
+    constexpr std::size_t L = lanes<T>;
+    const vec<T> threshold = broadcast(pass.threshold);
+    const vec<T> low = threshold - threshold * broadcast(sizeof(T) == 4 ? T(1e-5) : T(1e-13));
+    std::size_t tests = 0;
+    std::size_t i = pass.next;
+    for (; i < pass.candidates && pass.kept_count < pass.max_kept; ++i) {
+        if constexpr (!Grid)
+            if (tests > pass.tests_allowed) break;
+        const T* box = pass.boxes + 4 * static_cast<std::size_t>(pass.order[i]);
+        const T area = row_area<Legacy>(box);
+        if (!stands_alone(area)) {
+            const nms_candidate<T> c{broadcast(box[0]), broadcast(box[1]), broadcast(box[2]), broadcast(box[3]), broadcast(area)};
+            if constexpr (!Grid) tests += (pass.everywhere_count + L - 1) / L;
+            if (suppressed_in<Diou, Legacy, T>(c, pass.everywhere, pass.everywhere_count, low, threshold)) continue;
+            if constexpr (Grid) {
+                const nms_range& range = pass.ranges[i - pass.ranges_begin];
+                const nms_grid_cells& g = pass.cells;
+                const std::uint32_t cell = ((static_cast<std::uint32_t>(range.y) & g.mask_y) << g.shift) +
+                                           (static_cast<std::uint32_t>(range.x) & g.mask_x);
+                if (suppressed_in<Diou, Legacy, T>(c, pass.blocks + static_cast<std::size_t>(g.first_block[cell]) * nms_block_numbers,
+                                                   g.count[cell], low, threshold))
+                    continue;
+                insert_in_cells(pass, box, area, range);
+            } else {
+                append_box(pass.everywhere, pass.everywhere_count++, box, area);
+            }
+        }
+        pass.kept_positions[pass.kept_count++] = static_cast<std::uint32_t>(i);
+    }
+    pass.tests += tests;
+    pass.next = i;
+}
+
+template <bool Grid, class T>
 void greedy_kernel(nms_pass<T>& pass) {
     if (pass.diou) {
         if (pass.legacy) {
-            greedy_kernel_of<true, true, T>(pass);
+            greedy_kernel_of<Grid, true, true, T>(pass);
         } else {
-            greedy_kernel_of<true, false, T>(pass);
+            greedy_kernel_of<Grid, true, false, T>(pass);
         }
     } else {
         if (pass.legacy) {
-            greedy_kernel_of<false, true, T>(pass);
+            greedy_kernel_of<Grid, false, true, T>(pass);
         } else {
-            greedy_kernel_of<false, false, T>(pass);
+            greedy_kernel_of<Grid, false, false, T>(pass);
         }
     }
+}
+
+/// A coordinate's cell: truncation and clamping keep the order of coordinates, which is all that is asked of it.
+template <class T>
+OCELLI_ALWAYS_INLINE std::int32_t cell_of(T x, T per) {
+    constexpr T most = T(1000000);
+    T c = x * per;
+    c = c < most ? c : most;
+    c = c > -most ? c : -most;
+    return static_cast<std::int32_t>(c);
+}
+
+template <class T>
+bool ranges_kernel(const T* boxes, const std::uint32_t* order, std::size_t n, const nms_grid_shape<T>& shape, nms_range* out) {
+    const T plus = shape.legacy ? T(1) : T(0);
+    bool fine = true;
+    for (std::size_t i = 0; i < n; ++i) {
+        const T* box = boxes + 4 * static_cast<std::size_t>(order[i]);
+        const T w = (box[2] - box[0]) + plus;
+        const T h = (box[3] - box[1]) + plus;
+        const T area = (T(0) > w ? T(0) : w) * (T(0) > h ? T(0) : h);
+        nms_range& r = out[i];
+        r = nms_range{0, 0, 0, 0, 1, 1};
+        if (stands_alone(area)) continue;
+        // With the legacy pixel a side below 1 comes from a difference near -1: relative errors are not small then.
+        fine = fine && area >= shape.smallest && w >= plus && h >= plus;
+        const T cx = box[0] * T(0.5) + (box[2] + plus) * T(0.5);
+        const T cy = box[1] * T(0.5) + (box[3] + plus) * T(0.5);
+        const T blur_x = ((box[0] > 0 ? box[0] : -box[0]) + (box[2] > 0 ? box[2] : -box[2]) + plus) * shape.blur;
+        const T blur_y = ((box[1] > 0 ? box[1] : -box[1]) + (box[3] > 0 ? box[3] : -box[3]) + plus) * shape.blur;
+        const T rx = w * shape.reach + blur_x;
+        const T ry = h * shape.reach + blur_y;
+        r.x = cell_of(cx, shape.per_x);
+        r.y = cell_of(cy, shape.per_y);
+        r.first_x = cell_of(cx - rx, shape.per_x);
+        r.first_y = cell_of(cy - ry, shape.per_y);
+        const std::int32_t wide = cell_of(cx + rx, shape.per_x) - r.first_x + 1;
+        const std::int32_t high = cell_of(cy + ry, shape.per_y) - r.first_y + 1;
+        const bool small = wide <= 64 && high <= 64 && wide * high <= 64;
+        r.wide = static_cast<std::uint16_t>(small ? wide : 0);
+        r.high = static_cast<std::uint16_t>(small ? high : 0);
+    }
+    return fine;
+}
+
+template <class T>
+void insert_kernel(nms_pass<T>& pass, std::size_t row, const nms_range& range) {
+    const T* box = pass.boxes + 4 * row;
+    const T area = pass.legacy ? row_area<true>(box) : row_area<false>(box);
+    if (!stands_alone(area)) insert_in_cells(pass, box, area, range);
+}
+
+template <class T>
+inline void fill_nms_kernels(nms_kernels<T>& table) {
+    table.everywhere = &greedy_kernel<false, T>;
+    table.grid = &greedy_kernel<true, T>;
+    table.ranges = &ranges_kernel<T>;
+    table.insert = &insert_kernel<T>;
 }
 
 inline nms_tables make_nms_tables() {
     nms_tables tables{};
-    tables.f32.greedy = &greedy_kernel<float>;
-    tables.f64.greedy = &greedy_kernel<double>;
+    fill_nms_kernels(tables.f32);
+    fill_nms_kernels(tables.f64);
     return tables;
 }
 

@@ -7,7 +7,9 @@
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -39,6 +41,108 @@ T nms_threshold(double threshold, nms_comparison comparison) {
     return t;
 }
 
+/// How far, in widths of the suppressor, the centre of a suppressed box can lie.
+///
+/// IoU is at most iw / max(w, w') with iw the width of the intersection, and iw is at most (w + w') / 2 - d for centres d apart. So
+/// IoU > t leaves d < (w + w') / 2 - t max(w, w') with t w < w' < w / t, whose largest value is (1 - t) w for t >= 1/2 and
+/// (1/t - 1) w / 2 below. The same holds for heights.
+inline double nms_reach(double t) noexcept {
+    return t >= 0.5 ? 1 - t : (1 / t - 1) / 2;
+}
+
+/// The memory of the lists by cell.
+template <class T>
+struct nms_grid {
+    std::vector<nms_range> ranges;  // of the kept boxes, then of the candidates to come
+    std::vector<std::uint32_t> first_block, count;
+    std::unique_ptr<T[]> blocks;
+};
+
+/// Moves a pass from "everybody meets everybody" to lists by cell. False where that would not be exact: the pass stays as it was.
+///
+/// Lists are laid out beforehand, for the case that every candidate to come is kept, so that the kernel allocates nothing.
+template <class T>
+bool start_nms_grid(nms_pass<T>& pass, nms_grid<T>& grid) {
+    const double t = static_cast<double>(pass.threshold);
+    if (t < 0.1) return false;  // nearly anything may suppress anything
+    // Cells of about the typical box.
+    std::vector<T> sides[2];
+    const T plus = pass.legacy ? T(1) : T(0);
+    std::vector<std::uint32_t> rows(pass.kept_count);
+    for (std::size_t i = 0; i < pass.kept_count; ++i) {
+        rows[i] = pass.order[pass.kept_positions[i]];
+        const T* box = pass.boxes + 4 * static_cast<std::size_t>(rows[i]);
+        for (std::size_t k = 0; k < 2; ++k) {
+            const T side = box[2 + k] - box[k] + plus;
+            if (is_finite(side) && side > T(0)) sides[k].push_back(side);
+        }
+    }
+    nms_grid_shape<T> shape{};
+    T per[2];
+    for (std::size_t k = 0; k < 2; ++k) {
+        if (sides[k].empty()) return false;
+        const auto middle = sides[k].begin() + static_cast<std::ptrdiff_t>(sides[k].size() / 2);
+        std::nth_element(sides[k].begin(), middle, sides[k].end());
+        if (!(*middle > T(1e-15) && *middle < T(1e15))) return false;
+        per[k] = T(1.5) / *middle;
+    }
+    shape.per_x = per[0];
+    shape.per_y = per[1];
+    shape.reach = static_cast<T>(nms_reach(t) * 1.0001);
+    shape.blur = 8 * std::numeric_limits<T>::epsilon();
+    shape.smallest = std::numeric_limits<T>::min() * T(1e9);
+    shape.legacy = pass.legacy;
+
+    const std::size_t kept = pass.kept_count, coming = pass.candidates - pass.next, all = kept + coming;
+    grid.ranges.resize(all);
+    const auto ranges_of = get_nms_kernels(T()).ranges;
+    if (!ranges_of(pass.boxes, rows.data(), kept, shape, grid.ranges.data())) return false;
+    if (!ranges_of(pass.boxes, pass.order + pass.next, coming, shape, grid.ranges.data() + kept)) return false;
+
+    std::int32_t low[2] = {grid.ranges[0].x, grid.ranges[0].y}, high[2] = {low[0], low[1]};
+    for (const nms_range& r : grid.ranges) {
+        low[0] = std::min(low[0], r.x);
+        low[1] = std::min(low[1], r.y);
+        high[0] = std::max(high[0], r.x);
+        high[1] = std::max(high[1], r.y);
+    }
+    std::uint32_t size[2] = {16, 16};
+    unsigned bits[2] = {4, 4};
+    for (std::size_t k = 0; k < 2; ++k)
+        while (size[k] < 512 && static_cast<std::int64_t>(size[k]) <= std::int64_t{high[k]} - low[k]) {
+            size[k] *= 2;
+            ++bits[k];
+        }
+    nms_grid_cells& cells = pass.cells;
+    cells.mask_x = size[0] - 1;
+    cells.mask_y = size[1] - 1;
+    cells.shift = bits[0];
+    grid.first_block.assign(std::size_t{size[0]} * size[1], 0);
+    grid.count.assign(grid.first_block.size(), 0);
+    cells.first_block = grid.first_block.data();
+    cells.count = grid.count.data();
+    for (const nms_range& r : grid.ranges)
+        for (std::uint32_t dy = 0; dy < r.high; ++dy) {
+            const std::uint32_t row = ((static_cast<std::uint32_t>(r.first_y) + dy) & cells.mask_y) << cells.shift;
+            for (std::uint32_t dx = 0; dx < r.wide; ++dx)
+                ++cells.count[row + ((static_cast<std::uint32_t>(r.first_x) + dx) & cells.mask_x)];
+        }
+    std::size_t blocks = 0;
+    for (std::size_t c = 0; c < grid.count.size(); ++c) {
+        grid.first_block[c] = static_cast<std::uint32_t>(blocks);
+        blocks += (grid.count[c] + nms_block - 1) / nms_block;
+        grid.count[c] = 0;
+    }
+    if (blocks > 0xffffffffu) return false;
+    grid.blocks.reset(new T[blocks * nms_block_numbers + 1]);
+    pass.blocks = grid.blocks.get();
+    pass.everywhere_count = 0;
+    for (std::size_t i = 0; i < kept; ++i) get_nms_kernels(T()).insert(pass, rows[i], grid.ranges[i]);
+    pass.ranges = grid.ranges.data() + kept;
+    pass.ranges_begin = pass.next;
+    return true;
+}
+
 /// Runs one greedy pass; writes positions in `order` and gives their number.
 template <class T>
 std::size_t greedy_nms(const T* boxes, const std::uint32_t* order, std::size_t candidates, const nms_options& options,
@@ -52,11 +156,21 @@ std::size_t greedy_nms(const T* boxes, const std::uint32_t* order, std::size_t c
     pass.threshold = nms_threshold<T>(options.iou_threshold, options.comparison);
     pass.diou = options.criterion == nms_criterion::diou;
     pass.legacy = options.legacy_plus_one;
-    pass.capacity = (most + 31) / 16 * 16;
-    const std::unique_ptr<T[]> kept(new T[5 * pass.capacity]);
-    pass.kept = kept.get();
+    const std::unique_ptr<T[]> everywhere(new T[(most / nms_block + 1) * nms_block_numbers]);
+    pass.everywhere = everywhere.get();
     pass.kept_positions = positions;
-    get_nms_kernels(T()).greedy(pass);
+    // Everybody meets everybody while that is cheap; once it has cost what building lists by cell costs, they are built.
+    const nms_kernels<T>& kernels = get_nms_kernels(T());
+    pass.tests_allowed = 24 * candidates + 512;
+    kernels.everywhere(pass);
+    if (pass.next == candidates || pass.kept_count == max_kept) return pass.kept_count;
+    nms_grid<T> grid;
+    if (start_nms_grid(pass, grid)) {
+        kernels.grid(pass);
+    } else {
+        pass.tests_allowed = std::numeric_limits<std::size_t>::max();
+        kernels.everywhere(pass);
+    }
     return pass.kept_count;
 }
 

@@ -189,6 +189,26 @@ OCELLI_ALWAYS_INLINE unsigned movemask(vi64 m) {
 #endif
 }
 
+/// True where a lane of a is greater than b's; unordered lanes are not. A comparison and a test of its mask.
+OCELLI_ALWAYS_INLINE bool any_greater(vf32 a, vf32 b) {
+#if OCELLI_TARGET_LEVEL == 2
+    unsigned short bits;
+    asm("vcmpps $0x1e, %2, %1, %0" : "=Yk"(bits) : "v"(a), "v"(b));
+    return bits != 0;
+#else
+    return movemask(a > b) != 0;
+#endif
+}
+OCELLI_ALWAYS_INLINE bool any_greater(vf64 a, vf64 b) {
+#if OCELLI_TARGET_LEVEL == 2
+    unsigned char bits;
+    asm("vcmppd $0x1e, %2, %1, %0" : "=Yk"(bits) : "v"(a), "v"(b));
+    return bits != 0;
+#else
+    return movemask(a > b) != 0;
+#endif
+}
+
 /// Sum of all lanes, in lane order of a fixed tree (the same for every call).
 template <class T>
 OCELLI_ALWAYS_INLINE T sum_lanes(vec<T> v) {
