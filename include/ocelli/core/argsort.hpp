@@ -46,47 +46,71 @@ struct wide_item {
 template <class T>
 using sort_item = std::conditional_t<sizeof(T) == 4, packed_item, wide_item>;
 
+/// One stable pass: items to `to` by the digit of `bits` bits at `shift`, whose histogram `count` holds (it is used up).
+template <class Item>
+void radix_pass(const Item* from, Item* to, std::size_t n, unsigned shift, unsigned bits, std::uint32_t* count) {
+    const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+    std::uint32_t sum = 0;
+    for (std::size_t b = 0; b <= mask; ++b) sum += std::exchange(count[b], sum);
+    for (std::size_t i = 0; i < n; ++i) to[count[(std::uint64_t{from[i].key()} >> shift) & mask]++] = from[i];
+}
+
+/// Sorts by insertion, equal keys in their present order; gives up, leaving a permutation, once `moves` are used up.
+template <class Item>
+bool insertion_sort(Item* items, std::size_t n, std::size_t moves) {
+    for (std::size_t i = 1; i < n; ++i) {
+        const Item item = items[i];
+        std::size_t j = i;
+        for (; j > 0 && items[j - 1].key() > item.key(); --j) items[j] = items[j - 1];
+        items[j] = item;
+        if (i - j > moves) return false;
+        moves -= i - j;
+    }
+    return true;
+}
+
 /// Sorts items by key, equal keys in their present order; `scratch` holds as many. Returns where the result lies, items or scratch.
+///
+/// Two passes over the upper digits in which the keys differ bring nearly all items of real scores to their places, and insertion does
+/// the rest; where it would take long, passes over all digits follow. n < 2^32.
 template <class Item>
 Item* radix_sort(Item* items, Item* scratch, std::size_t n) {
-    if (n <= 48) {  // insertion: fewer steps than clearing histograms
-        for (std::size_t i = 1; i < n; ++i) {
-            const Item item = items[i];
-            std::size_t j = i;
-            for (; j > 0 && items[j - 1].key() > item.key(); --j) items[j] = items[j - 1];
-            items[j] = item;
-        }
+    if (n <= 48) {
+        insertion_sort(items, n, n * n);
         return items;
     }
-    using key_type = decltype(items->key());
-    constexpr unsigned key_bits = 8 * sizeof(key_type);
-    const auto sort = [&](auto digit_bits) {
-        constexpr unsigned bits = decltype(digit_bits)::value;
-        constexpr unsigned passes = (key_bits + bits - 1) / bits;
-        constexpr std::size_t buckets = std::size_t{1} << bits;
-        constexpr key_type mask = buckets - 1;
-        const auto counts = std::make_unique<std::uint32_t[]>(passes * buckets);
-        for (std::size_t i = 0; i < n; ++i) {
-            key_type key = items[i].key();
-            for (unsigned p = 0; p < passes; ++p) {
-                ++counts[p * buckets + static_cast<std::size_t>(key & mask)];
-                key >>= bits;
-            }
-        }
-        for (unsigned p = 0; p < passes; ++p) {
-            std::uint32_t* const count = counts.get() + p * buckets;
-            const unsigned shift = p * bits;
-            if (count[static_cast<std::size_t>((items[0].key() >> shift) & mask)] == n) continue;  // all alike in this digit
-            std::uint32_t sum = 0;
-            for (std::size_t b = 0; b < buckets; ++b) sum += std::exchange(count[b], sum);
-            for (std::size_t i = 0; i < n; ++i) scratch[count[static_cast<std::size_t>((items[i].key() >> shift) & mask)]++] = items[i];
-            std::swap(items, scratch);
-        }
-    };
-    if (n < 4096) {
-        sort(std::integral_constant<unsigned, 8>());
-    } else {
-        sort(std::integral_constant<unsigned, 11>());
+    std::uint64_t differs = 0;
+    for (std::size_t i = 1; i < n; ++i) differs |= std::uint64_t{items[i].key() ^ items[0].key()};
+    const unsigned width = static_cast<unsigned>(std::bit_width(differs));
+    if (width == 0) return items;
+    const unsigned digit = n < 4096 ? 9 : 11;
+    std::uint32_t counts[2][2048];
+    const unsigned high_bits = width < digit ? width : digit;
+    const unsigned low_bits = width - high_bits < digit ? width - high_bits : digit;
+    const unsigned shift = width - high_bits - low_bits;
+    const std::uint64_t high_mask = (std::uint64_t{1} << high_bits) - 1, low_mask = (std::uint64_t{1} << low_bits) - 1;
+    for (std::size_t b = 0; b <= high_mask; ++b) counts[1][b] = 0;
+    for (std::size_t b = 0; b <= low_mask; ++b) counts[0][b] = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::uint64_t key = std::uint64_t{items[i].key()} >> shift;
+        ++counts[0][key & low_mask];
+        ++counts[1][(key >> low_bits) & high_mask];
+    }
+    if (low_bits != 0) {
+        radix_pass(items, scratch, n, shift, low_bits, counts[0]);
+        std::swap(items, scratch);
+    }
+    radix_pass(items, scratch, n, shift + low_bits, high_bits, counts[1]);
+    std::swap(items, scratch);
+    if (shift == 0 || insertion_sort(items, n, 4 * n)) return items;
+    // Many keys share their upper digits. Equal keys are still in order, so passes may start from here.
+    for (unsigned at = 0; at < width; at += digit) {
+        const unsigned bits = width - at < digit ? width - at : digit;
+        const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+        for (std::size_t b = 0; b <= mask; ++b) counts[0][b] = 0;
+        for (std::size_t i = 0; i < n; ++i) ++counts[0][(std::uint64_t{items[i].key()} >> at) & mask];
+        radix_pass(items, scratch, n, at, bits, counts[0]);
+        std::swap(items, scratch);
     }
     return items;
 }
