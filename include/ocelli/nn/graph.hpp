@@ -159,5 +159,5 @@ void set_attribute(node& n, std::string attribute_name, attribute::any what);
 }  // namespace ocelli::nn
 
 #if OCELLI_HEADER_ONLY
-#    include <ocelli/nn/impl/graph.inl>
+#    include <ocelli/nn/ops/op.hpp>  // whose tail has the bodies: graphs and operators name each other
 #endif

@@ -3,7 +3,9 @@
 /// @file
 /// Activation functions: Relu.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

@@ -3,7 +3,9 @@
 /// @file
 /// Operators without arithmetic: Identity, Constant.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

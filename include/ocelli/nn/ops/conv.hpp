@@ -3,7 +3,9 @@
 /// @file
 /// Convolution (ONNX Conv): 1, 2 or 3 spatial axes, groups, dilation, every padding.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

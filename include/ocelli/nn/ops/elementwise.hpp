@@ -3,7 +3,9 @@
 /// @file
 /// Element-wise arithmetic with broadcasting: Add.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

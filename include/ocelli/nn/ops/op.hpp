@@ -142,6 +142,8 @@ void infer_facts(graph& g);
 
 }  // namespace ocelli::nn
 
-#if OCELLI_HEADER_ONLY
+// Bodies come when every declaration they need is there; support.hpp, which they use, brings them itself.
+#if OCELLI_HEADER_ONLY && !defined(OCELLI_NN_SUPPORT_FIRST)
+#    include <ocelli/nn/impl/graph.inl>
 #    include <ocelli/nn/ops/impl/op.inl>
 #endif

@@ -3,7 +3,9 @@
 /// @file
 /// Pooling over windows: MaxPool.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

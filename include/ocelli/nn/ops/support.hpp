@@ -4,7 +4,9 @@
 /// What operator files share: loops over strided and broadcast tensors, axis arithmetic, spatial windows, element-wise application.
 
 #include <ocelli/core/float_bits.hpp>
+#define OCELLI_NN_SUPPORT_FIRST
 #include <ocelli/nn/ops/op.hpp>
+#undef OCELLI_NN_SUPPORT_FIRST
 
 #include <algorithm>
 #include <array>
@@ -238,3 +240,8 @@ inline windows window_geometry(const node& n, const dims& spatial, const dims& k
 }
 
 }  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/impl/graph.inl>
+#    include <ocelli/nn/ops/impl/op.inl>
+#endif
