@@ -6,7 +6,7 @@
     build/release/examples/make_scenes --out scenes/valid --seed 2000001 --scenes 200 --start 20
     python tools/train/train_detector.py scenes/train scenes/valid examples/models/scene_detector.onnx
 
-Needs torch, torchvision (NMS for the validation figures) and onnx; runs on one CPU thread in about twenty minutes. Seeded: the same
+Needs torch, torchvision (NMS for the validation figures) and onnx; runs on one CPU thread in about half an hour. Seeded: the same
 versions on the same machine give the same weights. The seeds below 1000000 are left to tests and demos, so no tested scene was
 ever trained on.
 
