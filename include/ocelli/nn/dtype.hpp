@@ -4,11 +4,13 @@
 /// Element types of tensors, the two 16-bit floating types, and calling a template by element type.
 
 #include <ocelli/core/error.hpp>
+#include <ocelli/core/float_bits.hpp>
 #include <ocelli/nn/fwd.hpp>
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 
@@ -182,6 +184,30 @@ inline constexpr bool is_floating_v =
 /// The type in which arithmetic on T is done: float for the 16-bit types, T itself for the others.
 template <class T>
 using arithmetic_t = std::conditional_t<std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>, float, T>;
+
+namespace detail {
+
+// A C++ cast where that is defined; saturating where it is not.
+template <class To, class From>
+To convert_element(From x) {
+    if constexpr (std::is_same_v<To, From>) {
+        return x;
+    } else if constexpr (std::is_same_v<To, bool>) {
+        return static_cast<arithmetic_t<From>>(x) != 0;
+    } else if constexpr (is_floating_v<From> && std::is_integral_v<To>) {
+        const double v = static_cast<double>(static_cast<arithmetic_t<From>>(x));
+        constexpr double low = static_cast<double>(std::numeric_limits<To>::min());
+        constexpr double high = static_cast<double>(std::numeric_limits<To>::max());
+        if (ocelli::detail::is_nan(v)) return 0;
+        if (v <= low) return std::numeric_limits<To>::min();
+        if (v >= high) return std::numeric_limits<To>::max();
+        return static_cast<To>(v);
+    } else {
+        return static_cast<To>(static_cast<arithmetic_t<From>>(x));
+    }
+}
+
+}  // namespace detail
 
 /// A type as a value: `dispatch(type, [&]<class T>(type_tag<T>) { ... })`.
 template <class T>

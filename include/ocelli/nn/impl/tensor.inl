@@ -1,10 +1,7 @@
 #pragma once
 
-#include <ocelli/core/float_bits.hpp>
 #include <ocelli/nn/tensor.hpp>
 
-#include <cmath>
-#include <limits>
 #include <new>
 
 namespace ocelli::nn {
@@ -15,26 +12,6 @@ inline std::shared_ptr<void> allocate_aligned(std::size_t bytes) {
     constexpr std::align_val_t alignment{64};
     void* memory = ::operator new(bytes == 0 ? 1 : bytes, alignment);
     return std::shared_ptr<void>(memory, [](void* p) { ::operator delete(p, std::align_val_t{64}); });
-}
-
-// A C++ cast where that is defined; saturating where it is not.
-template <class To, class From>
-To convert_element(From x) {
-    if constexpr (std::is_same_v<To, From>) {
-        return x;
-    } else if constexpr (std::is_same_v<To, bool>) {
-        return static_cast<arithmetic_t<From>>(x) != 0;
-    } else if constexpr (is_floating_v<From> && std::is_integral_v<To>) {
-        const double v = static_cast<double>(static_cast<arithmetic_t<From>>(x));
-        constexpr double low = static_cast<double>(std::numeric_limits<To>::min());
-        constexpr double high = static_cast<double>(std::numeric_limits<To>::max());
-        if (ocelli::detail::is_nan(v)) return 0;
-        if (v <= low) return std::numeric_limits<To>::min();
-        if (v >= high) return std::numeric_limits<To>::max();
-        return static_cast<To>(v);
-    } else {
-        return static_cast<To>(static_cast<arithmetic_t<From>>(x));
-    }
 }
 
 }  // namespace detail

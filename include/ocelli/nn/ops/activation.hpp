@@ -1,7 +1,10 @@
 #pragma once
 
 /// @file
-/// Activation functions: Relu.
+/// Activations: Relu, LeakyRelu, PRelu, Elu, Selu, Celu, ThresholdedRelu, Sigmoid, HardSigmoid, HardSwish, Softplus, Softsign, Tanh, Gelu,
+/// Mish, Swish, Shrink, Clip.
+///
+/// NaN passes through all of them but Shrink, which gives 0 as ONNX defines it.
 
 #include <ocelli/nn/fwd.hpp>
 
@@ -9,7 +12,7 @@
 
 namespace ocelli::nn {
 
-/// Activation functions: Relu.
+/// Activations.
 std::span<const op_def> activation_ops();
 
 }  // namespace ocelli::nn

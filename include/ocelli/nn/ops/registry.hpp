@@ -4,11 +4,18 @@
 /// The one list of operator files. A new file in ops/ adds its include and its line here.
 
 #include <ocelli/nn/ops/activation.hpp>
+#include <ocelli/nn/ops/arrange.hpp>
 #include <ocelli/nn/ops/basic.hpp>
+#include <ocelli/nn/ops/cast.hpp>
 #include <ocelli/nn/ops/conv.hpp>
 #include <ocelli/nn/ops/elementwise.hpp>
+#include <ocelli/nn/ops/gather.hpp>
+#include <ocelli/nn/ops/generate.hpp>
+#include <ocelli/nn/ops/matmul.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/ops/pool.hpp>
+#include <ocelli/nn/ops/reshape.hpp>
+#include <ocelli/nn/ops/softmax.hpp>
 
 #include <vector>
 
@@ -18,10 +25,17 @@ namespace ocelli::nn {
 inline std::vector<std::span<const op_def>> op_tables() {
     return {
         activation_ops(),
+        arrange_ops(),
         basic_ops(),
+        cast_ops(),
         conv_ops(),
         elementwise_ops(),
+        gather_ops(),
+        generate_ops(),
+        matmul_ops(),
         pool_ops(),
+        reshape_ops(),
+        softmax_ops(),
     };
 }
 

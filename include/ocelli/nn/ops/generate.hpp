@@ -1,0 +1,17 @@
+#pragma once
+
+/// @file
+/// Tensors from parameters: ConstantOfShape, Range, EyeLike, OneHot.
+
+#include <ocelli/nn/ops/op.hpp>
+
+namespace ocelli::nn {
+
+/// ConstantOfShape, Range, EyeLike, OneHot.
+std::span<const op_def> generate_ops();
+
+}  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/ops/impl/generate.inl>
+#endif

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <ocelli/nn/ops/detail/loops.hpp>
+#include <ocelli/nn/ops/generate.hpp>
+
+#include <cmath>
+
+namespace ocelli::nn {
+
+namespace detail {
+
+// --- ConstantOfShape ---------------------------------------------------------------------------------------------------------------
+
+inline tensor fill_value(const node& n) {
+    if (!has_attribute(n, "value")) return tensor::scalar(0.0f);
+    const tensor& value = attr_tensor(n, "value");
+    check(n, value.size() == 1, "attribute 'value' must hold one element, got ", nn::text(value));
+    return value;
+}
+
+inline void infer_constant_of_shape(infer_context& c) {
+    const dtype type = fill_value(c.self).type();
+    if (const auto shape = c.constant_ints(0)) {
+        for (const std::int64_t e : *shape) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(*shape), " has a negative extent");
+        return c.output(0, type, symbolic_shape(dims(*shape)));
+    }
+    const symbolic_shape& list = c.shape(0);
+    if (list.ranked() && list.rank() == 1 && list[0].known() && list[0].size <= 64)
+        return c.output(0, type, symbolic_shape::of_rank(static_cast<std::size_t>(list[0].size)));
+    c.output(0, type, {});
+}
+
+inline void eval_constant_of_shape(eval_context& c) {
+    const tensor value = fill_value(c.self).reshaped({});
+    const dims shape = list_input(c, 0);
+    for (const std::int64_t e : shape) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(shape), " has a negative extent");
+    tensor& y = c.output(0, value.type(), shape);
+    move_elements(value, 0, y, 0, broadcast_loop<2>(shape, {&value.shape(), &shape}));
+}
+
+// --- Range ----------------------------------------------------------------------------------------------------------------------------
+
+inline void infer_range(infer_context& c) {
+    c.output(0, c.type(0), symbolic_shape::of_rank(1));
+}
+
+inline void eval_range(eval_context& c) {
+    const tensor& start = c.input(0);
+    for (std::size_t i = 0; i < 3; ++i) {
+        check_same_type(c.self, start, c.input(i));
+        check(c.self, c.input(i).size() == 1, "start, limit and delta must be scalars, got ", nn::text(c.input(i)));
+    }
+    using types = type_list<float, double, std::int16_t, std::int32_t, std::int64_t>;
+    dispatch(c.self, types{}, start.type(), [&]<class T>(type_tag<T>) {
+        const T first = *start.data<T>(), limit = *c.input(1).data<T>(), delta = *c.input(2).data<T>();
+        check(c.self, delta != T(0) && !nan_element(first) && !nan_element(limit) && !nan_element(delta), "delta must not be 0, and nothing NaN");
+        std::int64_t count = 0;
+        if constexpr (std::is_integral_v<T>) {
+            // In unsigned arithmetic: the distance may exceed the type.
+            const auto a = static_cast<std::uint64_t>(first), b = static_cast<std::uint64_t>(limit), d = static_cast<std::uint64_t>(delta);
+            std::uint64_t n = 0;
+            if (delta > 0 && limit > first) n = (b - a - 1) / d + 1;
+            if (delta < 0 && limit < first) n = (a - b - 1) / (0 - d) + 1;
+            check(c.self, n <= std::uint64_t{1} << 48, "a range of ", n, " elements is too long");
+            count = static_cast<std::int64_t>(n);
+        } else {
+            const double n = std::ceil((static_cast<double>(limit) - static_cast<double>(first)) / static_cast<double>(delta));
+            check(c.self, !ocelli::detail::is_nan(n) && n < 0x1p48, "a range from ", first, " to ", limit, " by ", delta, " is too long");
+            count = n > 0 ? static_cast<std::int64_t>(n) : 0;
+        }
+        T* y = c.output(0, start.type(), {count}).template mutable_data<T>();
+        for (std::int64_t i = 0; i < count; ++i) {
+            if constexpr (std::is_integral_v<T>)
+                y[i] = static_cast<T>(static_cast<std::uint64_t>(first) + static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(delta));
+            else y[i] = first + static_cast<T>(i) * delta;
+        }
+    });
+}
+
+// --- EyeLike --------------------------------------------------------------------------------------------------------------------------
+
+inline dtype eye_type(const node& n, dtype input) {
+    if (!has_attribute(n, "dtype")) return input;
+    const std::int64_t to = attr_int(n, "dtype");
+    const auto type = to > 0 && to < 32 ? static_cast<dtype>(to) : dtype::undefined;
+    check<unsupported_operator>(n, size_of(type) != 0, "attribute dtype = ", to, ": this element type is not supported");
+    return type;
+}
+
+inline void infer_eye_like(infer_context& c) {
+    c.output(0, eye_type(c.self, c.type(0)), c.shape(0));
+}
+
+inline void eval_eye_like(eval_context& c) {
+    const tensor& x = c.input(0);
+    check(c.self, x.rank() == 2, "input must have rank 2, got ", nn::text(x));
+    const std::int64_t k = attr_int(c.self, "k", 0), rows = x.extent(0), columns = x.extent(1);
+    const dtype type = eye_type(c.self, x.type());
+    tensor& y = c.output(0, type, x.shape());
+    if (y.size() == 0) return;
+    std::memset(y.mutable_raw(), 0, y.bytes());
+    dispatch(c.self, all_types{}, type, [&]<class T>(type_tag<T>) {
+        T* to = y.mutable_data<T>();
+        if (k <= -rows || k >= columns) return;
+        for (std::int64_t row = std::max<std::int64_t>(0, -k); row < rows && row + k < columns; ++row) to[row * columns + row + k] = static_cast<T>(1);
+    });
+}
+
+// --- OneHot ----------------------------------------------------------------------------------------------------------------------------
+
+inline void infer_one_hot(infer_context& c) {
+    const symbolic_shape& index = c.shape(0);
+    if (!index.ranked()) return c.output(0, c.type(2), {});
+    const std::size_t axis = normalize_axis(c.self, attr_int(c.self, "axis", -1), index.rank() + 1);
+    std::vector<dim> out = index.extents();
+    const auto depth = c.constant_ints(1);
+    out.insert(out.begin() + static_cast<std::ptrdiff_t>(axis), depth && depth->size() == 1 && (*depth)[0] >= 0 ? dim((*depth)[0]) : dim());
+    c.output(0, c.type(2), symbolic_shape(std::move(out)));
+}
+
+inline void eval_one_hot(eval_context& c) {
+    const tensor& index = c.input(0);
+    const tensor& values = c.input(2);
+    check(c.self, c.input(1).size() == 1, "depth must be one number, got ", nn::text(c.input(1)));
+    const std::int64_t depth = c.input(1).cast(dtype::int64).data<std::int64_t>()[0];
+    check(c.self, depth >= 0, "depth must not be negative, got ", depth);
+    check(c.self, values.rank() == 1 && values.size() == 2, "values must be (off, on), got ", nn::text(values));
+    check(c.self, index.type() != dtype::boolean, "indices must be numbers, got ", nn::text(index));
+    const std::size_t axis = normalize_axis(c.self, attr_int(c.self, "axis", -1), index.rank() + 1);
+    dims shape = index.shape();
+    shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), depth);
+    const std::int64_t inner = product(index.shape(), axis, index.rank());
+    const std::vector<std::int64_t> indices = index.cast(dtype::int64).to_ints();
+    tensor& y = c.output(0, values.type(), shape);
+    dispatch_words(values.type(), [&]<class W>(type_tag<W>) {
+        const W off = static_cast<const W*>(values.raw())[0], on = static_cast<const W*>(values.raw())[1];
+        W* to = static_cast<W*>(y.mutable_raw());
+        std::fill(to, to + y.size(), off);
+        for (std::size_t i = 0; i < indices.size(); ++i) {
+            std::int64_t hot = indices[i];
+            if (hot < 0) hot = hot < -depth ? -1 : hot + depth;
+            if (hot < 0 || hot >= depth) continue;  // out of range: off everywhere
+            const auto at = static_cast<std::int64_t>(i);
+            to[(at / inner * depth + hot) * inner + at % inner] = on;
+        }
+    });
+}
+
+}  // namespace detail
+
+OCELLI_INLINE std::span<const op_def> generate_ops() {
+    using namespace detail;
+    static constexpr op_def table[] = {
+        {.name = "ConstantOfShape", .since = 9, .attributes = "value:tensor", .infer = infer_constant_of_shape, .eval = eval_constant_of_shape},
+        {.name = "Range", .since = 11, .min_inputs = 3, .max_inputs = 3, .infer = infer_range, .eval = eval_range},
+        {.name = "EyeLike", .since = 9, .attributes = "dtype:int k:int", .infer = infer_eye_like, .eval = eval_eye_like},
+        {.name = "OneHot", .since = 9, .min_inputs = 3, .max_inputs = 3, .attributes = "axis:int", .infer = infer_one_hot, .eval = eval_one_hot},
+    };
+    return table;
+}
+
+}  // namespace ocelli::nn
