@@ -75,5 +75,146 @@ def clip():
         save(f"clip/scaled_ratio_pad_{k}", scale_boxes((h1, w1), boxes.clone(), (h0, w0), ratio_pad=((0.5, 0.5), (16, 7.5))))
 
 
+
+def detectron2_module(name):
+    """One Python file of detectron2, with stand-ins for its imports."""
+    import importlib.util
+    import sys
+    import types
+
+    def stub(module, **names):
+        sys.modules.setdefault(module, types.ModuleType(module)).__dict__.update(names)
+
+    def nothing(*_, **__):
+        raise NotImplementedError
+
+    stub("fvcore")
+    stub("fvcore.nn", giou_loss=nothing, smooth_l1_loss=nothing)
+    stub("detectron2")
+    stub("detectron2.config", configurable=lambda f: f)
+    stub("detectron2.layers", cat=torch.cat, ciou_loss=nothing, diou_loss=nothing, ShapeSpec=None,
+         nonzero_tuple=lambda x: x.nonzero(as_tuple=True), move_device_like=lambda x, _: x)
+    stub("detectron2.structures", Boxes=lambda x: x, RotatedBoxes=lambda x: x)
+
+    class Registry:
+        def __init__(self, _):
+            pass
+
+        def register(self):
+            return lambda c: c
+
+    stub("detectron2.utils")
+    stub("detectron2.utils.registry", Registry=Registry)
+    spec = importlib.util.spec_from_file_location(name, args.detectron2 / "detectron2" / "modeling" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # torch.jit.script looks the source up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def coders():
+    from torchvision.models.detection._utils import BoxCoder, BoxLinearCoder
+
+    rng = np.random.default_rng(3)
+    n = 50
+    anchors = torch.tensor(random_boxes(rng, n, smallest=8), dtype=torch.float32)
+    boxes = torch.tensor(random_boxes(rng, n, smallest=8), dtype=torch.float32)
+    deltas = torch.tensor(rng.normal(0, 1.5, (n, 12)), dtype=torch.float32)
+    deltas[:4, 2:4] = torch.tensor([5.0, 30.0])  # beyond the clamp
+    save("coders/anchors", anchors)
+    save("coders/boxes", boxes)
+    save("coders/deltas", deltas)
+    for kind, weights in (("unit", (1.0, 1.0, 1.0, 1.0)), ("weighted", (10.0, 10.0, 5.0, 5.0))):
+        coder = BoxCoder(weights)
+        save(f"coders/rcnn_encoded_{kind}", coder.encode_single(boxes.double(), anchors.double()))
+        save(f"coders/rcnn_decoded_{kind}", coder.decode_single(deltas.double(), anchors.double()))
+    for normalize in (True, False):
+        coder = BoxLinearCoder(normalize)
+        save(f"coders/linear_encoded_{int(normalize)}", coder.encode(anchors.double(), boxes.double()))  # reference boxes first, unlike BoxCoder
+        save(f"coders/linear_decoded_{int(normalize)}", coder.decode(deltas[:, :4].double(), anchors.double()))
+
+    rotated = lambda k: torch.tensor(np.concatenate(
+        [rng.uniform(0, 640, (k, 2)), rng.uniform(4, 300, (k, 2)), rng.uniform(-400, 400, (k, 1))], 1), dtype=torch.float32)
+    rotated_anchors, rotated_boxes = rotated(n), rotated(n)
+    rotated_deltas = torch.tensor(rng.normal(0, 1.5, (n, 10)), dtype=torch.float32)
+    if args.detectron2:
+        save("coders/d2_rotated_anchors", rotated_anchors)
+        save("coders/d2_rotated_boxes", rotated_boxes)
+        save("coders/d2_rotated_deltas", rotated_deltas)
+        m = detectron2_module("box_regression")
+        for kind, weights in (("unit", (1.0, 1.0, 1.0, 1.0, 1.0)), ("weighted", (10.0, 10.0, 5.0, 5.0, 2.0))):
+            coder = m.Box2BoxTransformRotated(weights)
+            save(f"coders/d2_rotated_encoded_{kind}", coder.get_deltas(rotated_anchors.double(), rotated_boxes.double()))
+            save(f"coders/d2_rotated_decoded_{kind}", coder.apply_deltas(rotated_deltas.double(), rotated_anchors.double()))
+        save("coders/d2_rcnn_decoded", m.Box2BoxTransform((10.0, 10.0, 5.0, 5.0)).apply_deltas(deltas, anchors))
+        for normalize in (True, False):
+            coder = m.Box2BoxTransformLinear(normalize)
+            save(f"coders/d2_linear_encoded_{int(normalize)}", coder.get_deltas(anchors.double(), boxes.double()))
+            save(f"coders/d2_linear_decoded_{int(normalize)}", coder.apply_deltas(deltas[:, :4].double(), anchors.double()))
+
+    # SSD: the formulas of Caffe's bbox_util.cpp (DecodeBBox) in double.
+    priors = anchors.double().numpy() / 640
+    codes = rng.normal(0, 1.5, (n, 4))
+    v = np.array([0.1, 0.1, 0.2, 0.2])
+    save("coders/ssd_priors", priors)
+    save("coders/ssd_codes", codes)
+    pw, ph = priors[:, 2] - priors[:, 0], priors[:, 3] - priors[:, 1]
+    cx = v[0] * codes[:, 0] * pw + (priors[:, 0] + priors[:, 2]) / 2
+    cy = v[1] * codes[:, 1] * ph + (priors[:, 1] + priors[:, 3]) / 2
+    w, h = np.exp(v[2] * codes[:, 2]) * pw, np.exp(v[3] * codes[:, 3]) * ph
+    save("coders/ssd_center_size", np.stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], 1))
+    save("coders/ssd_corner", priors + v * codes)
+    save("coders/ssd_corner_size", priors + v * codes * np.stack([pw, ph, pw, ph], 1))
+
+    # YOLO: darknet's get_region_box / get_yolo_box, detection layer, and yolov5's Detect layer, as formulas in double.
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))
+    height, width, stride, classes = 3, 4, 16, 2
+    yolo_priors = np.array([[10.0, 13], [33, 23], [62, 45]])
+    head = rng.normal(0, 2, (3, 5 + classes, height, width))
+    save("coders/yolo_head", head.reshape(-1, height, width).astype(np.float32))
+    head = head.astype(np.float32).astype(np.float64)
+    gx, gy = np.meshgrid(np.arange(width), np.arange(height))
+    for kind, k in (("v3", 1.0), ("v4", 1.2)):
+        x = (k * sigmoid(head[:, 0]) - (k - 1) / 2 + gx) * stride
+        y = (k * sigmoid(head[:, 1]) - (k - 1) / 2 + gy) * stride
+        w, h = np.exp(head[:, 2]) * yolo_priors[:, :1, None], np.exp(head[:, 3]) * yolo_priors[:, 1:, None]
+        save(f"coders/yolo_{kind}", np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], -1).reshape(-1, 4))
+    s = sigmoid(head)
+    x, y = (s[:, 0] * 2 - 0.5 + gx) * stride, (s[:, 1] * 2 - 0.5 + gy) * stride
+    w, h = (s[:, 2] * 2) ** 2 * yolo_priors[:, :1, None], (s[:, 3] * 2) ** 2 * yolo_priors[:, 1:, None]
+    save("coders/yolo_v5", np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], -1).reshape(-1, 4))
+    save("coders/yolo_objectness", s[:, 4].reshape(-1))
+    save("coders/yolo_classes", s[:, 5:].transpose(0, 2, 3, 1).reshape(-1, classes))
+    soft = torch.tensor(head[:, 5:]).softmax(1).numpy()
+    save("coders/yolo_softmax", soft.transpose(0, 2, 3, 1).reshape(-1, classes))
+
+    side, per_cell, image_h, image_w = 3, 2, 448, 640
+    v1 = rng.uniform(0, 1, (side * side * per_cell, 4))
+    rows = []
+    for i, (tx, ty, tw, th) in enumerate(v1):
+        cell = i // per_cell
+        x, y = (cell % side + tx) / side * image_w, (cell // side + ty) / side * image_h
+        w, h = tw**2 * image_w, th**2 * image_h
+        rows.append([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+    save("coders/yolo_v1_codes", v1)
+    save("coders/yolo_v1_boxes", np.array(rows))
+
+    from ultralytics.nn.modules.block import DFL
+    from ultralytics.utils.tal import bbox2dist, dist2bbox, make_anchors
+
+    logits = torch.tensor(rng.normal(0, 3, (1, 64, 21)), dtype=torch.float32)
+    distances = DFL(16)(logits)
+    save("coders/dfl_logits", logits[0])
+    save("coders/dfl_distances", distances[0])
+    points, strides = make_anchors([torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 1, 1)], [8, 16, 32])
+    save("coders/v8_points", points * strides)
+    save("coders/v8_strides", strides[:, 0])
+    save("coders/v8_boxes", dist2bbox(distances[0].T, points, xywh=False) * strides)
+    v8_truth = torch.tensor(random_boxes(rng, 21, size=32, smallest=4), dtype=torch.float32)
+    save("coders/v8_truth", v8_truth)
+    save("coders/v8_targets", bbox2dist(points, v8_truth / strides, 16))
+
+
 formats()
 clip()
+coders()
