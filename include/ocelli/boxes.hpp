@@ -4,6 +4,12 @@
 /// Boxes: formats, overlaps, suppression and fusion, anchors, coders, matching.
 
 #include <ocelli/boxes/clip.hpp>
+#include <ocelli/boxes/coders/dfl.hpp>
+#include <ocelli/boxes/coders/ltrb.hpp>
+#include <ocelli/boxes/coders/rcnn.hpp>
+#include <ocelli/boxes/coders/rotated.hpp>
+#include <ocelli/boxes/coders/ssd.hpp>
+#include <ocelli/boxes/coders/yolo.hpp>
 #include <ocelli/boxes/formats.hpp>
 #include <ocelli/boxes/iou.hpp>
 #include <ocelli/boxes/nms.hpp>
