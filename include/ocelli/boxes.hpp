@@ -13,3 +13,4 @@
 #include <ocelli/boxes/formats.hpp>
 #include <ocelli/boxes/iou.hpp>
 #include <ocelli/boxes/nms.hpp>
+#include <ocelli/boxes/soft_nms.hpp>

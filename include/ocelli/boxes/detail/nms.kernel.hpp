@@ -42,7 +42,7 @@ OCELLI_ALWAYS_INLINE bool suppressed_by(const nms_candidate<T>& c, const T* kept
     const V inter = rounded(max(w, zero) * max(h, zero));
     const V united = (c.area + load(kept + 4 * nms_block)) - inter;
     // Division only where it can matter: "greater than the threshold" implies this, by a margin of many roundings.
-    if (!any_greater(inter, rounded(low * united))) return false;
+    if (greater_bits(inter, rounded(low * united)) == 0) return false;
     V measure = inter / united;
     if constexpr (Diou) {
         V cw = max(c.x2, x2) - min(c.x1, x1);
@@ -57,7 +57,7 @@ OCELLI_ALWAYS_INLINE bool suppressed_by(const nms_candidate<T>& c, const T* kept
         const V dy = rounded((c.y1 + c.y2) * half) - rounded((y1 + y2) * half);
         measure = measure - (rounded(dx * dx) + rounded(dy * dy)) / diagonal;
     }
-    return any_greater(measure, threshold);
+    return greater_bits(measure, threshold) != 0;
 }
 
 /// Appends a box to a list that begins at `blocks`.
@@ -181,8 +181,8 @@ bool ranges_kernel(const T* boxes, const std::uint32_t* order, std::size_t n, co
         const T cy = box[1] * T(0.5) + (box[3] + plus) * T(0.5);
         const T blur_x = ((box[0] > 0 ? box[0] : -box[0]) + (box[2] > 0 ? box[2] : -box[2]) + plus) * shape.blur;
         const T blur_y = ((box[1] > 0 ? box[1] : -box[1]) + (box[3] > 0 ? box[3] : -box[3]) + plus) * shape.blur;
-        const T rx = w * shape.reach + blur_x;
-        const T ry = h * shape.reach + blur_y;
+        const T rx = w * shape.reach + (shape.extra_x + blur_x);
+        const T ry = h * shape.reach + (shape.extra_y + blur_y);
         r.x = cell_of(cx, shape.per_x);
         r.y = cell_of(cy, shape.per_y);
         r.first_x = cell_of(cx - rx, shape.per_x);
@@ -203,12 +203,47 @@ void insert_kernel(nms_pass<T>& pass, std::size_t row, const nms_range& range) {
     if (!stands_alone(area)) insert_in_cells(pass, box, area, range);
 }
 
+template <bool Legacy, class T>
+OCELLI_ALWAYS_INLINE std::size_t overlaps_of(const T* blocks, std::size_t from, std::size_t to, const T* box, T* out) {
+    constexpr std::size_t L = lanes<T>;
+    const vec<T> zero{};
+    const vec<T> one = broadcast(T(1));
+    const T area = row_area<Legacy>(box);
+    if (stands_alone(area)) return 0;
+    const nms_candidate<T> c{broadcast(box[0]), broadcast(box[1]), broadcast(box[2]), broadcast(box[3]), broadcast(area)};
+    std::size_t found = 0;
+    for (std::size_t k = from / L * L; k < to; k += L) {
+        const T* kept = blocks + k / nms_block * nms_block_numbers + k % nms_block;
+        vec<T> w = min(c.x2, load(kept + 2 * nms_block)) - max(c.x1, load(kept));
+        vec<T> h = min(c.y2, load(kept + 3 * nms_block)) - max(c.y1, load(kept + nms_block));
+        if constexpr (Legacy) {
+            w = w + one;
+            h = h + one;
+        }
+        const vec<T> inter = rounded(max(w, zero) * max(h, zero));
+        unsigned bits = greater_bits(inter, zero);
+        if (k < from) bits &= ~0u << (from - k);
+        if (bits == 0) continue;
+        T lane[L];
+        store(lane, inter / ((c.area + load(kept + 4 * nms_block)) - inter));
+        for (; bits != 0; bits &= bits - 1) out[found++] = lane[__builtin_ctz(bits)];
+    }
+    return found;
+}
+
+/// The IoUs above 0 of a box with entries [from, to) of a list, in the list's order.
+template <class T>
+std::size_t overlaps_kernel(const T* blocks, std::size_t from, std::size_t to, const T* box, bool legacy, T* out) {
+    return legacy ? overlaps_of<true>(blocks, from, to, box, out) : overlaps_of<false>(blocks, from, to, box, out);
+}
+
 template <class T>
 inline void fill_nms_kernels(nms_kernels<T>& table) {
     table.everywhere = &greedy_kernel<false, T>;
     table.grid = &greedy_kernel<true, T>;
     table.ranges = &ranges_kernel<T>;
     table.insert = &insert_kernel<T>;
+    table.overlaps = &overlaps_kernel<T>;
 }
 
 inline nms_tables make_nms_tables() {

@@ -61,7 +61,8 @@ struct nms_pass {
 template <class T>
 struct nms_grid_shape {
     T per_x, per_y;  // cells per unit of length
-    T reach;         // a suppressed box's centre is at most reach * width from the suppressor's, likewise its height
+    T reach;         // a suppressed box's centre is at most reach * width + extra_x from the suppressor's, likewise its height
+    T extra_x, extra_y;
     T blur;          // times |x1| + |x2|: what rounding may add
     T smallest;      // areas below lose their precision to underflow: no grid then
     bool legacy;
@@ -77,6 +78,8 @@ struct nms_kernels {
     bool (*ranges)(const T* boxes, const std::uint32_t* order, std::size_t n, const nms_grid_shape<T>& shape, nms_range* out);
     /// Puts the box of row `row` into its lists.
     void (*insert)(nms_pass<T>& pass, std::size_t row, const nms_range& range);
+    /// Writes the IoUs above 0 of a box with entries [from, to) of a list, in the list's order, and gives their number.
+    std::size_t (*overlaps)(const T* blocks, std::size_t from, std::size_t to, const T* box, bool legacy, T* out);
 };
 
 struct nms_tables {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ocelli/boxes/detail/nms_types.hpp>
+#include <ocelli/boxes/detail/nms_grid.hpp>
 #include <ocelli/boxes/nms.hpp>
 #include <ocelli/core/argsort.hpp>
 #include <ocelli/core/float_bits.hpp>
@@ -25,22 +25,6 @@ OCELLI_INLINE const nms_tables& get_nms_tables() {
 }
 OCELLI_KERNEL_API_END
 
-inline const nms_kernels<float>& get_nms_kernels(float) {
-    return get_nms_tables().f32;
-}
-inline const nms_kernels<double>& get_nms_kernels(double) {
-    return get_nms_tables().f64;
-}
-
-/// The t for which "measure > t" in T is what the comparison with the double threshold says.
-template <class T>
-T nms_threshold(double threshold, nms_comparison comparison) {
-    T t = static_cast<T>(threshold);
-    const bool strict = comparison == nms_comparison::greater;
-    while (strict ? static_cast<double>(t) > threshold : static_cast<double>(t) >= threshold) t = std::nextafter(t, T(-1));
-    return t;
-}
-
 /// How far, in widths of the suppressor, the centre of a suppressed box can lie.
 ///
 /// IoU is at most iw / max(w, w') with iw the width of the intersection, and iw is at most (w + w') / 2 - d for centres d apart. So
@@ -50,17 +34,7 @@ inline double nms_reach(double t) noexcept {
     return t >= 0.5 ? 1 - t : (1 / t - 1) / 2;
 }
 
-/// The memory of the lists by cell.
-template <class T>
-struct nms_grid {
-    std::vector<nms_range> ranges;  // of the kept boxes, then of the candidates to come
-    std::vector<std::uint32_t> first_block, count;
-    std::unique_ptr<T[]> blocks;
-};
-
 /// Moves a pass from "everybody meets everybody" to lists by cell. False where that would not be exact: the pass stays as it was.
-///
-/// Lists are laid out beforehand, for the case that every candidate to come is kept, so that the kernel allocates nothing.
 template <class T>
 bool start_nms_grid(nms_pass<T>& pass, nms_grid<T>& grid) {
     const double t = static_cast<double>(pass.threshold);
@@ -99,42 +73,7 @@ bool start_nms_grid(nms_pass<T>& pass, nms_grid<T>& grid) {
     if (!ranges_of(pass.boxes, rows.data(), kept, shape, grid.ranges.data())) return false;
     if (!ranges_of(pass.boxes, pass.order + pass.next, coming, shape, grid.ranges.data() + kept)) return false;
 
-    std::int32_t low[2] = {grid.ranges[0].x, grid.ranges[0].y}, high[2] = {low[0], low[1]};
-    for (const nms_range& r : grid.ranges) {
-        low[0] = std::min(low[0], r.x);
-        low[1] = std::min(low[1], r.y);
-        high[0] = std::max(high[0], r.x);
-        high[1] = std::max(high[1], r.y);
-    }
-    std::uint32_t size[2] = {16, 16};
-    unsigned bits[2] = {4, 4};
-    for (std::size_t k = 0; k < 2; ++k)
-        while (size[k] < 512 && static_cast<std::int64_t>(size[k]) <= std::int64_t{high[k]} - low[k]) {
-            size[k] *= 2;
-            ++bits[k];
-        }
-    nms_grid_cells& cells = pass.cells;
-    cells.mask_x = size[0] - 1;
-    cells.mask_y = size[1] - 1;
-    cells.shift = bits[0];
-    grid.first_block.assign(std::size_t{size[0]} * size[1], 0);
-    grid.count.assign(grid.first_block.size(), 0);
-    cells.first_block = grid.first_block.data();
-    cells.count = grid.count.data();
-    for (const nms_range& r : grid.ranges)
-        for (std::uint32_t dy = 0; dy < r.high; ++dy) {
-            const std::uint32_t row = ((static_cast<std::uint32_t>(r.first_y) + dy) & cells.mask_y) << cells.shift;
-            for (std::uint32_t dx = 0; dx < r.wide; ++dx)
-                ++cells.count[row + ((static_cast<std::uint32_t>(r.first_x) + dx) & cells.mask_x)];
-        }
-    std::size_t blocks = 0;
-    for (std::size_t c = 0; c < grid.count.size(); ++c) {
-        grid.first_block[c] = static_cast<std::uint32_t>(blocks);
-        blocks += (grid.count[c] + nms_block - 1) / nms_block;
-        grid.count[c] = 0;
-    }
-    if (blocks > 0xffffffffu) return false;
-    grid.blocks.reset(new T[blocks * nms_block_numbers + 1]);
+    if (!lay_out_cells(grid, pass.cells)) return false;
     pass.blocks = grid.blocks.get();
     pass.everywhere_count = 0;
     for (std::size_t i = 0; i < kept; ++i) get_nms_kernels(T()).insert(pass, rows[i], grid.ranges[i]);

@@ -189,23 +189,23 @@ OCELLI_ALWAYS_INLINE unsigned movemask(vi64 m) {
 #endif
 }
 
-/// True where a lane of a is greater than b's; unordered lanes are not. A comparison and a test of its mask.
-OCELLI_ALWAYS_INLINE bool any_greater(vf32 a, vf32 b) {
+/// movemask(a > b) without the detour over a mask in a vector.
+OCELLI_ALWAYS_INLINE unsigned greater_bits(vf32 a, vf32 b) {
 #if OCELLI_TARGET_LEVEL == 2
     unsigned short bits;
     asm("vcmpps $0x1e, %2, %1, %0" : "=Yk"(bits) : "v"(a), "v"(b));
-    return bits != 0;
+    return bits;
 #else
-    return movemask(a > b) != 0;
+    return movemask(a > b);
 #endif
 }
-OCELLI_ALWAYS_INLINE bool any_greater(vf64 a, vf64 b) {
+OCELLI_ALWAYS_INLINE unsigned greater_bits(vf64 a, vf64 b) {
 #if OCELLI_TARGET_LEVEL == 2
     unsigned char bits;
     asm("vcmppd $0x1e, %2, %1, %0" : "=Yk"(bits) : "v"(a), "v"(b));
-    return bits != 0;
+    return bits;
 #else
-    return movemask(a > b) != 0;
+    return movemask(a > b);
 #endif
 }
 
