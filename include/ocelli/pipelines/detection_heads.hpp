@@ -6,6 +6,7 @@
 ///
 /// Each `*_candidates` function gives every box above a score; `suppress` then leaves the best of those that overlap.
 
+#include <ocelli/boxes/coders/ssd.hpp>
 #include <ocelli/boxes/nms.hpp>
 #include <ocelli/core/config.hpp>
 #include <ocelli/core/error.hpp>
@@ -49,7 +50,6 @@ OCELLI_INLINE void fastestdet_candidates(const float* output, std::size_t classe
                                          double threshold, float width, float height, bool truncate, candidate_list& out);
 OCELLI_INLINE void point_candidates(const float* logits, const float* sides, std::size_t classes, std::size_t rows,
                                     std::size_t columns, double threshold, float width, float height, candidate_list& out);
-OCELLI_INLINE void ultraface_boxes(const float* deltas, const float* priors, std::size_t n, float* out);
 OCELLI_INLINE void check_picture(double width, double height, const char* name);
 
 } // namespace detail
@@ -71,7 +71,14 @@ OCELLI_INLINE xt::xtensor<float, 2> ultraface_priors(std::int64_t height, std::i
 /// @return        (P, 4) x1 y1 x2 y2 relative to the picture
 /// @throws invalid_argument  on other shapes or different lengths
 template <array_expression D, array_expression P>
-xt::xtensor<float, 2> ultraface_boxes(const D& deltas, const P& priors);
+xt::xtensor<float, 2> ultraface_boxes(const D& deltas, const P& priors) {
+    const auto d = as_dense<float, 2>(deltas, "ultraface_boxes: deltas");
+    const auto p = as_dense<float, 2>(priors, "ultraface_boxes: priors");
+    detail::check_shape(d, {detail::any, 4}, "ultraface_boxes: deltas");
+    detail::check_shape(p, {detail::any, 4}, "ultraface_boxes: priors");
+    detail::check_same_length(d, p, "ultraface_boxes: deltas and priors");
+    return ssd_decode(view(d.data(), d.shape()), view(p.data(), p.shape()), {.prior_format = box_format::cxcywh});
+}
 
 /// Gives the boxes of an Ultra-Light face detector (or another SSD with decoded outputs) above a score, class 0 being
 /// background.
@@ -151,18 +158,6 @@ detections point_candidates(const L& logits, const D& sides, double threshold, d
 /// @param per_class  boxes suppress those of their own label alone
 /// @throws invalid_argument  like nms
 OCELLI_INLINE detections suppress(const detections& found, const nms_options& options, bool per_class = true);
-
-template <array_expression D, array_expression P>
-xt::xtensor<float, 2> ultraface_boxes(const D& deltas, const P& priors) {
-    const auto d = as_dense<float, 2>(deltas, "ultraface_boxes: deltas");
-    const auto p = as_dense<float, 2>(priors, "ultraface_boxes: priors");
-    detail::check_shape(d, {detail::any, 4}, "ultraface_boxes: deltas");
-    detail::check_shape(p, {detail::any, 4}, "ultraface_boxes: priors");
-    detail::check_same_length(d, p, "ultraface_boxes: deltas and priors");
-    auto out = detail::new_tensor<float>(d.extent(0), std::size_t{4});
-    detail::ultraface_boxes(d.data(), p.data(), d.extent(0), out.data());
-    return out;
-}
 
 } // namespace ocelli
 

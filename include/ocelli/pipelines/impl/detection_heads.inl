@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/boxes/coders/ltrb.hpp>
 #include <ocelli/pipelines/detection_heads.hpp>
 
 #include <algorithm>
@@ -38,18 +39,6 @@ OCELLI_INLINE void ultraface_candidates(const float* scores, const float* boxes,
     }
 }
 
-OCELLI_INLINE void ultraface_boxes(const float* deltas, const float* priors, std::size_t n, float* out) {
-    for (std::size_t i = 0; i < n; ++i, deltas += 4, priors += 4, out += 4) {
-        const float cx = priors[0] + deltas[0] * 0.1F * priors[2], cy = priors[1] + deltas[1] * 0.1F * priors[3];
-        const float half_w = 0.5F * priors[2] * std::exp(deltas[2] * 0.2F),
-                    half_h = 0.5F * priors[3] * std::exp(deltas[3] * 0.2F);
-        out[0] = cx - half_w;
-        out[1] = cy - half_h;
-        out[2] = cx + half_w;
-        out[3] = cy + half_h;
-    }
-}
-
 OCELLI_INLINE float logistic(float x) {
     return 1.0F / (1.0F + std::exp(-x));
 }
@@ -81,6 +70,7 @@ OCELLI_INLINE void point_candidates(const float* logits, const float* sides, std
                                     std::size_t columns, double threshold, float width, float height, candidate_list& out) {
     const std::size_t plane = rows * columns;
     const float stride_x = width / static_cast<float>(columns), stride_y = height / static_cast<float>(rows);
+    std::vector<std::array<float, 4>> cells, reach;
     for (std::size_t row = 0; row < rows; ++row) {
         for (std::size_t column = 0; column < columns; ++column) {
             const std::size_t at = row * columns + column;
@@ -89,12 +79,17 @@ OCELLI_INLINE void point_candidates(const float* logits, const float* sides, std
                 if (logits[c * plane + at] > logits[best * plane + at]) best = c;
             const float score = logistic(logits[best * plane + at]);
             if (!(static_cast<double>(score) > threshold)) continue;
-            const float x = (static_cast<float>(column) + 0.5F) * stride_x, y = (static_cast<float>(row) + 0.5F) * stride_y;
-            out.add(x - std::exp(sides[at]) * stride_x, y - std::exp(sides[plane + at]) * stride_y,
-                    x + std::exp(sides[2 * plane + at]) * stride_x, y + std::exp(sides[3 * plane + at]) * stride_y, score,
-                    static_cast<std::int64_t>(best));
+            const float x = static_cast<float>(column) * stride_x, y = static_cast<float>(row) * stride_y;
+            cells.push_back({x, y, x + stride_x, y + stride_y});
+            reach.push_back({std::exp(sides[at]), std::exp(sides[plane + at]), std::exp(sides[2 * plane + at]),
+                             std::exp(sides[3 * plane + at])});
+            out.scores.push_back(score);
+            out.labels.push_back(static_cast<std::int64_t>(best));
         }
     }
+    // Distances from a cell's middle in units of the cell.
+    const auto boxes = ltrb_decode(reach, cells, {.normalize_by_size = true});
+    out.boxes.insert(out.boxes.end(), boxes.begin(), boxes.end());
 }
 
 } // namespace detail
