@@ -11,6 +11,8 @@
 #include <ocelli/nn/ops/elementwise.hpp>
 #include <ocelli/nn/ops/gather.hpp>
 #include <ocelli/nn/ops/generate.hpp>
+#include <ocelli/nn/ops/logic.hpp>
+#include <ocelli/nn/ops/math.hpp>
 #include <ocelli/nn/ops/matmul.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/ops/pool.hpp>
@@ -32,6 +34,8 @@ inline std::vector<std::span<const op_def>> op_tables() {
         elementwise_ops(),
         gather_ops(),
         generate_ops(),
+        logic_ops(),
+        math_ops(),
         matmul_ops(),
         pool_ops(),
         reshape_ops(),

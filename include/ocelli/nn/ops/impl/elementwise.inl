@@ -9,10 +9,6 @@ namespace ocelli::nn {
 
 namespace detail {
 
-// Integers wrap: in unsigned arithmetic, of 32 bits at least because narrower ones are promoted to int.
-template <class T>
-using modular_t = std::conditional_t<std::is_integral_v<T>, std::conditional_t<sizeof(T) <= 4, std::uint32_t, std::uint64_t>, arithmetic_t<T>>;
-
 struct add_op {
     template <class T>
     T operator()(T u, T v) const {
@@ -95,32 +91,6 @@ struct min_op {
         return v < u ? v : u;
     }
 };
-
-// Operator sets 1 to 6 align the second operand by attributes: equal shapes unless `broadcast`, then its axes stand at `axis`
-// of the first one, or at the end.
-inline tensor legacy_operand(const node& n, const tensor& a, const tensor& b) {
-    if (attr_int(n, "broadcast", 0) == 0) {
-        check(n, a.shape() == b.shape() || b.size() == 1, "shapes ", ocelli::detail::shape_text(a.shape()), " and ",
-              ocelli::detail::shape_text(b.shape()), " differ and attribute 'broadcast' is not set");
-        return b.size() == 1 && a.shape() != b.shape() ? b.reshaped({}) : b;
-    }
-    check(n, b.rank() <= a.rank(), "the second operand has more axes than the first");
-    if (!has_attribute(n, "axis")) return b;
-    const std::size_t axis = normalize_axis_or_end(n, attr_int(n, "axis"), a.rank());
-    check(n, axis + b.rank() <= a.rank(), "the second operand does not fit at axis ", axis);
-    dims shape = b.shape();
-    shape.resize(a.rank() - axis, 1);
-    return b.reshaped(shape);
-}
-
-inline tensor second_operand(const eval_context& c) {
-    return c.self.opset < 7 ? legacy_operand(c.self, c.input(0), c.input(1)) : c.input(1);
-}
-
-inline void infer_binary(infer_context& c) {
-    if (c.self.opset < 7) infer_same(c);
-    else infer_broadcast(c);
-}
 
 template <class F>
 void eval_arithmetic(eval_context& c) {

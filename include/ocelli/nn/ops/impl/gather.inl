@@ -125,7 +125,7 @@ void with_reduction(const node& n, scatter_reduction how, dtype type, F&& f) {
         return;
     }
     dispatch(n, numeric_types{}, type, [&]<class T>(type_tag<T> tag) {
-        using M = std::conditional_t<std::is_integral_v<T>, std::conditional_t<sizeof(T) <= 4, std::uint32_t, std::uint64_t>, arithmetic_t<T>>;
+        using M = modular_t<T>;
         switch (how) {
         case scatter_reduction::add: f(tag, [](T a, T b) { return static_cast<T>(static_cast<M>(a) + static_cast<M>(b)); }); break;
         case scatter_reduction::mul: f(tag, [](T a, T b) { return static_cast<T>(static_cast<M>(a) * static_cast<M>(b)); }); break;

@@ -76,7 +76,7 @@ void multiply_matrices(std::int64_t m, std::int64_t n, std::int64_t k, matrix_op
 // The types products are computed in: the 16-bit ones in float, integers modulo 2^32 or 2^64.
 using product_types = type_list<float, double, float16, bfloat16, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t>;
 template <class T>
-using product_t = std::conditional_t<std::is_integral_v<T>, std::conditional_t<sizeof(T) <= 4, std::uint32_t, std::uint64_t>, arithmetic_t<T>>;
+using product_t = modular_t<T>;
 
 // The elements of x as product_t: its own memory where it has them.
 template <class T>
