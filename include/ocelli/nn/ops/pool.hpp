@@ -1,7 +1,8 @@
 #pragma once
 
 /// @file
-/// Pooling over windows: MaxPool.
+/// Pooling over windows and over whole planes, and its inverse: MaxPool, AveragePool, LpPool, GlobalMaxPool, GlobalAveragePool,
+/// GlobalLpPool, MaxUnpool.
 
 #include <ocelli/nn/fwd.hpp>
 
@@ -9,7 +10,10 @@
 
 namespace ocelli::nn {
 
-/// Pooling over windows: MaxPool.
+/// The pooling operators.
+///
+/// A NaN in a window makes the maximum NaN, as in PyTorch. With ceil_mode the last window begins inside the input or the padding before it
+/// (PyTorch's rule); what lies behind the end padding never counts in a mean. Indices of MaxPool count over the whole tensor.
 std::span<const op_def> pool_ops();
 
 }  // namespace ocelli::nn

@@ -8,15 +8,20 @@
 #include <ocelli/nn/ops/basic.hpp>
 #include <ocelli/nn/ops/cast.hpp>
 #include <ocelli/nn/ops/conv.hpp>
+#include <ocelli/nn/ops/conv_transpose.hpp>
 #include <ocelli/nn/ops/elementwise.hpp>
 #include <ocelli/nn/ops/gather.hpp>
 #include <ocelli/nn/ops/generate.hpp>
 #include <ocelli/nn/ops/logic.hpp>
 #include <ocelli/nn/ops/math.hpp>
 #include <ocelli/nn/ops/matmul.hpp>
+#include <ocelli/nn/ops/norm.hpp>
 #include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/ops/pad.hpp>
 #include <ocelli/nn/ops/pool.hpp>
+#include <ocelli/nn/ops/rearrange.hpp>
 #include <ocelli/nn/ops/reshape.hpp>
+#include <ocelli/nn/ops/resize.hpp>
 #include <ocelli/nn/ops/softmax.hpp>
 
 #include <vector>
@@ -31,14 +36,19 @@ inline std::vector<std::span<const op_def>> op_tables() {
         basic_ops(),
         cast_ops(),
         conv_ops(),
+        conv_transpose_ops(),
         elementwise_ops(),
         gather_ops(),
         generate_ops(),
         logic_ops(),
         math_ops(),
         matmul_ops(),
+        norm_ops(),
+        pad_ops(),
         pool_ops(),
+        rearrange_ops(),
         reshape_ops(),
+        resize_ops(),
         softmax_ops(),
     };
 }
