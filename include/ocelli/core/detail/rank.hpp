@@ -18,7 +18,12 @@ constexpr int static_rank() {
     if constexpr (raw_view<A>) {
         return static_cast<int>(std::tuple_size_v<std::remove_cvref_t<decltype(std::declval<A>().shape())>>);
     } else if constexpr (xtensor_expression<A>) {
-        return xt::get_rank<A>::value == SIZE_MAX ? -1 : static_cast<int>(xt::get_rank<A>::value);
+        // The shape's own type tells: xt::get_rank does not see through views.
+        if constexpr (requires { std::tuple_size<typename A::shape_type>::value; }) {
+            return static_cast<int>(std::tuple_size<typename A::shape_type>::value);
+        } else {
+            return xt::get_rank<A>::value == SIZE_MAX ? -1 : static_cast<int>(xt::get_rank<A>::value);
+        }
     } else if constexpr (eigen_expression<A>) {
         return A::RowsAtCompileTime == 1 || A::ColsAtCompileTime == 1 ? 1 : 2;
     } else {
