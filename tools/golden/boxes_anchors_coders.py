@@ -215,6 +215,91 @@ def coders():
     save("coders/v8_targets", bbox2dist(points, v8_truth / strides, 16))
 
 
+
+def anchors():
+    from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBoxGenerator
+    from torchvision.models.detection.image_list import ImageList
+
+    def run(generator, grids, image):
+        features = [torch.zeros(1, 1, *g) for g in grids]
+        return generator(ImageList(torch.zeros(1, 3, *image), [image]), features)[0]
+
+    save("anchors/rpn_torchvision", run(AnchorGenerator(), [(3, 4)], (50, 70)))  # strides 16 and 17
+    save("anchors/cells_torchvision", AnchorGenerator(((25, 125, 250),), ((0.3, 1.0, 4.0),)).cell_anchors[0])  # halves to round
+    sizes = tuple((x, int(x * 2 ** (1.0 / 3)), int(x * 2 ** (2.0 / 3))) for x in [32, 64, 128, 256, 512])
+    grids = [(8, 6), (4, 3), (2, 2), (1, 1), (1, 1)]
+    save("anchors/retinanet_torchvision", run(AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * 5), grids, (64, 48)))
+
+    ssd_grids = [(5, 5), (3, 3), (2, 2), (2, 1), (1, 1), (1, 1)]
+    ratios = [[2], [2, 3], [2, 3], [2, 3], [2], [2]]
+    save("anchors/ssd_default", run(DefaultBoxGenerator(ratios), ssd_grids, (300, 300)))
+    steps = [8, 16, 32, 64, 100, 300]
+    scales = [0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05]
+    save("anchors/ssd_steps", run(DefaultBoxGenerator(ratios, scales=scales, steps=steps, clip=False), ssd_grids, (300, 320)))
+    save("anchors/ssd_normalized", DefaultBoxGenerator([[2.0]], 0.2, 0.6)._grid_default_boxes([(2, 3)], (10, 30)))
+
+    if args.detectron2:
+        m = detectron2_module("anchor_generator")
+        g = m.DefaultAnchorGenerator(sizes=[[32, 64, 128]], aspect_ratios=[[0.5, 1.0, 2.0]], strides=[16], offset=0.5)
+        save("anchors/d2_rpn", g([torch.zeros(1, 1, 3, 4)])[0])
+        d2_sizes = [[x, x * 2 ** (1.0 / 3), x * 2 ** (2.0 / 3)] for x in [32, 64, 128, 256, 512]]
+        g = m.DefaultAnchorGenerator(sizes=d2_sizes, aspect_ratios=[[0.5, 1.0, 2.0]], strides=[8, 16, 32, 64, 128], offset=0.0)
+        save("anchors/d2_retinanet", torch.cat(g([torch.zeros(1, 1, *f) for f in grids])))
+        g = m.RotatedAnchorGenerator(sizes=[[32, 64]], aspect_ratios=[[0.5, 2.0]], strides=[8], angles=[[-90, -45, 0, 45]], offset=0.25)
+        save("anchors/d2_rotated", g([torch.zeros(1, 1, 2, 3)])[0])
+
+    # yolo_priors: the best of 30 plain k-means on 1 - IoU, as a mark to reach.
+    rng = np.random.default_rng(4)
+    centres = np.array([[20.0, 30], [60, 40], [100, 220], [300, 180], [150, 150]])
+    wh = np.exp(rng.normal(0, 0.35, (600, 2))) * centres[rng.integers(0, 5, 600)]
+    wh = wh.astype(np.float32).astype(np.float64)
+
+    def iou(a, b):
+        inter = np.minimum(a[:, None], b[None]).prod(2)
+        return inter / (a.prod(1)[:, None] + b.prod(1)[None] - inter)
+
+    marks = []
+    for k in (1, 3, 5, 9):
+        best = 0
+        for _ in range(30):
+            c = wh[rng.choice(len(wh), k, replace=False)]
+            for _ in range(100):
+                label = iou(wh, c).argmax(1)
+                c = np.array([wh[label == j].mean(0) if (label == j).any() else c[j] for j in range(k)])
+            best = max(best, iou(wh, c).max(1).mean())
+        marks.append([k, best])
+    save("anchors/yolo_sizes", wh.astype(np.float32))
+    save("anchors/yolo_marks", np.array(marks))
+
+
+def matching():
+    from torchvision.models.detection._utils import Matcher, SSDMatcher
+
+    rng = np.random.default_rng(5)
+    objects = torch.tensor(random_boxes(rng, 12, size=200, smallest=20), dtype=torch.float32)
+    anchors = torch.tensor(np.concatenate([random_boxes(rng, 150, size=200, smallest=20),
+                                           objects.numpy()[:4] + rng.normal(0, 3, (4, 4))]), dtype=torch.float32)
+    quality = ops.box_iou(objects, anchors)
+    quality[5] = 0  # an object that no anchor touches
+    quality[6, 10:14] = 0.9  # ties for an object
+    quality[7:9, 20] = 0.95  # ties for an anchor
+    quality[:, 30] = 0.3
+    quality[:, 31] = 0.7  # exactly the thresholds, as floats
+    save("matching/quality", quality)
+    for low_quality in (False, True):
+        save(f"matching/torchvision_{int(low_quality)}", Matcher(0.7, 0.3, low_quality)(quality))
+        save(f"matching/torchvision_without_5_{int(low_quality)}", Matcher(0.5, 0.4, low_quality)(quality[[0, 1, 2, 3, 4, 6, 7, 8, 9]]))
+    save("matching/torchvision_ssd", SSDMatcher(0.5)(quality[[0, 1, 2, 3, 4, 6, 7, 9, 10]]))
+    if args.detectron2:
+        m = detectron2_module("matcher")
+        for low_quality in (False, True):
+            index, labels = m.Matcher([0.3, 0.7], [0, -1, 1], low_quality)(quality)
+            save(f"matching/d2_index_{int(low_quality)}", index)
+            save(f"matching/d2_labels_{int(low_quality)}", labels)
+
+
 formats()
 clip()
 coders()
+anchors()
+matching()
