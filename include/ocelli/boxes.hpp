@@ -3,6 +3,7 @@
 /// @file
 /// Boxes: formats, overlaps, suppression and fusion, anchors, coders, matching.
 
+#include <ocelli/boxes/anchors.hpp>
 #include <ocelli/boxes/clip.hpp>
 #include <ocelli/boxes/coders/dfl.hpp>
 #include <ocelli/boxes/coders/ltrb.hpp>
@@ -12,5 +13,7 @@
 #include <ocelli/boxes/coders/yolo.hpp>
 #include <ocelli/boxes/formats.hpp>
 #include <ocelli/boxes/iou.hpp>
+#include <ocelli/boxes/matching.hpp>
 #include <ocelli/boxes/nms.hpp>
 #include <ocelli/boxes/soft_nms.hpp>
+#include <ocelli/boxes/yolo_priors.hpp>
