@@ -7,8 +7,10 @@
 #include <ocelli/nn/ops/arrange.hpp>
 #include <ocelli/nn/ops/basic.hpp>
 #include <ocelli/nn/ops/cast.hpp>
+#include <ocelli/nn/ops/control.hpp>
 #include <ocelli/nn/ops/conv.hpp>
 #include <ocelli/nn/ops/conv_transpose.hpp>
+#include <ocelli/nn/ops/detection.hpp>
 #include <ocelli/nn/ops/elementwise.hpp>
 #include <ocelli/nn/ops/gather.hpp>
 #include <ocelli/nn/ops/generate.hpp>
@@ -22,6 +24,7 @@
 #include <ocelli/nn/ops/rearrange.hpp>
 #include <ocelli/nn/ops/reshape.hpp>
 #include <ocelli/nn/ops/resize.hpp>
+#include <ocelli/nn/ops/sample.hpp>
 #include <ocelli/nn/ops/softmax.hpp>
 
 #include <vector>
@@ -35,8 +38,10 @@ inline std::vector<std::span<const op_def>> op_tables() {
         arrange_ops(),
         basic_ops(),
         cast_ops(),
+        control_ops(),
         conv_ops(),
         conv_transpose_ops(),
+        detection_ops(),
         elementwise_ops(),
         gather_ops(),
         generate_ops(),
@@ -49,6 +54,7 @@ inline std::vector<std::span<const op_def>> op_tables() {
         rearrange_ops(),
         reshape_ops(),
         resize_ops(),
+        sample_ops(),
         softmax_ops(),
     };
 }

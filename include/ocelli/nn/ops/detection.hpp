@@ -1,0 +1,21 @@
+#pragma once
+
+/// @file
+/// What detectors are made of: RoiAlign, MaxRoiPool, NonMaxSuppression.
+
+#include <ocelli/nn/ops/op.hpp>
+
+namespace ocelli::nn {
+
+/// RoiAlign (10, 16), MaxRoiPool, NonMaxSuppression (10, 11).
+///
+/// RoiAlign in mode `max` takes the largest of the *weighted* neighbours of each sample, as ONNX Runtime and ONNX's tests do. A region
+/// with a NaN gives zeros, one whose batch index does not exist is refused. NonMaxSuppression is ocelli::nms per class; equal scores keep
+/// the boxes' order.
+std::span<const op_def> detection_ops();
+
+}  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/ops/impl/detection.inl>
+#endif

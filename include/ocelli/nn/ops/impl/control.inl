@@ -1,0 +1,191 @@
+#pragma once
+
+#include <ocelli/nn/ops/control.hpp>
+#include <ocelli/nn/ops/support.hpp>
+
+#include <cstring>
+#include <limits>
+
+namespace ocelli::nn {
+
+namespace detail {
+
+inline bool truth(const node& n, const tensor& t) {
+    check(n, t.size() == 1 && t.type() == dtype::boolean, "a condition must be one bool, got ", text(t));
+    return *t.data<bool>();
+}
+
+inline void infer_if(infer_context& c) {
+    const graph& a = attr_graph(c.self, "then_branch");
+    const graph& b = attr_graph(c.self, "else_branch");
+    for (std::size_t i = 0; i < c.output_count() && i < a.outputs.size() && i < b.outputs.size(); ++i) {
+        const fact& x = a.at(a.outputs[i]).what;
+        const fact& y = b.at(b.outputs[i]).what;
+        symbolic_shape shape;
+        if (x.shape.ranked() && y.shape.ranked() && x.shape.rank() == y.shape.rank()) {
+            shape = symbolic_shape::of_rank(x.shape.rank());
+            for (std::size_t d = 0; d < shape.rank(); ++d)
+                if (x.shape[d].known() && x.shape[d] == y.shape[d]) shape[d] = x.shape[d];
+        }
+        c.output(i, x.type == y.type ? x.type : dtype::undefined, std::move(shape));
+    }
+}
+
+inline void eval_if(eval_context& c) {
+    const graph& branch = attr_graph(c.self, truth(c.self, c.input(0)) ? "then_branch" : "else_branch");
+    check<format_error>(c.self, branch.inputs.empty() && branch.outputs.size() >= c.self.outputs.size(), "a branch must have no inputs and ",
+                        c.self.outputs.size(), " outputs");
+    std::vector<tensor> results = c.run(branch, {});
+    for (std::size_t i = 0; i < results.size() && i < c.self.outputs.size(); ++i)
+        if (c.wants(i)) c.set_output(i, std::move(results[i]));
+}
+
+/// Collects slices and joins them along a new axis.
+class slice_collector {
+public:
+    void add(const node& n, tensor slice) {
+        check(n, slices_.empty() || (slices_[0].type() == slice.type() && slices_[0].shape() == slice.shape()),
+              "collected outputs must keep their type and shape, got ", text(slices_.empty() ? slice : slices_[0]), " and ", text(slice));
+        // The body may hand out the same memory again.
+        slices_.push_back(slice.clone());
+    }
+    void reverse() { std::reverse(slices_.begin(), slices_.end()); }
+
+    /// `axis` in the result; `like`: what the body declares, for the case of no slices.
+    tensor join(const node& n, std::int64_t axis, const fact& like) const {
+        dims shape;
+        dtype type = like.type == dtype::undefined ? dtype::float32 : like.type;
+        if (!slices_.empty()) {
+            shape = slices_[0].shape();
+            type = slices_[0].type();
+        } else if (like.shape.ranked())
+            for (const dim& d : like.shape.extents()) shape.push_back(d.known() ? d.size : 0);
+        const std::size_t place = normalize_axis(n, axis, shape.size() + 1);
+        const std::int64_t outer = product(shape, 0, place), inner = product(shape, place, shape.size());
+        shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(place), static_cast<std::int64_t>(slices_.size()));
+        tensor out(type, shape);
+        const std::size_t block = static_cast<std::size_t>(inner) * size_of(type);
+        auto* to = static_cast<std::byte*>(out.mutable_raw());
+        for (std::size_t k = 0; k < slices_.size() && block != 0; ++k)
+            for (std::size_t o = 0; o < static_cast<std::size_t>(outer); ++o)
+                std::memcpy(to + (o * slices_.size() + k) * block, static_cast<const std::byte*>(slices_[k].raw()) + o * block, block);
+        return out;
+    }
+
+private:
+    std::vector<tensor> slices_;
+};
+
+inline void infer_loop(infer_context& c) {
+    const graph& body = attr_graph(c.self, "body");
+    const std::size_t carried = c.input_count() < 2 ? 0 : c.input_count() - 2;
+    for (std::size_t i = 0; i < c.output_count(); ++i) {
+        dtype type = i < carried ? c.type(i + 2) : dtype::undefined;
+        if (type == dtype::undefined && i + 1 < body.outputs.size()) type = body.at(body.outputs[i + 1]).what.type;
+        c.output(i, type, {});  // a carried value may change its shape
+    }
+}
+
+inline void eval_loop(eval_context& c) {
+    const graph& body = attr_graph(c.self, "body");
+    const std::size_t carried = c.input_count() - 2;
+    check<format_error>(c.self, body.inputs.size() == carried + 2 && body.outputs.size() >= carried + 1, "the body must have ", carried + 2,
+                        " inputs and at least ", carried + 1, " outputs, has ", body.inputs.size(), " and ", body.outputs.size());
+    const std::int64_t limit = c.has_input(0) ? static_cast<std::int64_t>(c.input(0).to_ints().at(0)) : std::numeric_limits<std::int64_t>::max();
+    bool running = !c.has_input(1) || truth(c.self, c.input(1));
+    std::vector<tensor> state(carried + 2);
+    for (std::size_t i = 0; i < carried; ++i) state[i + 2] = c.input(i + 2);
+    std::vector<slice_collector> collected(body.outputs.size() - 1 - carried);
+    for (std::int64_t k = 0; running && k < limit; ++k) {
+        state[0] = tensor::scalar(k);
+        state[1] = tensor::scalar(true);
+        std::vector<tensor> results = c.run(body, state);
+        running = truth(c.self, results.at(0));
+        for (std::size_t i = 0; i < carried; ++i) state[i + 2] = std::move(results.at(i + 1));
+        for (std::size_t i = 0; i < collected.size(); ++i) collected[i].add(c.self, std::move(results.at(i + 1 + carried)));
+    }
+    for (std::size_t i = 0; i < c.self.outputs.size() && i < carried + collected.size(); ++i) {
+        if (!c.wants(i)) continue;
+        if (i < carried) c.set_output(i, state[i + 2]);
+        else c.set_output(i, collected[i - carried].join(c.self, 0, body.at(body.outputs[i + 1]).what));
+    }
+}
+
+// --- Scan -------------------------------------------------------------------------------------------------------------------
+
+inline void infer_scan(infer_context& c) {
+    const graph& body = attr_graph(c.self, "body");
+    for (std::size_t i = 0; i < c.output_count() && i < body.outputs.size(); ++i) c.output(i, body.at(body.outputs[i]).what.type, {});
+}
+
+/// x[..., index, ...] along an axis, without it.
+inline tensor slice_at(const tensor& x, std::size_t axis, std::int64_t index) {
+    dims shape = x.shape();
+    const std::int64_t outer = product(shape, 0, axis), extent = shape[axis], inner = product(shape, axis + 1, shape.size());
+    shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
+    tensor out(x.type(), shape);
+    const std::size_t block = static_cast<std::size_t>(inner) * size_of(x.type());
+    for (std::int64_t o = 0; o < outer && block != 0; ++o)
+        std::memcpy(static_cast<std::byte*>(out.mutable_raw()) + static_cast<std::size_t>(o) * block,
+                    static_cast<const std::byte*>(x.raw()) + static_cast<std::size_t>(o * extent + index) * block, block);
+    return out;
+}
+
+inline void eval_scan(eval_context& c) {
+    const graph& body = attr_graph(c.self, "body");
+    const std::int64_t scanned = attr_int(c.self, "num_scan_inputs");
+    const auto inputs = static_cast<std::int64_t>(c.input_count());
+    check(c.self, scanned >= 1 && scanned <= inputs, "num_scan_inputs must lie in [1, ", inputs, "], got ", scanned);
+    const auto scans = static_cast<std::size_t>(scanned), states = c.input_count() - scans;
+    check<format_error>(c.self, body.inputs.size() == c.input_count() && body.outputs.size() >= states, "the body must have ", c.input_count(),
+                        " inputs and at least ", states, " outputs, has ", body.inputs.size(), " and ", body.outputs.size());
+    const std::size_t collects = body.outputs.size() - states;
+    const dims in_axes = attr_ints(c.self, "scan_input_axes", dims(scans, 0)), in_directions = attr_ints(c.self, "scan_input_directions", dims(scans, 0));
+    const dims out_axes = attr_ints(c.self, "scan_output_axes", dims(collects, 0)), out_directions = attr_ints(c.self, "scan_output_directions", dims(collects, 0));
+    check(c.self, in_axes.size() == scans && in_directions.size() == scans && out_axes.size() == collects && out_directions.size() == collects,
+          "axes or directions have the wrong length");
+    std::vector<std::size_t> axes;
+    std::int64_t length = -1;
+    for (std::size_t i = 0; i < scans; ++i) {
+        const tensor& x = c.input(states + i);
+        axes.push_back(normalize_axis(c.self, in_axes[i], x.rank()));
+        check(c.self, length < 0 || length == x.extent(axes[i]), "scanned inputs must have one length, got ", length, " and ", x.extent(axes[i]));
+        length = x.extent(axes[i]);
+    }
+    std::vector<tensor> arguments(c.input_count());
+    for (std::size_t i = 0; i < states; ++i) arguments[i] = c.input(i);
+    std::vector<slice_collector> collected(collects);
+    for (std::int64_t k = 0; k < length; ++k) {
+        for (std::size_t i = 0; i < scans; ++i) arguments[states + i] = slice_at(c.input(states + i), axes[i], in_directions[i] != 0 ? length - 1 - k : k);
+        std::vector<tensor> results = c.run(body, arguments);
+        for (std::size_t i = 0; i < states; ++i) arguments[i] = std::move(results.at(i));
+        for (std::size_t i = 0; i < collects; ++i) collected[i].add(c.self, std::move(results.at(states + i)));
+    }
+    for (std::size_t i = 0; i < c.self.outputs.size() && i < states + collects; ++i) {
+        if (!c.wants(i)) continue;
+        if (i < states) {
+            c.set_output(i, arguments[i]);
+            continue;
+        }
+        slice_collector& all = collected[i - states];
+        if (out_directions[i - states] != 0) all.reverse();
+        c.set_output(i, all.join(c.self, out_axes[i - states], body.at(body.outputs[i]).what));
+    }
+}
+
+}  // namespace detail
+
+OCELLI_INLINE std::span<const op_def> control_ops() {
+    static constexpr op_def table[] = {
+        {.name = "If", .max_outputs = -1, .attributes = "else_branch:graph then_branch:graph", .infer = detail::infer_if, .eval = detail::eval_if},
+        {.name = "Loop", .min_inputs = 2, .max_inputs = -1, .max_outputs = -1, .attributes = "body:graph", .infer = detail::infer_loop,
+         .eval = detail::eval_loop},
+        {.name = "Scan", .since = 9, .max_inputs = -1, .max_outputs = -1,
+         .attributes = "body:graph num_scan_inputs:int scan_input_axes:ints scan_input_directions:ints scan_output_axes:ints "
+                       "scan_output_directions:ints",
+         .infer = detail::infer_scan, .eval = detail::eval_scan},
+    };
+    return table;
+}
+
+}  // namespace ocelli::nn
