@@ -69,3 +69,33 @@ np.save(out / "grey_pillow.npy", np.asarray(Image.fromarray(rgb).convert("L")))
 mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 tensor = torch.from_numpy(rgb).permute(2, 0, 1).double() / 255
 np.save(out / "normalized.npy", ((tensor - mean.double()[:, None, None]) / deviation.double()[:, None, None])[None].float().numpy())
+
+small = rng.integers(0, 256, (3, 5, 3)).astype(np.uint8)
+np.save(out / "pad_source.npy", small)
+for name, mode in (("constant", cv2.BORDER_CONSTANT), ("edge", cv2.BORDER_REPLICATE), ("reflect", cv2.BORDER_REFLECT),
+                   ("reflect101", cv2.BORDER_REFLECT_101)):
+    np.save(out / f"pad_{name}.npy", cv2.copyMakeBorder(small, 7, 4, 2, 11, mode, value=(1, 2, 3)))
+
+
+def letterbox(image, height, width, scale_up=True, centre=True, stride=0):
+    """ultralytics' LetterBox.__call__, as its source describes it."""
+    h, w = image.shape[:2]
+    r = min(height / h, width / w)
+    if not scale_up:
+        r = min(r, 1.0)
+    new_w, new_h = round(w * r), round(h * r)
+    dw, dh = width - new_w, height - new_h
+    if stride:
+        dw, dh = dw % stride, dh % stride
+    if centre:
+        dw, dh = dw / 2, dh / 2
+    if (w, h) != (new_w, new_h):
+        image = cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_LINEAR)
+    top, bottom = round(dh - 0.1) if centre else 0, round(dh + 0.1)
+    left, right = round(dw - 0.1) if centre else 0, round(dw + 0.1)
+    return cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(114,) * 3)
+
+
+for name, arguments in (("wide", (24, 24)), ("tall", (40, 20)), ("small", (30, 61, False)), ("corner", (33, 24, True, False)),
+                        ("stride", (32, 32, True, True, 8))):
+    np.save(out / f"letterbox_{name}.npy", letterbox(bytes_in[0], *arguments))
