@@ -1,0 +1,208 @@
+// Tiles of a matrix product: R rows by V vectors of columns in registers. Compiled once per instruction set.
+
+namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
+
+// exp(x) for |x| where it matters: 2^n p(r), r in [-ln 2 / 2, ln 2 / 2]; relative error below 2e-7. NaN stays NaN.
+OCELLI_ALWAYS_INLINE vf32 exp_fast(vf32 x) {
+    const vf32 high = broadcast(88.3762626647949f);
+    const vf32 low = broadcast(-87.3365447505f);
+    vf32 v = x > high ? high : x;  // keeps NaN: the comparison is false
+    v = v < low ? low : v;
+    const vf32 magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+    vf32 t = v * 1.44269504088896341f + magic;
+#if defined(__FAST_MATH__)
+    t = rounded(t);
+#endif
+    const vf32 n = t - magic;
+    vf32 r = v - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    vf32 p = broadcast(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    const vi32 bits = (reinterpret_cast<vi32>(t) - reinterpret_cast<vi32>(magic)) << 23;
+    const vf32 scaled = reinterpret_cast<vf32>(reinterpret_cast<vi32>(p) + bits);
+    return x == x ? scaled : x;
+}
+
+OCELLI_ALWAYS_INLINE vf32 sigmoid_fast(vf32 x) {
+    return 1.0f / (1.0f + exp_fast(-x));
+}
+
+// Comparisons stand so that NaN passes on.
+OCELLI_ALWAYS_INLINE vf32 activate(vf32 x, const gemm_epilogue& e, std::int64_t row) {
+    const vf32 zero{};
+    switch (e.function) {
+    case activation::relu: return x < zero ? zero : x;
+    case activation::clip: {
+        const vf32 low = broadcast(e.alpha), high = broadcast(e.beta);
+        const vf32 v = x < low ? low : x;
+        return v > high ? high : v;
+    }
+    case activation::leaky_relu: return x < zero ? x * e.alpha : x;
+    case activation::prelu: return x < zero ? x * e.row_slope[row] : x;
+    case activation::hard_sigmoid: {
+        const vf32 one = broadcast(1.0f);
+        vf32 v = x * e.alpha + e.beta;
+        v = v < zero ? zero : v;
+        return v > one ? one : v;
+    }
+    case activation::hard_swish: {
+        const vf32 one = broadcast(1.0f);
+        vf32 v = x * (1.0f / 6.0f) + 0.5f;
+        v = v < zero ? zero : v;
+        return x * (v > one ? one : v);
+    }
+    case activation::sigmoid: return sigmoid_fast(x);
+    case activation::silu: return x * sigmoid_fast(x);
+    default: return x;
+    }
+}
+
+OCELLI_ALWAYS_INLINE vf32 finish_vector(vf32 x, const gemm_epilogue& e, std::int64_t row, std::int64_t column, int count) {
+    if (e.row_bias != nullptr) x = x + e.row_bias[row];
+    if (e.column_bias != nullptr)
+        x = x + (count == lanes<float> ? load(e.column_bias + column) : load_first(e.column_bias + column, count));
+    if (e.addend != nullptr) {
+        const float* p = e.addend + row * e.addend_stride + column;
+        x = x + (count == lanes<float> ? load(p) : load_first(p, count));
+    }
+    return activate(x, e, row);
+}
+
+// Unrolled by templates: at -O2 compilers keep loops over accumulators, and the accumulators in memory.
+template <int R, int V>
+struct gemm_tile_state {
+    vf32 acc[R][V];
+
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void clear() {
+        acc[I][J] = vf32{};
+        if constexpr (J + 1 < V) clear<I, J + 1>();
+        else if constexpr (I + 1 < R) clear<I + 1, 0>();
+    }
+    template <int J>
+    OCELLI_ALWAYS_INLINE void load_b(vf32 (&b)[V], const float* from) {
+        b[J] = load(from + J * lanes<float>);
+        if constexpr (J + 1 < V) load_b<J + 1>(b, from);
+    }
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void multiply_row(vf32 a, const vf32 (&b)[V]) {
+        acc[I][J] += a * b[J];
+        if constexpr (J + 1 < V) multiply_row<I, J + 1>(a, b);
+    }
+    template <int I>
+    OCELLI_ALWAYS_INLINE void multiply(const float* a, const vf32 (&b)[V]) {
+        multiply_row<I, 0>(broadcast(a[I]), b);
+        if constexpr (I + 1 < R) multiply<I + 1>(a, b);
+    }
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t ldc, int rows, int columns, bool accumulate, const gemm_epilogue* e, std::int64_t row0,
+                                  std::int64_t column0) {
+        if (I < rows) {
+            const int left = columns - J * lanes<float>;
+            if (left > 0) {
+                float* to = c + I * ldc + J * lanes<float>;
+                const int count = left < lanes<float> ? left : lanes<float>;
+                vf32 x = acc[I][J];
+                if (accumulate) x = x + (count == lanes<float> ? load<float>(to) : load_first<float>(to, count));
+                if (e != nullptr) x = finish_vector(x, *e, row0 + I, column0 + J * lanes<float>, count);
+                if (count == lanes<float>) store(to, x);
+                else store_first(to, x, count);
+            }
+        }
+        if constexpr (J + 1 < V) put<I, J + 1>(c, ldc, rows, columns, accumulate, e, row0, column0);
+        else if constexpr (I + 1 < R) put<I + 1, 0>(c, ldc, rows, columns, accumulate, e, row0, column0);
+    }
+};
+
+template <int R, int V>
+void gemm_tile(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows, int columns, bool accumulate,
+               const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
+    gemm_tile_state<R, V> t;
+    t.template clear<0, 0>();
+    for (std::int64_t i = 0; i < k; ++i) {
+        vf32 row[V];
+        t.template load_b<0>(row, b);
+        t.template multiply<0>(a, row);
+        a += R;
+        b += ldb;
+    }
+    t.template put<0, 0>(c, ldc, rows, columns, accumulate, e, row0, column0);
+}
+
+inline void gemm_finish(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
+    for (std::int64_t i = 0; i < rows; ++i)
+        for (std::int64_t j = 0; j < columns; j += lanes<float>) {
+            float* to = c + i * ldc + j;
+            const std::int64_t left = columns - j;
+            if (left >= lanes<float>) store(to, finish_vector(load<float>(to), *e, row0 + i, column0 + j, lanes<float>));
+            else {
+                const int count = static_cast<int>(left);
+                store_first(to, finish_vector(load_first<float>(to, count), *e, row0 + i, column0 + j, count), count);
+            }
+        }
+}
+
+inline void gemm_dot(std::int64_t n, std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float* row = w + i * w_stride;
+        vf32 s0{}, s1{}, s2{}, s3{};
+        std::int64_t j = 0;
+        for (; j + 4 * L <= k; j += 4 * L) {
+            s0 += load(x + j) * load(row + j);
+            s1 += load(x + j + L) * load(row + j + L);
+            s2 += load(x + j + 2 * L) * load(row + j + 2 * L);
+            s3 += load(x + j + 3 * L) * load(row + j + 3 * L);
+        }
+        for (; j + L <= k; j += L) s0 += load(x + j) * load(row + j);
+        if (j < k) {
+            const int left = static_cast<int>(k - j);
+            s1 += load_first(x + j, left) * load_first(row + j, left);
+        }
+        y[i * y_stride] = sum_lanes<float>((s0 + s1) + (s2 + s3));
+    }
+}
+
+inline void gemm_pack_rows(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t i = 0; i < k; ++i, b += ldb, panel += width) {
+        int j = 0;
+        for (; j + L <= columns; j += L) store(panel + j, load(b + j));
+        for (; j < columns; ++j) panel[j] = b[j];
+        for (; j < width; ++j) panel[j] = 0.0f;
+    }
+}
+
+#if OCELLI_TARGET_LEVEL == 2
+inline constexpr int gemm_rows = 8, gemm_vectors = 3;
+#elif OCELLI_TARGET_LEVEL == 1
+inline constexpr int gemm_rows = 6, gemm_vectors = 2;
+#else
+inline constexpr int gemm_rows = 6, gemm_vectors = 2;
+#endif
+
+template <int R, int V>
+void gemm_fill_table(gemm_kernels& t) {
+    t.tile[R - 1][V - 1] = &gemm_tile<R, V>;
+    if constexpr (V > 1) gemm_fill_table<R, V - 1>(t);
+    else if constexpr (R > 1) gemm_fill_table<R - 1, gemm_vectors>(t);
+}
+
+inline gemm_kernels make_gemm_kernels() {
+    gemm_kernels t;
+    t.rows = gemm_rows;
+    t.vectors = gemm_vectors;
+    t.lanes = lanes<float>;
+    gemm_fill_table<gemm_rows, gemm_vectors>(t);
+    t.dot = &gemm_dot;
+    t.pack_rows = &gemm_pack_rows;
+    t.finish = &gemm_finish;
+    return t;
+}
+
+}  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET

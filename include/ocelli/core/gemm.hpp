@@ -1,0 +1,106 @@
+#pragma once
+
+/// @file
+/// Products of float matrices, blocked and packed, on the processor's vector units and all threads.
+///
+/// Sums are made with FMA where there is one, in an order that depends on the sizes and the instruction set alone: the same bits for
+/// every number of threads. Against a sum in double the error is at most about k * 6e-8 * sum |a b|.
+
+#include <ocelli/core/config.hpp>
+#include <ocelli/core/simd/target.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace ocelli {
+
+/// Functions applied where a product is stored.
+enum class activation : int {
+    none,
+    relu,          ///< max(x, 0)
+    clip,          ///< min(max(x, alpha), beta)
+    leaky_relu,    ///< x < 0 ? alpha x : x
+    prelu,         ///< leaky_relu with a slope for each row
+    hard_sigmoid,  ///< min(max(alpha x + beta, 0), 1)
+    hard_swish,    ///< x min(max(x / 6 + 1/2, 0), 1)
+    sigmoid,       ///< 1 / (1 + exp(-x))
+    silu           ///< x sigmoid(x)
+};
+
+/// What happens to an element of the product before it is stored: bias, addend, activation, in this order. NaN passes through all.
+struct gemm_epilogue {
+    /// One value for each row, or null.
+    const float* row_bias = nullptr;
+    /// One value for each column, or null.
+    const float* column_bias = nullptr;
+    /// A matrix of the result's shape that is added, or null.
+    const float* addend = nullptr;
+    std::int64_t addend_stride = 0;
+    activation function = activation::none;
+    float alpha = 0;
+    float beta = 0;
+    /// Slopes of prelu, one for each row.
+    const float* row_slope = nullptr;
+};
+
+/// A matrix in memory: element (i, j) at data[i * row_stride + j * column_stride].
+struct matrix_argument {
+    const float* data = nullptr;
+    std::int64_t row_stride = 0;
+    std::int64_t column_stride = 1;
+};
+
+/// c = a b, then the epilogue. a is m x k, b is k x n, c is m x n with rows `c_stride` apart; c must not overlap the others.
+void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const matrix_argument& b, float* c,
+          std::int64_t c_stride, const gemm_epilogue& epilogue = {});
+
+namespace detail {
+
+using gemm_tile_function = void (*)(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows,
+                                    int columns, bool accumulate, const gemm_epilogue* epilogue, std::int64_t row0, std::int64_t column0);
+
+inline constexpr int gemm_max_rows = 8;
+inline constexpr int gemm_max_vectors = 3;
+
+/// The kernels of one instruction set.
+struct gemm_kernels {
+    int rows = 0;     ///< rows of the largest tile
+    int vectors = 0;  ///< vectors of columns in the largest tile
+    int lanes = 0;    ///< floats in a vector
+    /// [rows - 1][vectors - 1]
+    gemm_tile_function tile[gemm_max_rows][gemm_max_vectors] = {};
+    /// y[i * y_stride] = sum_k x[k] w[i * w_stride + k] for i < n
+    void (*dot)(std::int64_t n, std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride) = nullptr;
+    /// Copies a block of k rows of b into a panel `width` floats wide, zeros behind `columns`.
+    void (*pack_rows)(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) = nullptr;
+    /// The epilogue alone, on `rows` x `columns` elements of c.
+    void (*finish)(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* epilogue, std::int64_t row0,
+                   std::int64_t column0) = nullptr;
+};
+
+OCELLI_KERNEL_API_BEGIN
+const gemm_kernels& get_gemm_kernels();
+OCELLI_KERNEL_API_END
+
+/// Rows of a's panels for m rows: as few panels as the tile allows, all alike.
+inline int gemm_panel_rows(const gemm_kernels& t, std::int64_t m) {
+    const std::int64_t panels = (m + t.rows - 1) / t.rows;
+    return m <= 0 ? 1 : static_cast<int>((m + panels - 1) / panels);
+}
+/// Floats of a packed a.
+inline std::int64_t gemm_packed_size(std::int64_t m, std::int64_t k, int panel_rows) {
+    return (m + panel_rows - 1) / panel_rows * panel_rows * k;
+}
+/// Packs a: panels of `panel_rows` rows, each k x panel_rows, zeros behind the last row.
+void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argument& a, int panel_rows, float* packed);
+
+/// Memory aligned to 64 bytes that the thread keeps; valid until its next call with the same slot.
+float* thread_scratch(std::size_t floats, int slot = 0);
+
+}  // namespace detail
+}  // namespace ocelli
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/core/impl/gemm.inl>
+#endif

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <ocelli/core/detail/gemm_blocks.hpp>
+#include <ocelli/core/gemm.hpp>
+#include <ocelli/core/parallel.hpp>
+#include <ocelli/core/simd/dispatch.hpp>
+
+#include <new>
+
+#define OCELLI_KERNEL_FILE <ocelli/core/detail/gemm.kernel.hpp>
+#include <ocelli/core/simd/for_each_target.hpp>
+
+namespace ocelli {
+
+namespace detail {
+
+OCELLI_KERNEL_API_BEGIN
+OCELLI_INLINE const gemm_kernels& get_gemm_kernels() {
+    static const gemm_kernels chosen = OCELLI_CHOOSE(make_gemm_kernels);
+    return chosen;
+}
+OCELLI_KERNEL_API_END
+
+OCELLI_INLINE float* thread_scratch(std::size_t floats, int slot) {
+    struct release {
+        void operator()(float* p) const noexcept { ::operator delete(p, std::align_val_t{64}); }
+    };
+    struct memory {
+        std::unique_ptr<float, release> data;
+        std::size_t size = 0;
+    };
+    thread_local memory slots[4];
+    memory& m = slots[slot];
+    if (m.size < floats) {
+        m.data.reset();
+        m.size = 0;
+        m.data.reset(static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t{64})));
+        m.size = floats;
+    }
+    return m.data.get();
+}
+
+OCELLI_INLINE void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argument& a, int panel_rows, float* packed) {
+    const std::int64_t panels = (m + panel_rows - 1) / panel_rows;
+    parallel_for(static_cast<std::size_t>(panels), static_cast<std::size_t>(1 + (1 << 16) / (panel_rows * (k + 1))), [&](std::size_t begin, std::size_t end) {
+        for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
+            float* to = packed + p * panel_rows * k;
+            const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - p * panel_rows));
+            const float* from = a.data + p * panel_rows * a.row_stride;
+            for (std::int64_t j = 0; j < k; ++j, to += panel_rows) {
+                for (int i = 0; i < rows; ++i) to[i] = from[i * a.row_stride + j * a.column_stride];
+                for (int i = rows; i < panel_rows; ++i) to[i] = 0.0f;
+            }
+        }
+    });
+}
+
+}  // namespace detail
+
+OCELLI_INLINE void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const matrix_argument& b, float* c,
+                        std::int64_t c_stride, const gemm_epilogue& epilogue) {
+    using namespace detail;
+    if (m <= 0 || n <= 0) return;
+    const gemm_kernels& t = get_gemm_kernels();
+    // Few rows against rows of weights, as in dense layers of small batches: dot products that read the weights where they lie.
+    if (m <= 3 && b.row_stride == 1 && a.column_stride == 1) {
+        const auto grain = static_cast<std::size_t>(1 + (1 << 16) / (k + 1));
+        parallel_for(static_cast<std::size_t>(n), grain, [&](std::size_t begin, std::size_t end) {
+            const auto j = static_cast<std::int64_t>(begin);
+            const auto count = static_cast<std::int64_t>(end - begin);
+            for (std::int64_t i = 0; i < m; ++i) {
+                t.dot(count, k, a.data + i * a.row_stride, b.data + j * b.column_stride, b.column_stride, c + i * c_stride + j, 1);
+                t.finish(1, count, c + i * c_stride + j, c_stride, &epilogue, i, j);
+            }
+        });
+        return;
+    }
+    const int panel_rows = gemm_panel_rows(t, m);
+    const std::unique_ptr<float[]> packed(new float[static_cast<std::size_t>(gemm_packed_size(m, k, panel_rows) + 1)]);
+    gemm_pack_a(m, k, a, panel_rows, packed.get());
+    const gemm_cut cut = cut_gemm(t, m, n, k, panel_rows);
+    const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;
+    const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
+    const auto panel = [&](std::int64_t k0, std::int64_t depth, std::int64_t column, int columns, int width, float* memory) -> gemm_panel {
+        if (b.column_stride == 1) {
+            const float* from = b.data + k0 * b.row_stride + column;
+            // One panel of rows reads b once: no copy pays.
+            if (m <= panel_rows && columns == width) return {from, b.row_stride};
+            t.pack_rows(depth, columns, width, from, b.row_stride, memory);
+        } else {
+            for (std::int64_t i = 0; i < depth; ++i)
+                for (int j = 0; j < width; ++j)
+                    memory[i * width + j] = j < columns ? b.data[(k0 + i) * b.row_stride + (column + j) * b.column_stride] : 0.0f;
+        }
+        return {memory, width};
+    };
+    const std::int64_t work = cut.column_block * cut.row_block * k;
+    const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, work)));
+    parallel_for(static_cast<std::size_t>(column_tasks * row_tasks), grain, [&](std::size_t begin, std::size_t end) {
+        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
+            const std::int64_t row = task % row_tasks * cut.row_block, column = task / row_tasks * cut.column_block;
+            gemm_block(t, cut, m, k, packed.get(), panel_rows, panel, row, std::min(m, row + cut.row_block), column,
+                       std::min(n, column + cut.column_block), c, c_stride, epilogue);
+        }
+    });
+}
+
+}  // namespace ocelli

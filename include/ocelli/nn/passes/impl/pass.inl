@@ -1,0 +1,41 @@
+#pragma once
+
+#include <ocelli/nn/passes/pass.hpp>
+
+namespace ocelli::nn {
+
+OCELLI_INLINE std::vector<applied_patch> run_passes(graph& g, std::span<const pass> passes) {
+    std::vector<applied_patch> done;
+    // A pass that undoes another would go on for ever; no honest list needs this many rounds.
+    for (int round = 0; round < 64; ++round) {
+        bool changed = false;
+        for (const pass& p : passes) {
+            std::vector<patch> found = p.find(g);
+            if (found.empty()) continue;
+            for (const patch& f : found) done.push_back({std::string(p.name), f.reason});
+            apply(g, std::move(found));
+            changed = true;
+        }
+        if (!changed) break;
+    }
+    return done;
+}
+
+namespace detail {
+
+OCELLI_INLINE bool used_once(const graph& g, const std::vector<std::int32_t>& uses, value_id v) {
+    if (v == no_value || uses[static_cast<std::size_t>(v)] != 1) return false;
+    for (const value_id out : g.outputs)
+        if (out == v) return false;
+    return true;
+}
+
+OCELLI_INLINE const tensor* constant_input(const graph& g, const node& n, std::size_t i) {
+    if (i >= n.inputs.size() || n.inputs[i] == no_value) return nullptr;
+    const tensor& t = g.at(n.inputs[i]).what.constant;
+    return t.defined() ? &t : nullptr;
+}
+
+}  // namespace detail
+
+}  // namespace ocelli::nn

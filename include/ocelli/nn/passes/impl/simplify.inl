@@ -1,0 +1,134 @@
+#pragma once
+
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/passes/simplify.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace ocelli::nn::passes {
+
+OCELLI_INLINE std::vector<patch> constant_folding(const graph& g) {
+    std::vector<patch> found;
+    for (const node& n : g.nodes) {
+        if (n.def == nullptr || n.def->eval == nullptr || n.def->impure || !n.implicit_inputs.empty()) continue;
+        std::vector<tensor> in, out(n.outputs.size());
+        bool constant = true, known = true;
+        std::int64_t in_size = 0;
+        for (std::size_t i = 0; i < n.inputs.size(); ++i) {
+            const tensor* t = detail::constant_input(g, n, i);
+            constant = constant && (t != nullptr || n.inputs[i] == no_value);
+            in.push_back(t != nullptr ? *t : tensor());
+            in_size += in.back().size();
+        }
+        bool facts_constant = !n.outputs.empty();
+        for (const value_id v : n.outputs) {
+            if (v == no_value) continue;
+            facts_constant = facts_constant && g.at(v).what.constant.defined();
+            const auto size = g.at(v).what.shape.elements();
+            known = known && size && *size <= std::max<std::int64_t>(std::int64_t{1} << 16, 4 * in_size);
+        }
+        if (!facts_constant && !(constant && known)) continue;
+        if (!facts_constant) {
+            eval_context context(n, in, out);
+            n.def->eval(context);
+        }
+        patch p{.reason = ocelli::detail::concat(n.op, " '", n.name, "' is constant")};
+        for (std::size_t i = 0; i < n.outputs.size(); ++i) {
+            const value_id v = n.outputs[i];
+            if (v == no_value) continue;
+            const tensor& result = facts_constant ? g.at(v).what.constant : out[i];
+            if (!result.defined()) continue;
+            p.replace.push_back({v, p.add_constant(g, g.at(v).name, result)});
+        }
+        // An output that is constant keeps its node: there must be something to hand out.
+        const bool is_output = std::any_of(g.outputs.begin(), g.outputs.end(), [&](value_id v) {
+            return std::find(n.outputs.begin(), n.outputs.end(), v) != n.outputs.end();
+        });
+        if (!is_output) found.push_back(std::move(p));
+    }
+    return found;
+}
+
+OCELLI_INLINE std::vector<patch> identity_elimination(const graph& g) {
+    std::vector<patch> found;
+    for (const node& n : g.nodes) {
+        if (!n.domain.empty() || n.inputs.empty() || n.inputs[0] == no_value || n.outputs.empty() || n.outputs[0] == no_value) continue;
+        if (n.outputs.size() > 1) continue;
+        const fact& in = g.at(n.inputs[0]).what;
+        bool same = n.op == "Identity";
+        if (n.op == "Dropout") {
+            const tensor* training = detail::constant_input(g, n, 2);
+            same = n.inputs.size() < 3 || n.inputs[2] == no_value || (training != nullptr && training->size() == 1 && training->item() == 0);
+        } else if (n.op == "Cast") {
+            same = in.type != dtype::undefined && attr_int(n, "to", 0) == static_cast<std::int64_t>(in.type);
+        } else if (n.op == "Concat") {
+            same = n.inputs.size() == 1;
+        } else if (n.op == "Transpose") {
+            const auto order = attr_ints(n, "perm", {});
+            same = !order.empty();
+            for (std::size_t i = 0; i < order.size(); ++i) same = same && order[i] == static_cast<std::int64_t>(i);
+        } else if (n.op == "Reshape" || n.op == "Expand") {
+            const auto from = in.shape.concrete(), to = g.at(n.outputs[0]).what.shape.concrete();
+            same = from && to && *from == *to;
+        }
+        if (!same) continue;
+        // Where an output is an input, a constant or a second name of another output, the node is what hands it out.
+        const bool is_output = std::find(g.outputs.begin(), g.outputs.end(), n.outputs[0]) != g.outputs.end();
+        if (is_output && (g.at(n.inputs[0]).producer == no_node ||
+                          std::find(g.outputs.begin(), g.outputs.end(), n.inputs[0]) != g.outputs.end()))
+            continue;
+        found.push_back({.reason = ocelli::detail::concat(n.op, " '", n.name, "' changes nothing"), .replace = {{n.outputs[0], n.inputs[0]}}});
+    }
+    return found;
+}
+
+OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
+    std::vector<patch> found;
+    const auto uses = g.use_counts();
+    for (const node& bn : g.nodes) {
+        if (bn.op != "BatchNormalization" || !bn.domain.empty() || bn.inputs.size() != 5 || attr_int(bn, "training_mode", 0) != 0) continue;
+        if (bn.outputs.size() != 1) continue;
+        const value_id between = bn.inputs[0];
+        if (between == no_value || g.at(between).producer == no_node || !detail::used_once(g, uses, between)) continue;
+        const node& conv = g.node_at(g.at(between).producer);
+        if (conv.op != "Conv" || !conv.domain.empty()) continue;
+        const tensor* w = detail::constant_input(g, conv, 1);
+        const bool has_bias = conv.inputs.size() > 2 && conv.inputs[2] != no_value;
+        const tensor* b = detail::constant_input(g, conv, 2);
+        if (w == nullptr || w->type() != dtype::float32 || (has_bias && b == nullptr) || w->rank() < 3) continue;
+        const std::int64_t channels = w->extent(0);
+        const float* parameter[4] = {};
+        bool fits = b == nullptr || (b->type() == dtype::float32 && b->size() == channels);
+        for (std::size_t i = 0; i < 4; ++i) {
+            const tensor* t = detail::constant_input(g, bn, i + 1);
+            fits = fits && t != nullptr && t->type() == dtype::float32 && t->size() == channels;
+            if (fits) parameter[i] = t->data<float>();
+        }
+        if (!fits || channels == 0) continue;
+        const double epsilon = static_cast<double>(attr_float(bn, "epsilon", 1e-5f));
+        tensor weights = w->clone();
+        tensor bias(dtype::float32, {channels});
+        const std::int64_t row = w->size() / channels;
+        for (std::int64_t c = 0; c < channels; ++c) {
+            const double scale = static_cast<double>(parameter[0][c]) / std::sqrt(static_cast<double>(parameter[3][c]) + epsilon);
+            float* to = weights.mutable_data<float>() + c * row;
+            for (std::int64_t i = 0; i < row; ++i) to[i] = static_cast<float>(static_cast<double>(to[i]) * scale);
+            const double before = b != nullptr ? static_cast<double>(b->data<float>()[c]) : 0.0;
+            bias.mutable_data<float>()[c] =
+                static_cast<float>((before - static_cast<double>(parameter[2][c])) * scale + static_cast<double>(parameter[1][c]));
+        }
+        patch p{.reason = ocelli::detail::concat("BatchNormalization '", bn.name, "' folded into Conv '", conv.name, "'")};
+        node fused = conv;
+        fused.inputs = {conv.inputs[0], p.add_constant(g, g.at(conv.inputs[1]).name + ".folded", weights),
+                        p.add_constant(g, g.at(conv.inputs[1]).name + ".bias", bias)};
+        const value_id out = bn.outputs[0];
+        fused.outputs = {p.add_value(g, g.at(out).name, g.at(out).what)};
+        p.replace.push_back({out, fused.outputs[0]});
+        p.nodes.push_back(std::move(fused));
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
+}  // namespace ocelli::nn::passes

@@ -1,0 +1,22 @@
+#pragma once
+
+/// @file
+/// Passes that hold for every machine: fewer nodes, the same meaning in ONNX's own operators.
+
+#include <ocelli/nn/passes/pass.hpp>
+
+namespace ocelli::nn::passes {
+
+/// Nodes whose inputs are all constant become constants (arithmetic on shapes included, once extents are known), unless the result
+/// were much larger than what it is made of.
+std::vector<patch> constant_folding(const graph& g);
+/// Identity, inference-time Dropout, Cast to the same type, Concat of one, Transpose in order, Reshape to the same shape.
+std::vector<patch> identity_elimination(const graph& g);
+/// Conv -> BatchNormalization with constant parameters becomes Conv. Scales are computed in double.
+std::vector<patch> batch_norm_folding(const graph& g);
+
+}  // namespace ocelli::nn::passes
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/passes/impl/simplify.inl>
+#endif
