@@ -7,5 +7,6 @@
 #include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/graph.hpp>
 #include <ocelli/nn/onnx.hpp>
+#include <ocelli/nn/session.hpp>
 #include <ocelli/nn/shape.hpp>
 #include <ocelli/nn/tensor.hpp>

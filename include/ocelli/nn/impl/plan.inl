@@ -1,0 +1,215 @@
+#pragma once
+
+#include <ocelli/nn/evaluate.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/plan.hpp>
+#include <ocelli/nn/planner/memory.hpp>
+
+#include <algorithm>
+#include <chrono>
+
+namespace ocelli::nn {
+
+/// The memory of one run.
+struct plan::workspace {
+    tensor arena;
+    /// By value: constants and planned tensors stand here between runs, the others only during one.
+    std::vector<tensor> values;
+    std::vector<tensor> in, out, captured;
+    std::vector<const tensor*> in_pointers;
+    std::vector<tensor*> out_pointers;
+};
+
+OCELLI_INLINE plan::~plan() = default;
+
+OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound_kernel>>& kernels, std::span<const tensor> feeds)
+    : graph_(g), kernels_(kernels) {
+    const std::size_t n = g.values.size();
+    // Facts for these inputs: every shape that follows from them, and every small value that follows from shapes.
+    facts_.resize(n);
+    for (std::size_t i = 0; i < n; ++i)
+        if (g.values[i].producer == no_node) facts_[i] = g.values[i].what;
+    for (std::size_t i = 0; i < g.inputs.size(); ++i) {
+        const auto v = static_cast<std::size_t>(g.inputs[i]);
+        if (feeds[i].defined()) facts_[v] = fact{feeds[i].type(), symbolic_shape(feeds[i].shape()), {}};
+    }
+    std::vector<const fact*> in;
+    std::vector<fact> out;
+    for (const node& node_now : g.nodes) {
+        in.clear();
+        for (const value_id v : node_now.inputs) in.push_back(v == no_value ? nullptr : &facts_[static_cast<std::size_t>(v)]);
+        out.assign(node_now.outputs.size(), fact{});
+        infer_node(g, node_now, in, out);
+        for (std::size_t i = 0; i < out.size(); ++i)
+            if (node_now.outputs[i] != no_value) facts_[static_cast<std::size_t>(node_now.outputs[i])] = std::move(out[i]);
+    }
+
+    // Which nodes must run: what the outputs need, without what is constant for these shapes.
+    std::vector<bool> needed(n, false);
+    for (const value_id v : g.outputs) needed[static_cast<std::size_t>(v)] = true;
+    for (std::size_t i = g.nodes.size(); i-- > 0;) {
+        const node& node_now = g.nodes[i];
+        bool runs = false;
+        for (const value_id v : node_now.outputs)
+            if (v != no_value) runs = runs || (needed[static_cast<std::size_t>(v)] && !facts_[static_cast<std::size_t>(v)].constant.defined());
+        if (!runs) continue;
+        steps_.push_back(static_cast<node_id>(i));
+        for (const value_id v : node_now.inputs)
+            if (v != no_value) needed[static_cast<std::size_t>(v)] = true;
+        for (const value_id v : node_now.implicit_inputs) needed[static_cast<std::size_t>(v)] = true;
+    }
+    std::reverse(steps_.begin(), steps_.end());
+
+    // Lifetimes. A view lives in its source's memory: uses of the view are uses of the source.
+    std::vector<value_id> root(n);
+    for (std::size_t i = 0; i < n; ++i) root[i] = static_cast<value_id>(i);
+    std::vector<std::size_t> first(n, 0), last(n, 0), own_last(n, 0);
+    std::vector<bool> computed(n, false), shared(n, false);
+    for (std::size_t s = 0; s < steps_.size(); ++s) {
+        const node& node_now = g.node_at(steps_[s]);
+        const auto use = [&](value_id v) {
+            last[static_cast<std::size_t>(root[static_cast<std::size_t>(v)])] = s;
+            own_last[static_cast<std::size_t>(v)] = s;
+        };
+        for (const value_id v : node_now.inputs)
+            if (v != no_value) use(v);
+        for (const value_id v : node_now.implicit_inputs) use(v);
+        for (const value_id v : node_now.outputs) {
+            if (v == no_value) continue;
+            const auto i = static_cast<std::size_t>(v);
+            first[i] = last[i] = own_last[i] = s;
+            computed[i] = true;
+            if (node_now.def->view && node_now.inputs[0] != no_value) {
+                root[i] = root[static_cast<std::size_t>(node_now.inputs[0])];
+                shared[i] = true;
+            }
+        }
+    }
+    // Outputs, and what they are views of, get memory of their own, which the caller keeps.
+    std::vector<bool> leaves(n, false);
+    for (const value_id v : g.outputs) leaves[static_cast<std::size_t>(root[static_cast<std::size_t>(v)])] = true;
+    offsets_.assign(n, -1);
+    std::vector<buffer_request> requests;
+    std::vector<std::size_t> owner;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (!computed[i] || shared[i] || facts_[i].constant.defined()) continue;
+        const auto size = facts_[i].shape.elements();
+        if (!size || facts_[i].type == dtype::undefined) {
+            ++dynamic_values_;
+            continue;
+        }
+        if (leaves[i]) continue;
+        requests.push_back({static_cast<std::size_t>(*size) * size_of(facts_[i].type), first[i], last[i]});
+        owner.push_back(i);
+    }
+    const memory_layout layout = place_buffers(requests);
+    for (std::size_t k = 0; k < owner.size(); ++k) offsets_[owner[k]] = static_cast<std::int64_t>(layout.offsets[k]);
+    arena_bytes_ = layout.bytes;
+
+    dying_.resize(steps_.size());
+    for (std::size_t i = 0; i < n; ++i) {
+        const bool output = std::find(g.outputs.begin(), g.outputs.end(), static_cast<value_id>(i)) != g.outputs.end();
+        if (computed[i] && offsets_[i] < 0 && !facts_[i].constant.defined() && !output) dying_[own_last[i]].push_back(static_cast<value_id>(i));
+    }
+}
+
+OCELLI_INLINE std::unique_ptr<plan::workspace> plan::make_workspace() const {
+    auto w = std::make_unique<workspace>();
+    w->arena = tensor(dtype::uint8, {static_cast<std::int64_t>(arena_bytes_)});
+    w->values.resize(graph_.values.size());
+    for (std::size_t i = 0; i < w->values.size(); ++i) {
+        if (facts_[i].constant.defined()) w->values[i] = facts_[i].constant;
+        else if (offsets_[i] >= 0)
+            w->values[i] = tensor::borrow(facts_[i].type, *facts_[i].shape.concrete(), static_cast<const char*>(w->arena.raw()) + offsets_[i]);
+    }
+    return w;
+}
+
+OCELLI_INLINE std::vector<tensor> plan::run(std::span<const tensor> feeds, std::vector<step_time>* times) const {
+    std::unique_ptr<workspace> w;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!idle_.empty()) {
+            w = std::move(idle_.back());
+            idle_.pop_back();
+        }
+    }
+    if (w == nullptr) w = make_workspace();
+    std::vector<tensor>& values = w->values;
+    for (std::size_t i = 0; i < graph_.inputs.size(); ++i)
+        if (feeds[i].defined()) values[static_cast<std::size_t>(graph_.inputs[i])] = feeds[i];
+    if (times != nullptr) times->assign(steps_.size(), {});
+    const auto inside = [](const tensor& block, const tensor& t) {
+        const auto* p = static_cast<const char*>(t.raw());
+        const auto* begin = static_cast<const char*>(block.raw());
+        return block.defined() && p >= begin && p < begin + std::max<std::size_t>(1, block.bytes());
+    };
+    for (std::size_t s = 0; s < steps_.size(); ++s) {
+        const node& n = graph_.node_at(steps_[s]);
+        const bound_kernel* kernel = kernels_[static_cast<std::size_t>(steps_[s])].get();
+        const auto start = std::chrono::steady_clock::now();
+        if (kernel != nullptr) {
+            w->in_pointers.clear();
+            for (const value_id v : n.inputs) w->in_pointers.push_back(v == no_value ? nullptr : &values[static_cast<std::size_t>(v)]);
+            w->out_pointers.clear();
+            for (const value_id v : n.outputs) w->out_pointers.push_back(v == no_value ? nullptr : &values[static_cast<std::size_t>(v)]);
+            const step_io io{w->in_pointers, w->out_pointers};
+            kernel->run(io);
+            if (times != nullptr) (*times)[s].operations = kernel->operations(io);
+        } else {
+            w->in.clear();
+            for (const value_id v : n.inputs) w->in.push_back(v == no_value ? tensor() : values[static_cast<std::size_t>(v)]);
+            w->out.assign(n.outputs.size(), tensor());
+            for (std::size_t i = 0; i < n.outputs.size(); ++i)
+                if (n.outputs[i] != no_value && offsets_[static_cast<std::size_t>(n.outputs[i])] >= 0)
+                    w->out[i] = values[static_cast<std::size_t>(n.outputs[i])];
+            w->captured.clear();
+            for (const value_id v : n.implicit_inputs) w->captured.push_back(values[static_cast<std::size_t>(v)]);
+            const eval_context::subgraph_runner runner = [&](const graph& body, std::span<const tensor> arguments) {
+                return detail::evaluate_graph(body, arguments, w->captured);
+            };
+            eval_context context(n, w->in, w->out, &runner);
+            n.def->eval(context);
+            for (std::size_t i = 0; i < n.outputs.size(); ++i) {
+                if (n.outputs[i] == no_value) continue;
+                check(n, w->out[i].defined(), "output ", i, " was not computed");
+                const auto v = static_cast<std::size_t>(n.outputs[i]);
+                // An operator may hand its input through. A view was planned for; anything else must not live in planned memory, which
+                // is written again while it is still read.
+                if (offsets_[v] < 0) values[v] = !n.def->view && inside(w->arena, w->out[i]) ? w->out[i].clone() : std::move(w->out[i]);
+                else if (w->out[i].raw() != values[v].raw())
+                    fail(n, "output ", i, " has shape ", ocelli::detail::shape_text(w->out[i].shape()), ", inferred was ",
+                         ocelli::detail::shape_text(values[v].shape()));
+            }
+            w->in.clear();
+            w->out.clear();
+            w->captured.clear();
+        }
+        if (times != nullptr)
+            (*times)[s].ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+        for (const value_id v : dying_[s]) values[static_cast<std::size_t>(v)] = tensor();
+    }
+    std::vector<tensor> results;
+    results.reserve(graph_.outputs.size());
+    for (const value_id v : graph_.outputs) {
+        const auto i = static_cast<std::size_t>(v);
+        ocelli::detail::check(values[i].defined(), "output '", graph_.values[i].name, "' has no value");
+        results.push_back(values[i]);
+    }
+    // What the caller gets shares memory with nothing that a later run, the session or the caller's feed owns.
+    for (std::size_t k = 0; k < results.size(); ++k) {
+        bool own = graph_.at(graph_.outputs[k]).producer != no_node && !facts_[static_cast<std::size_t>(graph_.outputs[k])].constant.defined();
+        own = own && !inside(w->arena, results[k]);
+        for (const tensor& feed : feeds) own = own && !inside(feed, results[k]);
+        for (std::size_t j = 0; j < k; ++j) own = own && results[j].raw() != results[k].raw();
+        for (std::size_t i = 0; own && i < values.size(); ++i) own = !(facts_[i].constant.defined() && inside(facts_[i].constant, results[k]));
+        if (!own) results[k] = results[k].clone();
+    }
+    for (std::size_t i = 0; i < values.size(); ++i)
+        if (offsets_[i] < 0) values[i] = facts_[i].constant;
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(w));
+    return results;
+}
+
+}  // namespace ocelli::nn

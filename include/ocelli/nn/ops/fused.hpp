@@ -1,0 +1,26 @@
+#pragma once
+
+/// @file
+/// The private vocabulary that lowering writes (domain `ocelli`): ocelli.Conv, a convolution with addend and activation.
+
+#include <ocelli/core/gemm.hpp>
+#include <ocelli/nn/ops/op.hpp>
+
+namespace ocelli::nn {
+
+/// ocelli.Conv: inputs x, w, bias, addend, slope (of prelu), all but the first two optional; Conv's attributes, and `activation`
+/// (a name of ocelli::activation) with `alpha` and `beta`; `kernel` names the kernel chosen.
+std::span<const op_def> fused_ops();
+
+/// "none", "relu", "clip", "leaky_relu", "prelu", "hard_sigmoid", "hard_swish", "sigmoid", "silu"
+std::string_view name(activation function) noexcept;
+/// The reverse; throws invalid_argument on another text.
+activation parse_activation(std::string_view text);
+/// One element, as kernels compute it up to rounding. NaN passes.
+double apply_activation(double x, activation function, double alpha, double beta, double slope) noexcept;
+
+}  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/ops/impl/fused.inl>
+#endif

@@ -1,0 +1,190 @@
+#pragma once
+
+#include <ocelli/nn/ops/fused.hpp>
+#include <ocelli/nn/passes/lower.hpp>
+
+namespace ocelli::nn::passes {
+
+namespace detail_lower {
+
+inline bool is_fused_conv(const node& n) {
+    return n.domain == "ocelli" && n.op == "Conv";
+}
+
+/// The ocelli.Conv that computes v, if it has no activation yet.
+inline const node* plain_conv(const graph& g, value_id v) {
+    if (v == no_value || g.at(v).producer == no_node) return nullptr;
+    const node& n = g.node_at(g.at(v).producer);
+    return is_fused_conv(n) && attr_string(n, "activation", "none") == "none" ? &n : nullptr;
+}
+
+}  // namespace detail_lower
+
+OCELLI_INLINE std::vector<patch> lower_convolution(const graph& g) {
+    std::vector<patch> found;
+    for (const node& n : g.nodes) {
+        if (n.op != "Conv" || !n.domain.empty()) continue;
+        const tensor* w = detail::constant_input(g, n, 1);
+        const bool has_bias = n.inputs.size() > 2 && n.inputs[2] != no_value;
+        const tensor* b = detail::constant_input(g, n, 2);
+        // One or two spatial axes; the reference runs the others.
+        if (w == nullptr || w->type() != dtype::float32 || (w->rank() != 3 && w->rank() != 4) || w->size() == 0) continue;
+        if (has_bias && (b == nullptr || b->type() != dtype::float32 || b->size() != w->extent(0))) continue;
+        patch p{.reason = ocelli::detail::concat("Conv '", n.name, "' runs on a kernel")};
+        node fused = n;
+        fused.domain = "ocelli";
+        fused.opset = 1;
+        fused.def = nullptr;
+        const value_id out = n.outputs[0];
+        fused.outputs = {p.add_value(g, g.at(out).name, g.at(out).what)};
+        p.replace.push_back({out, fused.outputs[0]});
+        p.nodes.push_back(std::move(fused));
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
+OCELLI_INLINE std::vector<patch> residual_fusion(const graph& g) {
+    std::vector<patch> found;
+    const auto uses = g.use_counts();
+    std::vector<bool> touched(g.nodes.size(), false);
+    for (const node& n : g.nodes) {
+        if (n.op != "Add" || !n.domain.empty() || n.inputs.size() != 2) continue;
+        for (std::size_t side = 0; side < 2; ++side) {
+            // The later of two convolutions takes the addend: the other one is then computed before it.
+            const value_id from = n.inputs[side], other = n.inputs[1 - side];
+            const node* conv = detail_lower::plain_conv(g, from);
+            if (conv == nullptr || !detail::used_once(g, uses, from) || from == other) continue;
+            const node_id place = g.at(from).producer;
+            if (touched[static_cast<std::size_t>(place)] || g.at(other).producer > place) continue;
+            if (conv->inputs.size() > 3 && conv->inputs[3] != no_value) continue;
+            // Equal as far as it is known at load, extent by extent.
+            const symbolic_shape &a = g.at(from).what.shape, &b = g.at(other).what.shape;
+            bool same = a.ranked() && b.ranked() && a.rank() == b.rank() && g.at(other).what.type == dtype::float32;
+            for (std::size_t i = 0; same && i < a.rank(); ++i) same = a[i] == b[i];
+            if (!same) continue;
+            patch p{.reason = ocelli::detail::concat("Add '", n.name, "' fused into Conv '", conv->name, "'")};
+            node fused = *conv;
+            fused.inputs.resize(4, no_value);
+            fused.inputs[3] = other;
+            fused.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};
+            p.replace.push_back({n.outputs[0], fused.outputs[0]});
+            p.nodes.push_back(std::move(fused));
+            touched[static_cast<std::size_t>(place)] = true;
+            found.push_back(std::move(p));
+            break;
+        }
+    }
+    return found;
+}
+
+OCELLI_INLINE std::vector<patch> activation_fusion(const graph& g) {
+    std::vector<patch> found;
+    const auto uses = g.use_counts();
+    for (const node& n : g.nodes) {
+        if (!n.domain.empty() || n.inputs.empty() || n.outputs.size() != 1 || n.outputs[0] == no_value) continue;
+        value_id from = n.inputs[0];
+        activation function = activation::none;
+        float alpha = 0, beta = 0;
+        value_id slope = no_value;
+        bool twice = false;
+        if (n.op == "Relu") function = activation::relu;
+        else if (n.op == "Sigmoid") function = activation::sigmoid;
+        else if (n.op == "HardSwish") function = activation::hard_swish;
+        else if (n.op == "LeakyRelu") {
+            function = activation::leaky_relu;
+            alpha = attr_float(n, "alpha", 0.01f);
+        } else if (n.op == "HardSigmoid") {
+            function = activation::hard_sigmoid;
+            alpha = attr_float(n, "alpha", 0.2f);
+            beta = attr_float(n, "beta", 0.5f);
+        } else if (n.op == "Clip") {
+            function = activation::clip;
+            alpha = attr_float(n, "min", -3.402823466e38f);
+            beta = attr_float(n, "max", 3.402823466e38f);
+            bool constant = true;
+            for (std::size_t i = 1; i < n.inputs.size(); ++i) {
+                if (n.inputs[i] == no_value) continue;
+                const tensor* bound = detail::constant_input(g, n, i);
+                constant = constant && bound != nullptr && bound->type() == dtype::float32 && bound->size() == 1;
+                if (constant) (i == 1 ? alpha : beta) = bound->data<float>()[0];
+            }
+            if (!constant) continue;
+        } else if (n.op == "PRelu" && n.inputs.size() == 2) {
+            const tensor* s = detail::constant_input(g, n, 1);
+            const symbolic_shape& shape = g.at(from).what.shape;
+            if (s == nullptr || s->type() != dtype::float32 || !shape.ranked() || shape.rank() < 3 || !shape[1].known()) continue;
+            // One slope per channel: shape (C, 1, 1), or a single one.
+            const std::int64_t channels = shape[1].size;
+            const std::size_t spatial = shape.rank() - 2;
+            bool per_channel = s->size() == channels && s->rank() >= spatial + 1 && s->extent(s->rank() - spatial - 1) == channels;
+            if (s->size() == 1) {
+                function = activation::leaky_relu;
+                alpha = s->data<float>()[0];
+            } else if (per_channel) {
+                function = activation::prelu;
+                slope = n.inputs[1];
+            } else continue;
+        } else if (n.op == "Mul" && n.inputs.size() == 2) {
+            // x * Sigmoid(x)
+            for (std::size_t side = 0; side < 2 && function == activation::none; ++side) {
+                const value_id gate = n.inputs[side], x = n.inputs[1 - side];
+                if (gate == no_value || x == no_value || g.at(gate).producer == no_node || !detail::used_once(g, uses, gate)) continue;
+                const node& s = g.node_at(g.at(gate).producer);
+                if (s.op == "Sigmoid" && s.domain.empty() && s.inputs[0] == x) {
+                    function = activation::silu;
+                    from = x;
+                    twice = true;
+                }
+            }
+        }
+        if (function == activation::none) continue;
+        const node* conv = detail_lower::plain_conv(g, from);
+        if (conv == nullptr) continue;
+        const bool only_use = twice ? uses[static_cast<std::size_t>(from)] == 2 : detail::used_once(g, uses, from);
+        bool is_output = false;
+        for (const value_id out : g.outputs) is_output = is_output || out == from;
+        if (!only_use || is_output) continue;
+        patch p{.reason = ocelli::detail::concat(n.op, " '", n.name, "' fused into Conv '", conv->name, "'")};
+        node fused = *conv;
+        set_attribute(fused, "activation", std::string(name(function)));
+        set_attribute(fused, "alpha", alpha);
+        set_attribute(fused, "beta", beta);
+        if (slope != no_value) {
+            fused.inputs.resize(5, no_value);
+            fused.inputs[4] = slope;
+        }
+        fused.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};
+        p.replace.push_back({n.outputs[0], fused.outputs[0]});
+        p.nodes.push_back(std::move(fused));
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
+OCELLI_INLINE std::vector<patch> choose_kernels(const graph& g) {
+    std::vector<patch> found;
+    for (const node& n : g.nodes) {
+        if (!detail_lower::is_fused_conv(n) || has_attribute(n, "kernel")) continue;
+        const tensor* w = detail::constant_input(g, n, 1);
+        if (w == nullptr) continue;
+        const std::int64_t group = attr_int(n, "group", 1);
+        std::int64_t taps = 1;
+        for (std::size_t i = 2; i < w->rank(); ++i) taps *= w->extent(i);
+        bool unit = true;
+        for (const std::int64_t s : attr_ints(n, "strides", {})) unit = unit && s == 1;
+        for (const std::int64_t p : attr_ints(n, "pads", {})) unit = unit && p == 0;
+        const bool depthwise = group > 1 && w->extent(1) == 1 && w->extent(0) == group;
+        const std::string kernel = depthwise ? "conv_depthwise" : taps == 1 && unit ? "conv_pointwise" : "conv_gemm";
+        patch p{.reason = ocelli::detail::concat("Conv '", n.name, "' runs on ", kernel)};
+        node chosen = n;
+        set_attribute(chosen, "kernel", kernel);
+        chosen.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};
+        p.replace.push_back({n.outputs[0], chosen.outputs[0]});
+        p.nodes.push_back(std::move(chosen));
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
+}  // namespace ocelli::nn::passes

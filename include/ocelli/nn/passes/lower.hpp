@@ -1,0 +1,23 @@
+#pragma once
+
+/// @file
+/// Passes that prepare a graph for the kernels, in the private vocabulary of domain `ocelli` (ops/fused.hpp).
+
+#include <ocelli/nn/passes/pass.hpp>
+
+namespace ocelli::nn::passes {
+
+/// Conv with constant float32 weights becomes ocelli.Conv, which can carry an addend and an activation.
+std::vector<patch> lower_convolution(const graph& g);
+/// ocelli.Conv -> Add of a tensor of the same shape becomes its addend.
+std::vector<patch> residual_fusion(const graph& g);
+/// ocelli.Conv -> Relu, Clip, LeakyRelu, PRelu (a slope per channel), HardSigmoid, HardSwish, Sigmoid, or x * Sigmoid(x).
+std::vector<patch> activation_fusion(const graph& g);
+/// Names the kernel of each ocelli.Conv, from its layer's shape alone.
+std::vector<patch> choose_kernels(const graph& g);
+
+}  // namespace ocelli::nn::passes
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/passes/impl/lower.inl>
+#endif

@@ -1,0 +1,28 @@
+#pragma once
+
+/// @file
+/// The two lists of passes, in order.
+
+#include <ocelli/nn/passes/lower.hpp>
+#include <ocelli/nn/passes/simplify.hpp>
+
+#include <array>
+
+namespace ocelli::nn {
+
+/// Fewer nodes, the same meaning, on every machine.
+inline constexpr std::array simplify_passes{
+    pass{"constant_folding", &passes::constant_folding},
+    pass{"identity_elimination", &passes::identity_elimination},
+    pass{"batch_norm_folding", &passes::batch_norm_folding},
+};
+
+/// For the kernels of this library.
+inline constexpr std::array lower_passes{
+    pass{"lower_convolution", &passes::lower_convolution},
+    pass{"residual_fusion", &passes::residual_fusion},
+    pass{"activation_fusion", &passes::activation_fusion},
+    pass{"choose_kernels", &passes::choose_kernels},
+};
+
+}  // namespace ocelli::nn

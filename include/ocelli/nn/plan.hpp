@@ -1,0 +1,95 @@
+#pragma once
+
+/// @file
+/// A graph made ready for inputs of given shapes: steps in order, a kernel for each, memory by lifetimes.
+
+#include <ocelli/nn/graph.hpp>
+#include <ocelli/nn/planner/packing.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ocelli::nn {
+
+/// Where a kernel finds its inputs and puts its outputs.
+struct step_io {
+    /// Null where an optional input is absent.
+    std::span<const tensor* const> inputs;
+    /// Planned memory, or absent tensors to be replaced; null where nobody wants the output.
+    std::span<tensor* const> outputs;
+
+    /// Memory for output i: the planned one where it has this shape, else fresh.
+    tensor& output(std::size_t i, dtype type, const dims& shape) const {
+        tensor& t = *outputs[i];
+        if (t.type() != type || t.shape() != shape) t = tensor(type, shape);
+        return t;
+    }
+};
+
+/// A node bound to a kernel and its packed weights. Immutable: run by many threads at once.
+class bound_kernel {
+public:
+    virtual ~bound_kernel() = default;
+    virtual std::string_view name() const noexcept = 0;
+    virtual void run(const step_io& io) const = 0;
+    /// Floating-point operations of a run on these shapes, for profiles; 0: not counted.
+    virtual double operations(const step_io&) const { return 0; }
+};
+
+/// The kernel for a node of the graph, or null: the node runs on its reference evaluation. The only place where nodes meet kernels.
+std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const node& n, weight_cache& weights);
+
+/// What a run of one step cost.
+struct step_time {
+    double ms = 0;
+    double operations = 0;
+};
+
+/// Steps, buffers and kernels for one set of input shapes; immutable and shared by runs, each of which takes a workspace of its own.
+class plan {
+public:
+    /// `kernels` holds one entry per node of g (null: reference), shared by all plans of g; g must outlive the plan.
+    /// @throws invalid_argument  naming the node, where the shapes do not fit the network
+    plan(const graph& g, const std::vector<std::unique_ptr<bound_kernel>>& kernels, std::span<const tensor> feeds);
+
+    /// Runs. `feeds` are in the order of g.inputs; absent ones take their default. @return the outputs, in the order of g.outputs
+    std::vector<tensor> run(std::span<const tensor> feeds, std::vector<step_time>* times = nullptr) const;
+
+    /// The nodes that run, in order; the others are constant for these shapes.
+    const std::vector<node_id>& steps() const noexcept { return steps_; }
+    /// Bytes of a workspace.
+    std::size_t arena_bytes() const noexcept { return arena_bytes_; }
+    /// Values whose size is known only when they are computed.
+    std::size_t dynamic_values() const noexcept { return dynamic_values_; }
+
+private:
+    struct workspace;
+    std::unique_ptr<workspace> make_workspace() const;
+
+    const graph& graph_;
+    const std::vector<std::unique_ptr<bound_kernel>>& kernels_;
+    std::vector<node_id> steps_;
+    std::vector<fact> facts_;
+    /// Offset in the arena, or -1.
+    std::vector<std::int64_t> offsets_;
+    /// For each step, the values nobody reads any more.
+    std::vector<std::vector<value_id>> dying_;
+    std::size_t arena_bytes_ = 0;
+    std::size_t dynamic_values_ = 0;
+    mutable std::mutex mutex_;
+    mutable std::vector<std::unique_ptr<workspace>> idle_;
+
+public:
+    ~plan();
+};
+
+}  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/impl/plan.inl>
+#endif

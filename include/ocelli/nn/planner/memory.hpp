@@ -1,0 +1,34 @@
+#pragma once
+
+/// @file
+/// Places buffers with known lifetimes in one block of memory.
+
+#include <cstddef>
+#include <vector>
+
+namespace ocelli::nn {
+
+/// A buffer that is written at step `first` and read last at step `last`.
+struct buffer_request {
+    std::size_t bytes = 0;
+    std::size_t first = 0;
+    std::size_t last = 0;
+};
+
+struct memory_layout {
+    /// Where each request lies, a multiple of 64.
+    std::vector<std::size_t> offsets;
+    /// Size of the block.
+    std::size_t bytes = 0;
+};
+
+/// Greedy by size: the largest buffer first, each at the lowest offset where no buffer that is alive at the same time lies.
+/// O(n^2) in the number of requests.
+memory_layout place_buffers(const std::vector<buffer_request>& requests);
+
+}  // namespace ocelli::nn
+
+#include <ocelli/core/config.hpp>
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/planner/impl/memory.inl>
+#endif

@@ -1,0 +1,46 @@
+#pragma once
+
+/// @file
+/// Weights in the layout a kernel reads, made once and shared by all plans of a session.
+
+#include <ocelli/core/config.hpp>
+#include <ocelli/nn/tensor.hpp>
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace ocelli::nn {
+
+/// Packed weights by (initializer, format). Safe to use from several threads.
+class weight_cache {
+public:
+    /// The packed form, made by `pack` at the first call. The initializer is kept alive with it.
+    tensor get(const tensor& initializer, const std::string& format, const std::function<tensor()>& pack) {
+        const std::lock_guard lock(mutex_);
+        entry& e = entries_[{initializer.raw(), format}];
+        if (!e.packed.defined()) {
+            e.packed = pack();
+            e.initializer = initializer;
+        }
+        return e.packed;
+    }
+    /// Bytes held.
+    std::size_t bytes() const {
+        const std::lock_guard lock(mutex_);
+        std::size_t n = 0;
+        for (const auto& [key, e] : entries_) n += e.packed.bytes();
+        return n;
+    }
+
+private:
+    struct entry {
+        tensor packed, initializer;
+    };
+    mutable std::mutex mutex_;
+    std::map<std::pair<const void*, std::string>, entry> entries_;
+};
+
+}  // namespace ocelli::nn

@@ -1,0 +1,132 @@
+#pragma once
+
+/// @file
+/// What users touch: a network made ready to run.
+
+#include <ocelli/nn/evaluate.hpp>
+#include <ocelli/nn/onnx.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ocelli::nn {
+
+/// An input or output of a session.
+struct value_info {
+    std::string name;
+    dtype type = dtype{};
+    /// As the model declares it; unknown extents may have names.
+    symbolic_shape shape;
+    /// True for inputs with a default.
+    bool optional = false;
+};
+
+/// "images: float32 (batch, 3, 240, 320)"
+std::string text(const value_info& v);
+
+struct session_options {
+    /// Rewrite the graph into fewer nodes.
+    bool simplify = true;
+    /// Run on kernels; false: every node by its reference evaluation.
+    bool lower = true;
+    /// How many plans (sets of input shapes) are kept.
+    std::size_t plan_cache = 8;
+};
+
+struct run_options {
+    /// Outputs or intermediate values to compute, in the order wanted; empty: all outputs. What only others need is skipped.
+    std::vector<std::string> outputs = {};
+    /// Threads of this run at most; 0: as set by set_num_threads.
+    std::size_t threads = 0;
+};
+
+/// Inputs by name: `{{"images", image}}`. An array whose memory is dense and row-major is borrowed: it must live until run() returns.
+class feed_list {
+public:
+    struct feed {
+        std::string name;
+        tensor value;
+
+        feed(std::string feed_name, tensor t) : name(std::move(feed_name)), value(std::move(t)) {}
+        template <array_expression E>
+            requires(!std::same_as<std::remove_cvref_t<E>, tensor>)
+        feed(std::string feed_name, const E& expression) : name(std::move(feed_name)), value(tensor::borrow_expression(expression)) {}
+    };
+
+    feed_list(std::initializer_list<feed> feeds) : feeds_(feeds) {}
+    feed_list(const named_tensors& feeds) {  // NOLINT: implicit on purpose
+        for (const auto& [name, t] : feeds) feeds_.emplace_back(name, t);
+    }
+    auto begin() const noexcept { return feeds_.begin(); }
+    auto end() const noexcept { return feeds_.end(); }
+
+private:
+    std::vector<feed> feeds_;
+};
+
+/// Where the time of a run went.
+struct profile_report {
+    struct entry {
+        std::string node;
+        std::string op;
+        /// The kernel's name, or "reference".
+        std::string kernel;
+        double ms = 0;
+        /// 0 where operations are not counted.
+        double gflops = 0;
+        std::string shape;
+    };
+    std::vector<entry> nodes;
+    /// Of the whole run, what lies between nodes included.
+    double total_ms = 0;
+};
+/// A line per node, slowest first, with its share.
+std::string text(const profile_report& report);
+
+/// A network ready to run. Immutable after construction: any number of threads may run it at once.
+///
+///     auto net = ocelli::nn::session(ocelli::nn::read_onnx("detector.onnx"));
+///     auto out = net.run({{"images", image}});
+///     auto scores = out["scores"].as<float, 3>();
+///
+/// Plans are made per set of input shapes and kept (session_options::plan_cache). An input may be fed in other extents than the model
+/// declares, as long as its operators allow them.
+class session {
+public:
+    /// Simplifies the graph, chooses kernels and packs weights.
+    /// @throws unsupported_operator, format_error  naming the node
+    explicit session(graph g, session_options options = {});
+    ~session();
+    session(session&&) noexcept;
+    session& operator=(session&&) noexcept;
+
+    /// In the order of the model; those with a default last or wherever the model lists them.
+    const std::vector<value_info>& inputs() const noexcept;
+    const std::vector<value_info>& outputs() const noexcept;
+
+    /// Computes the outputs, in the model's order.
+    /// @throws invalid_argument  on a missing, unknown, doubled or unfitting feed, or an output that is not there
+    named_tensors run(const feed_list& feeds, const run_options& options = {}) const;
+
+    /// Runs `repeat` times (after one run to warm up) and gives the mean time of each node.
+    profile_report profile(const feed_list& feeds, const run_options& options = {}, int repeat = 10) const;
+
+    /// The rewritings that were done, each with its reason, and the nodes that run on their reference evaluation.
+    std::string explain() const;
+
+    /// The graph as it was loaded, and as it runs.
+    const graph& loaded() const noexcept;
+    const graph& lowered() const noexcept;
+
+private:
+    struct state;
+    std::unique_ptr<state> state_;
+};
+
+}  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/impl/session.inl>
+#endif
