@@ -91,5 +91,6 @@ public:
 }  // namespace ocelli::nn
 
 #if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/impl/bind_kernel.inl>
 #    include <ocelli/nn/impl/plan.inl>
 #endif

@@ -70,8 +70,8 @@ OCELLI_INLINE void apply(graph& g, std::vector<patch> patches) {
             }
         }
     }
+    g.sort();  // new nodes stand at the end; compact() goes through the order backwards
     g.compact();
-    g.sort();
     infer_facts(g);
     g.verify();
 }

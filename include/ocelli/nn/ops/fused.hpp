@@ -4,7 +4,10 @@
 /// The private vocabulary that lowering writes (domain `ocelli`): ocelli.Conv, a convolution with addend and activation.
 
 #include <ocelli/core/gemm.hpp>
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
+#include <string_view>
 
 namespace ocelli::nn {
 

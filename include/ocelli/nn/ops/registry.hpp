@@ -18,6 +18,7 @@
 #include <ocelli/nn/ops/math.hpp>
 #include <ocelli/nn/ops/matmul.hpp>
 #include <ocelli/nn/ops/norm.hpp>
+#include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/ops/pad.hpp>
 #include <ocelli/nn/ops/pool.hpp>
@@ -50,6 +51,7 @@ inline std::vector<std::span<const op_def>> op_tables() {
         matmul_ops(),
         norm_ops(),
         pad_ops(),
+        fused_ops(),
         pool_ops(),
         rearrange_ops(),
         reshape_ops(),

@@ -1,0 +1,63 @@
+#pragma once
+
+/// @file
+/// Convolution kernels on plain memory: as a product of matrices (any kernel size, stride, dilation, group), and depthwise.
+
+#include <ocelli/core/gemm.hpp>
+#include <ocelli/core/simd/target.hpp>
+
+#include <cstdint>
+
+namespace ocelli::nn {
+
+/// A two-dimensional convolution of x (batch, channels, height, width) to y (batch, filters, out_height, out_width). A
+/// one-dimensional one has height 1.
+struct conv_layer {
+    std::int64_t batch = 1, channels = 0, height = 1, width = 0;
+    std::int64_t filters = 0, out_height = 1, out_width = 0;
+    std::int64_t kernel_height = 1, kernel_width = 1;
+    std::int64_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1;
+    std::int64_t pad_top = 0, pad_left = 0;
+    std::int64_t group = 1;
+};
+
+namespace detail {
+
+/// Rows of b for the convolution's product: which part of an image lies under one tap of the kernel.
+struct im2col_part {
+    const float* image;  ///< first channel of the group
+    std::int64_t height, width, out_width, kernel_height, kernel_width, stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
+};
+
+struct conv_kernels {
+    /// Fills rows [k0, k0 + depth) of the panel for output pixels [pixel, pixel + columns), `width` floats a row, zeros behind.
+    void (*im2col)(const im2col_part& part, std::int64_t k0, std::int64_t depth, std::int64_t pixel, int columns, int width, float* panel) = nullptr;
+    /// One channel: x (height, width) with weights (kernel_height, kernel_width); `scratch` holds depthwise_scratch() floats.
+    void (*depthwise)(const conv_layer& layer, const float* x, const float* weights, float* y, float* scratch) = nullptr;
+};
+
+OCELLI_KERNEL_API_BEGIN
+const conv_kernels& get_conv_kernels();
+OCELLI_KERNEL_API_END
+
+/// Floats of scratch memory the depthwise kernel needs.
+std::int64_t depthwise_scratch(const conv_layer& layer);
+
+}  // namespace detail
+
+/// Floats of packed weights, and packing them: w (filters, channels / group, kernel_height, kernel_width).
+std::int64_t conv_gemm_packed_size(const conv_layer& layer);
+void conv_gemm_pack(const conv_layer& layer, const float* w, float* packed);
+
+/// Convolution as a product with the unfolded input, whose panels are unfolded when they are needed. The epilogue's rows are filters;
+/// its addend has y's layout.
+void conv_gemm(const conv_layer& layer, const float* x, const float* packed, const gemm_epilogue& epilogue, float* y);
+
+/// Depthwise convolution: filters == channels == group. Weights as the model has them.
+void conv_depthwise(const conv_layer& layer, const float* x, const float* w, const gemm_epilogue& epilogue, float* y);
+
+}  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/kernels/impl/conv.inl>
+#endif

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <ocelli/core/detail/gemm_blocks.hpp>
+#include <ocelli/core/parallel.hpp>
+#include <ocelli/core/simd/dispatch.hpp>
+#include <ocelli/nn/kernels/conv.hpp>
+
+#include <algorithm>
+
+#define OCELLI_KERNEL_FILE <ocelli/nn/kernels/detail/conv.kernel.hpp>
+#include <ocelli/core/simd/for_each_target.hpp>
+
+namespace ocelli::nn {
+
+namespace detail {
+
+OCELLI_KERNEL_API_BEGIN
+OCELLI_INLINE const conv_kernels& get_conv_kernels() {
+    static const conv_kernels chosen = OCELLI_CHOOSE(make_conv_kernels);
+    return chosen;
+}
+OCELLI_KERNEL_API_END
+
+OCELLI_INLINE std::int64_t depthwise_scratch(const conv_layer& l) {
+    constexpr std::int64_t widest = 16;  // lanes of the widest vector
+    const std::int64_t reach = (l.kernel_width - 1) * l.dilation_x + 1;
+    const std::int64_t padded = (l.out_width - 1) * l.stride_x + reach;
+    const std::int64_t rows = (l.out_height - 1) * l.stride_y + (l.kernel_height - 1) * l.dilation_y + 1;
+    // The last row's last vector reads past its part.
+    return rows * ((padded + l.stride_x - 1) / l.stride_x + widest) * l.stride_x + 2 * widest;
+}
+
+/// Tasks so that each takes some ten microseconds at least.
+inline std::size_t grain_for(std::int64_t operations_per_task) {
+    return static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, operations_per_task)));
+}
+
+}  // namespace detail
+
+OCELLI_INLINE std::int64_t conv_gemm_packed_size(const conv_layer& l) {
+    const std::int64_t m = l.filters / l.group, k = l.channels / l.group * l.kernel_height * l.kernel_width;
+    return l.group * ocelli::detail::gemm_packed_size(m, k, ocelli::detail::gemm_panel_rows(ocelli::detail::get_gemm_kernels(), m));
+}
+
+OCELLI_INLINE void conv_gemm_pack(const conv_layer& l, const float* w, float* packed) {
+    const std::int64_t m = l.filters / l.group, k = l.channels / l.group * l.kernel_height * l.kernel_width;
+    const int rows = ocelli::detail::gemm_panel_rows(ocelli::detail::get_gemm_kernels(), m);
+    for (std::int64_t g = 0; g < l.group; ++g)
+        ocelli::detail::gemm_pack_a(m, k, {w + g * m * k, k, 1}, rows, packed + g * ocelli::detail::gemm_packed_size(m, k, rows));
+}
+
+OCELLI_INLINE void conv_gemm(const conv_layer& l, const float* x, const float* packed, const gemm_epilogue& epilogue, float* y) {
+    using namespace ocelli::detail;
+    const gemm_kernels& t = ocelli::detail::get_gemm_kernels();
+    const detail::conv_kernels& conv = detail::get_conv_kernels();
+    const std::int64_t channels = l.channels / l.group, m = l.filters / l.group, taps = l.kernel_height * l.kernel_width;
+    const std::int64_t k = channels * taps, pixels = l.out_height * l.out_width, in_pixels = l.height * l.width;
+    if (m == 0 || pixels == 0 || l.batch == 0) return;
+    const int panel_rows = gemm_panel_rows(t, m);
+    const std::int64_t packed_group = gemm_packed_size(m, k, panel_rows);
+    const gemm_cut cut = cut_gemm(t, m, pixels, k, panel_rows);
+    const std::int64_t column_tasks = (pixels + cut.column_block - 1) / cut.column_block;
+    const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
+    const std::int64_t per_image = l.group * column_tasks * row_tasks;
+    const bool pointwise = taps == 1 && l.stride_x == 1 && l.stride_y == 1 && l.pad_top == 0 && l.pad_left == 0 && l.out_width == l.width &&
+                           l.out_height == l.height;
+    parallel_for(static_cast<std::size_t>(l.batch * per_image), detail::grain_for(cut.column_block * cut.row_block * k), [&](std::size_t begin, std::size_t end) {
+        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
+            const std::int64_t n = task / per_image, g = task % per_image / (column_tasks * row_tasks);
+            const std::int64_t block = task % (column_tasks * row_tasks);
+            const std::int64_t column = block / row_tasks * cut.column_block, row = block % row_tasks * cut.row_block;
+            const float* image = x + (n * l.channels + g * channels) * in_pixels;
+            const detail::im2col_part part{image,      l.height,   l.width,      l.out_width,  l.kernel_height, l.kernel_width,
+                                           l.stride_y, l.stride_x, l.dilation_y, l.dilation_x, l.pad_top,       l.pad_left};
+            const auto panel = [&](std::int64_t k0, std::int64_t depth, std::int64_t at, int columns, int width, float* memory) -> gemm_panel {
+                if (pointwise) {
+                    const float* from = image + k0 * in_pixels + at;
+                    if (m <= panel_rows && columns == width) return {from, in_pixels};
+                    t.pack_rows(depth, columns, width, from, in_pixels, memory);
+                } else {
+                    conv.im2col(part, k0, depth, at, columns, width, memory);
+                }
+                return {memory, width};
+            };
+            // The epilogue of this group and image.
+            gemm_epilogue e = epilogue;
+            const std::int64_t filter = g * m, out = (n * l.filters + filter) * pixels;
+            if (e.row_bias != nullptr) e.row_bias += filter;
+            if (e.row_slope != nullptr) e.row_slope += filter;
+            if (e.addend != nullptr) {
+                e.addend += out;
+                e.addend_stride = pixels;
+            }
+            gemm_block(t, cut, m, k, packed + g * packed_group, panel_rows, panel, row, std::min(m, row + cut.row_block), column,
+                       std::min(pixels, column + cut.column_block), y + out, pixels, e);
+        }
+    });
+}
+
+OCELLI_INLINE void conv_depthwise(const conv_layer& l, const float* x, const float* w, const gemm_epilogue& epilogue, float* y) {
+    using namespace ocelli::detail;
+    const gemm_kernels& t = ocelli::detail::get_gemm_kernels();
+    const detail::conv_kernels& conv = detail::get_conv_kernels();
+    const std::int64_t taps = l.kernel_height * l.kernel_width, pixels = l.out_height * l.out_width;
+    if (pixels == 0) return;
+    const std::int64_t scratch_floats = detail::depthwise_scratch(l);
+    parallel_for(static_cast<std::size_t>(l.batch * l.filters), detail::grain_for(pixels * taps * 4), [&](std::size_t begin, std::size_t end) {
+        float* scratch = thread_scratch(static_cast<std::size_t>(scratch_floats), 1);
+        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+            const std::int64_t channel = i % l.filters;
+            float* to = y + i * pixels;
+            conv.depthwise(l, x + i * l.height * l.width, w + channel * taps, to, scratch);
+            gemm_epilogue e = epilogue;
+            if (e.row_bias != nullptr) e.row_bias += channel;
+            if (e.row_slope != nullptr) e.row_slope += channel;
+            if (e.addend != nullptr) {
+                e.addend += i * pixels;
+                e.addend_stride = pixels;
+            }
+            if (e.row_bias != nullptr || e.addend != nullptr || e.function != activation::none) t.finish(1, pixels, to, pixels, &e, 0, 0);
+        }
+    });
+}
+
+}  // namespace ocelli::nn

@@ -1,0 +1,175 @@
+// ctest: per_isa threads
+#include <ocelli/core/parallel.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/session.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+#include <thread>
+
+using namespace ocelli;
+using namespace ocelli::nn;
+
+namespace {
+
+tensor random_tensor(dims shape, unsigned seed) {
+    std::mt19937 random(seed);
+    tensor t(dtype::float32, std::move(shape));
+    for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = static_cast<float>(random() >> 8) * (2.0f / 16777216.0f) - 1.0f;
+    return t;
+}
+
+// x (n, 3, h, w) -> Conv 3x3 stride 2 -> Relu -> a;  Conv 1x1(a) + a -> Relu -> y;  MaxPool(y) -> z
+graph network() {
+    graph g;
+    g.source = std::make_shared<const std::string>("tiny.onnx");
+    g.opsets[""] = 13;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{dim("n"), 3, 16, 16}, {}});
+    const value_id w1 = g.add_constant("w1", random_tensor({8, 3, 3, 3}, 1)), b1 = g.add_constant("b1", random_tensor({8}, 2));
+    const value_id w2 = g.add_constant("w2", random_tensor({8, 8, 1, 1}, 3));
+    const value_id c1 = g.add_value("c1"), a = g.add_value("a"), c2 = g.add_value("c2"), s = g.add_value("s"), y = g.add_value("y"), z = g.add_value("z");
+    const std::vector<std::int64_t> two{2, 2}, pads{1, 1, 1, 1};
+    g.add_node({.name = "conv1", .op = "Conv", .attributes = {{"strides", two}, {"pads", pads}}, .inputs = {x, w1, b1}, .outputs = {c1}});
+    g.add_node({.name = "relu1", .op = "Relu", .inputs = {c1}, .outputs = {a}});
+    g.add_node({.name = "conv2", .op = "Conv", .inputs = {a, w2}, .outputs = {c2}});
+    g.add_node({.name = "add", .op = "Add", .inputs = {c2, a}, .outputs = {s}});
+    g.add_node({.name = "relu2", .op = "Relu", .inputs = {s}, .outputs = {y}});
+    g.add_node({.name = "pool", .op = "MaxPool", .attributes = {{"kernel_shape", two}, {"strides", two}}, .inputs = {y}, .outputs = {z}});
+    g.inputs = {x};
+    g.outputs = {y, z};
+    infer_facts(g);
+    return g;
+}
+
+double difference(const tensor& a, const tensor& b) {
+    REQUIRE(a.shape() == b.shape());
+    double worst = 0;
+    for (std::int64_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(a.data<float>()[i]) - static_cast<double>(b.data<float>()[i])));
+    return worst;
+}
+
+template <class F>
+std::string message(F&& f) {
+    try {
+        f();
+    } catch (const invalid_argument& e) {
+        return e.what();
+    }
+    return "";
+}
+
+}  // namespace
+
+TEST_CASE("a session computes what the reference does, fused into fewer nodes") {
+    const graph g = network();
+    const session net(network());
+    CHECK(net.lowered().nodes.size() == 3);
+    CHECK(net.explain().find("Add 'add' fused into Conv 'conv2'") != std::string::npos);
+    const tensor x = random_tensor({2, 3, 16, 16}, 9);
+    const auto expected = evaluate(g, {{"x", x}});
+    const auto out = net.run({{"x", x}});
+    REQUIRE(out.size() == 2);
+    CHECK(out.begin()->first == "y");
+    CHECK(difference(out["y"], expected["y"]) < 1e-5);
+    CHECK(difference(out["z"], expected["z"]) < 1e-5);
+}
+
+TEST_CASE("a session names its inputs and outputs, symbolic extents included") {
+    const session net(network());
+    CHECK(text(net.inputs()[0]) == "x: float32 (n, 3, 16, 16)");
+    CHECK(text(net.outputs()[0]) == "y: float32 (n, 8, 8, 8)");
+    CHECK(text(net.outputs()[1]) == "z: float32 (n, 8, 4, 4)");
+}
+
+TEST_CASE("an xtensor feeds directly and results come back as xtensor") {
+    const session net(network());
+    const xt::xtensor<float, 4> x = random_tensor({1, 3, 16, 16}, 4).as<float, 4>();
+    const auto y = net.run({{"x", x}})["y"].as<float, 4>();
+    CHECK(y.shape()[1] == 8);
+    CHECK(difference(tensor(y), evaluate(network(), {{"x", tensor(x)}})["y"]) < 1e-5);
+}
+
+TEST_CASE("other extents than declared run where the operators allow them") {
+    const session net(network());
+    const graph g = network();
+    for (const std::int64_t size : {7, 33, 16, 20}) {
+        const tensor x = random_tensor({1, 3, size, size + 1}, static_cast<unsigned>(size));
+        CHECK(difference(net.run({{"x", x}})["y"], evaluate(g, {{"x", x}})["y"]) < 1e-5);
+    }
+    CHECK(message([&] { net.run({{"x", random_tensor({1, 4, 16, 16}, 1)}}); }).find("session: input 'x' is declared (n, 3, 16, 16) and was fed (1, 4, 16, 16); "
+                                                                                    "the network refuses: tiny.onnx: node 'conv1'") == 0);
+}
+
+TEST_CASE("wrong feeds are refused by name") {
+    const session net(network());
+    const tensor x = random_tensor({1, 3, 16, 16}, 4);
+    CHECK(message([&] { net.run({}); }) == "session: input 'x' was not fed");
+    CHECK(message([&] { net.run({{"image", x}}); }) == "session: no input is named 'image'; the inputs are 'x'");
+    CHECK(message([&] { net.run({{"x", x}, {"x", x}}); }) == "session: input 'x' is fed twice");
+    CHECK(message([&] { net.run({{"x", x.cast(dtype::float64)}}); }) == "session: input 'x' must be float32, got float64");
+    CHECK(message([&] { net.run({{"x", x.reshaped({3, 256})}}); }) == "session: input 'x' must have shape (n, 3, 16, 16), got (3, 256)");
+    CHECK(message([&] { net.run({{"x", x}}, {.outputs = {"q"}}); }) == "session: the network has no value named 'q'");
+    CHECK(message([&] { net.run({{"x", x}})["q"]; }) == "no tensor named 'q' among 'y', 'z'");
+}
+
+TEST_CASE("a run computes chosen outputs and intermediate values") {
+    const session net(network());
+    const tensor x = random_tensor({1, 3, 16, 16}, 4);
+    const auto out = net.run({{"x", x}}, {.outputs = {"c2", "z", "x"}});
+    REQUIRE(out.size() == 3);
+    const auto all = evaluate(network(), {{"x", x}});
+    CHECK(difference(out["z"], all["z"]) < 1e-5);
+    CHECK(out["c2"].shape() == dims{1, 8, 8, 8});
+    CHECK(difference(out["x"], x) == 0);
+    CHECK(out["x"].raw() != x.raw());
+}
+
+TEST_CASE("a default that is fed replaces the constant") {
+    graph g = network();
+    g.inputs.push_back(g.find("b1"));
+    const session net(g);
+    CHECK(net.inputs()[1].optional);
+    const tensor x = random_tensor({1, 3, 16, 16}, 4), b = random_tensor({8}, 40);
+    CHECK(difference(net.run({{"x", x}})["y"], evaluate(g, {{"x", x}})["y"]) < 1e-5);
+    CHECK(difference(net.run({{"x", x}, {"b1", b}})["y"], evaluate(g, {{"x", x}, {"b1", b}})["y"]) < 1e-5);
+    CHECK(difference(net.run({{"x", x}})["y"], evaluate(g, {{"x", x}})["y"]) < 1e-5);
+}
+
+TEST_CASE("results stay as they are while the session runs again") {
+    const session net(network());
+    const auto first = net.run({{"x", random_tensor({1, 3, 16, 16}, 4)}});
+    const tensor kept = first["y"].clone();
+    net.run({{"x", random_tensor({1, 3, 16, 16}, 5)}});
+    CHECK(difference(first["y"], kept) == 0);
+}
+
+TEST_CASE("many threads may run one session, with results that do not depend on their number") {
+    const session net(network());
+    std::vector<tensor> inputs, expected;
+    for (unsigned i = 0; i < 6; ++i) {
+        inputs.push_back(random_tensor({1, 3, 16 + i % 3, 16}, i));
+        expected.push_back(net.run({{"x", inputs.back()}}, {.threads = 1})["z"]);
+    }
+    std::vector<std::thread> threads;
+    std::vector<int> wrong(4, 0);
+    for (std::size_t t = 0; t < 4; ++t)
+        threads.emplace_back([&, t] {
+            for (std::size_t i = 0; i < 12; ++i) {
+                const std::size_t k = (i + t) % inputs.size();
+                const tensor z = net.run({{"x", inputs[k]}})["z"];
+                if (std::memcmp(z.raw(), expected[k].raw(), z.bytes()) != 0) ++wrong[t];
+            }
+        });
+    for (auto& t : threads) t.join();
+    CHECK(wrong == std::vector<int>(4, 0));
+}
+
+TEST_CASE("the profile lists the nodes that ran") {
+    const session net(network());
+    const auto report = net.profile({{"x", random_tensor({1, 3, 16, 16}, 4)}}, {}, 2);
+    CHECK(report.nodes.size() == 3);
+    CHECK(report.total_ms > 0);
+    CHECK(text(report).find("conv1") != std::string::npos);
+}
