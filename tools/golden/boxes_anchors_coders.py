@@ -298,8 +298,57 @@ def matching():
             save(f"matching/d2_labels_{int(low_quality)}", labels)
 
 
+
+def rotated():
+    """Polygons by shapely (GEOS), in double, from float32 inputs."""
+    from shapely.geometry import MultiPoint, Polygon
+
+    rng = np.random.default_rng(6)
+
+    def corners(b):
+        cx, cy, w, h, a = (float(v) for v in b)
+        c, s = np.cos(np.radians(a)), np.sin(np.radians(a))
+        return [(cx + i * w / 2 * c + j * h / 2 * s, cy - i * w / 2 * s + j * h / 2 * c) for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+
+    def iou(p, q):
+        inter = p.intersection(q).area
+        return inter / (p.area + q.area - inter)
+
+    n = 40
+    boxes = np.concatenate([rng.uniform(0, 120, (n, 2)), np.exp(rng.uniform(1, 5, (n, 2))), rng.uniform(-360, 360, (n, 1))], 1)
+    boxes[30:] = boxes[20:30] + rng.normal(0, 1e-3, (10, 5))  # nearly equal
+    boxes[28, 4] = boxes[29, 4] + 90
+    boxes = boxes.astype(np.float32)
+    polygons = [Polygon(corners(b)) for b in boxes]
+    matrix = np.array([[iou(p, q) for q in polygons] for p in polygons])
+    save("rotated/boxes", boxes)
+    save("rotated/iou", matrix)
+
+    scores = rng.permutation(n).astype(np.float32) / n
+    classes = rng.integers(0, 3, n)
+    save("rotated/scores", scores)
+    save("rotated/classes", classes)
+
+    def nms(threshold, per_class):
+        kept = []
+        for i in np.argsort(-scores):
+            if all(matrix[k, i] <= threshold or (per_class and classes[k] != classes[i]) for k in kept):
+                kept.append(i)
+        return np.array(kept)
+
+    save("rotated/nms", nms(0.3, False))
+    save("rotated/batched_nms", nms(0.3, True))
+
+    points = rng.uniform(0, 100, (n, 4, 2)) * rng.uniform(0.2, 1, (n, 1, 1)) + rng.uniform(0, 20, (n, 1, 2))
+    points = points.astype(np.float32)  # most of them not convex or crossing themselves
+    hulls = [MultiPoint([tuple(map(float, p)) for p in q]).convex_hull for q in points]
+    save("rotated/quads", points.reshape(n, 8))
+    save("rotated/quad_iou", np.array([[iou(p, q) for q in hulls] for p in hulls]))
+
+
 formats()
 clip()
 coders()
 anchors()
 matching()
+rotated()
