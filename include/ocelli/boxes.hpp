@@ -15,5 +15,6 @@
 #include <ocelli/boxes/iou.hpp>
 #include <ocelli/boxes/matching.hpp>
 #include <ocelli/boxes/nms.hpp>
+#include <ocelli/boxes/rotated.hpp>
 #include <ocelli/boxes/soft_nms.hpp>
 #include <ocelli/boxes/yolo_priors.hpp>
