@@ -20,7 +20,7 @@ std::string_view name(activation function) noexcept;
 /// The reverse; throws invalid_argument on another text.
 activation parse_activation(std::string_view text);
 /// One element, as kernels compute it up to rounding. NaN passes.
-double apply_activation(double x, activation function, double alpha, double beta, double slope) noexcept;
+double activated(double x, activation function, double alpha, double beta, double slope) noexcept;
 
 }  // namespace ocelli::nn
 

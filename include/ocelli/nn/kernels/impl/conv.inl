@@ -31,7 +31,7 @@ OCELLI_INLINE std::int64_t depthwise_scratch(const conv_layer& l) {
 }
 
 /// Tasks so that each takes some ten microseconds at least.
-inline std::size_t grain_for(std::int64_t operations_per_task) {
+inline std::size_t conv_grain(std::int64_t operations_per_task) {
     return static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, operations_per_task)));
 }
 
@@ -64,7 +64,7 @@ OCELLI_INLINE void conv_gemm(const conv_layer& l, const float* x, const float* p
     const std::int64_t per_image = l.group * column_tasks * row_tasks;
     const bool pointwise = taps == 1 && l.stride_x == 1 && l.stride_y == 1 && l.pad_top == 0 && l.pad_left == 0 && l.out_width == l.width &&
                            l.out_height == l.height;
-    parallel_for(static_cast<std::size_t>(l.batch * per_image), detail::grain_for(cut.column_block * cut.row_block * k), [&](std::size_t begin, std::size_t end) {
+    parallel_for(static_cast<std::size_t>(l.batch * per_image), detail::conv_grain(cut.column_block * cut.row_block * k), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t n = task / per_image, g = task % per_image / (column_tasks * row_tasks);
             const std::int64_t block = task % (column_tasks * row_tasks);
@@ -104,7 +104,7 @@ OCELLI_INLINE void conv_depthwise(const conv_layer& l, const float* x, const flo
     const std::int64_t taps = l.kernel_height * l.kernel_width, pixels = l.out_height * l.out_width;
     if (pixels == 0) return;
     const std::int64_t scratch_floats = detail::depthwise_scratch(l);
-    parallel_for(static_cast<std::size_t>(l.batch * l.filters), detail::grain_for(pixels * taps * 4), [&](std::size_t begin, std::size_t end) {
+    parallel_for(static_cast<std::size_t>(l.batch * l.filters), detail::conv_grain(pixels * taps * 4), [&](std::size_t begin, std::size_t end) {
         float* scratch = thread_scratch(static_cast<std::size_t>(scratch_floats), 1);
         for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
             const std::int64_t channel = i % l.filters;

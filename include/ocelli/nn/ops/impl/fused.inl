@@ -39,7 +39,7 @@ inline void eval_fused_conv(eval_context& c) {
         for (std::int64_t i = 0; i < n; ++i) {
             const std::int64_t channel = i / plane % shape[1];
             const double v = static_cast<double>(y[i]) + (addend != nullptr ? static_cast<double>(addend[i]) : 0.0);
-            y[i] = static_cast<T>(apply_activation(v, function, alpha, beta, slope != nullptr ? static_cast<double>(slope[channel]) : 0.0));
+            y[i] = static_cast<T>(activated(v, function, alpha, beta, slope != nullptr ? static_cast<double>(slope[channel]) : 0.0));
         }
     });
 }
@@ -56,7 +56,7 @@ OCELLI_INLINE activation parse_activation(std::string_view text) {
     ocelli::detail::fail("no activation is named '", text, "'");
 }
 
-OCELLI_INLINE double apply_activation(double x, activation function, double alpha, double beta, double slope) noexcept {
+OCELLI_INLINE double activated(double x, activation function, double alpha, double beta, double slope) noexcept {
     const auto clamp = [](double v, double low, double high) {
         v = v < low ? low : v;
         return v > high ? high : v;
