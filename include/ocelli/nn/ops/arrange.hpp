@@ -3,7 +3,9 @@
 /// @file
 /// Moving elements: Transpose, Expand, Tile, Concat, Split, Slice, ReverseSequence, Trilu.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

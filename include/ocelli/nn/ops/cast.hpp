@@ -5,7 +5,9 @@
 ///
 /// Floating-point numbers become integers by truncation; those out of range saturate, NaN becomes 0, and anything but 0 becomes true.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

@@ -3,7 +3,9 @@
 /// @file
 /// Control flow: If, Loop, Scan.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

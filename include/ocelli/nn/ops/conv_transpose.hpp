@@ -3,7 +3,9 @@
 /// @file
 /// The convolutions beside Conv: ConvTranspose, DeformConv, and Col2Im.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

@@ -3,7 +3,9 @@
 /// @file
 /// What detectors are made of: RoiAlign, MaxRoiPool, NonMaxSuppression.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

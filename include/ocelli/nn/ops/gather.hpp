@@ -5,7 +5,9 @@
 ///
 /// Indices are int32 or int64, count from the end where negative, and are checked.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

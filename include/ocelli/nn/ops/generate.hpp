@@ -3,7 +3,9 @@
 /// @file
 /// Tensors from parameters: ConstantOfShape, Range, EyeLike, OneHot.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

@@ -4,7 +4,9 @@
 /// Element-wise functions of one operand: Abs, Neg, Sign, Reciprocal, Exp, Log, Sqrt, Floor, Ceil, Round, Erf, IsNaN, IsInf, the trigonometric and
 /// hyperbolic functions and their inverses.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

@@ -3,7 +3,9 @@
 /// @file
 /// Products of matrices: MatMul, Gemm, Einsum, Det.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

@@ -4,7 +4,9 @@
 /// Normalisation: BatchNormalization, InstanceNormalization, LayerNormalization, GroupNormalization, MeanVarianceNormalization,
 /// LpNormalization, LRN, and Dropout (which does nothing at inference).
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

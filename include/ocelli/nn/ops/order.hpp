@@ -6,7 +6,9 @@
 /// Of equal elements the first wins (ArgMax, ArgMin, unless select_last_index) or comes first (TopK); NaN counts as the largest number in
 /// TopK and wins in ArgMax and ArgMin, as in NumPy and PyTorch.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

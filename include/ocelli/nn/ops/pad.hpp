@@ -3,7 +3,9 @@
 /// @file
 /// Padding and cropping: Pad, CenterCropPad.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

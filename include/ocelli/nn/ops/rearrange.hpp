@@ -3,7 +3,9 @@
 /// @file
 /// Moving blocks between space and channels: DepthToSpace, SpaceToDepth.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

@@ -6,7 +6,9 @@
 /// Floating-point numbers are summed in double; integers wrap. A reduction over no elements gives the neutral element: 0 for sums, 1 for
 /// products, the lowest or highest number (infinity for floating types) for Max and Min, NaN for the mean.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

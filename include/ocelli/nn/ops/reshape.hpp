@@ -3,7 +3,9 @@
 /// @file
 /// The same elements under another shape, and shapes as tensors: Reshape, Flatten, Squeeze, Unsqueeze, Shape, Size.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

@@ -3,7 +3,9 @@
 /// @file
 /// Resampling on a regular grid: Resize and Upsample.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

@@ -3,7 +3,9 @@
 /// @file
 /// Sampling at given places: GridSample, AffineGrid.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 

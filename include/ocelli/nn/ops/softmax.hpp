@@ -5,7 +5,9 @@
 ///
 /// Up to operator set 12 the axes from `axis` on are taken together (default 1); from 13 on it is one axis (default the last).
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 
