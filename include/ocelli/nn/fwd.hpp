@@ -3,6 +3,8 @@
 /// @file
 /// The engine's names, for users' own headers.
 
+#include <ocelli/core/config.hpp>
+
 #include <cstdint>
 
 namespace ocelli::nn {

@@ -20,9 +20,11 @@
 #include <ocelli/nn/ops/norm.hpp>
 #include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/ops/order.hpp>
 #include <ocelli/nn/ops/pad.hpp>
 #include <ocelli/nn/ops/pool.hpp>
 #include <ocelli/nn/ops/rearrange.hpp>
+#include <ocelli/nn/ops/reduce.hpp>
 #include <ocelli/nn/ops/reshape.hpp>
 #include <ocelli/nn/ops/resize.hpp>
 #include <ocelli/nn/ops/sample.hpp>
@@ -50,10 +52,12 @@ inline std::vector<std::span<const op_def>> op_tables() {
         math_ops(),
         matmul_ops(),
         norm_ops(),
+        order_ops(),
         pad_ops(),
         fused_ops(),
         pool_ops(),
         rearrange_ops(),
+        reduce_ops(),
         reshape_ops(),
         resize_ops(),
         sample_ops(),

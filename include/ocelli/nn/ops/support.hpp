@@ -241,7 +241,8 @@ inline windows window_geometry(const node& n, const dims& spatial, const dims& k
 
 }  // namespace ocelli::nn
 
-#if OCELLI_HEADER_ONLY
+// Not where detail/loops.hpp led here, which the bodies need too.
+#if OCELLI_HEADER_ONLY && !defined(OCELLI_NN_LOOPS_FIRST)
 #    include <ocelli/nn/impl/graph.inl>
 #    include <ocelli/nn/ops/impl/op.inl>
 #endif
