@@ -1,0 +1,51 @@
+#include <ocelli/nn/ops/fused.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/passes/lower.hpp>
+#include <ocelli/nn/passes/pipeline.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace ocelli;
+using namespace ocelli::nn;
+
+namespace {
+
+// Conv, then the node given on its result; lowered.
+graph lowered(node after, const std::vector<tensor>& constants = {}, bool conv_is_output = false) {
+    graph g;
+    g.opsets[""] = 13;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 2, 4, 4}, {}}), c = g.add_value("c"), y = g.add_value("y");
+    g.add_node({.name = "conv", .op = "Conv", .inputs = {x, g.add_constant("w", tensor::zeros(dtype::float32, {3, 2, 3, 3}))}, .outputs = {c}});
+    after.name = "after";
+    after.inputs = {c};
+    after.outputs = {y};
+    for (const tensor& t : constants) after.inputs.push_back(g.add_constant("", t));
+    g.add_node(after);
+    g.inputs = {x};
+    g.outputs = {y};
+    if (conv_is_output) g.outputs.push_back(c);
+    infer_facts(g);
+    run_passes(g, lower_passes);
+    return g;
+}
+
+}  // namespace
+
+TEST_CASE("activations fuse into the convolution before them") {
+    CHECK(attr_string(lowered({.op = "Relu"}).nodes.at(0), "activation") == "relu");
+    CHECK(attr_string(lowered({.op = "Sigmoid"}).nodes.at(0), "activation") == "sigmoid");
+    const graph clip = lowered({.op = "Clip"}, {tensor::scalar(0.f), tensor::scalar(6.f)});
+    REQUIRE(clip.nodes.size() == 1);
+    CHECK(attr_float(clip.nodes[0], "beta") == 6.f);
+    const graph leaky = lowered({.op = "LeakyRelu", .attributes = {{"alpha", 0.1f}}});
+    CHECK(attr_float(leaky.nodes.at(0), "alpha") == 0.1f);
+    const graph prelu = lowered({.op = "PRelu"}, {tensor::from<float>({3, 1, 1}, {1.f, 2.f, 3.f})});
+    REQUIRE(prelu.nodes.size() == 1);
+    CHECK(prelu.nodes[0].inputs.size() == 5);
+    CHECK(attr_string(prelu.nodes[0], "kernel") == "conv_gemm");
+}
+
+TEST_CASE("what does not fit stays: slopes along the width, an output in between") {
+    CHECK(lowered({.op = "PRelu"}, {tensor::from<float>({2}, {1.f, 2.f})}).nodes.size() == 2);
+    CHECK(lowered({.op = "Relu"}, {}, true).nodes.size() == 2);
+}

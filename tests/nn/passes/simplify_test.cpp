@@ -1,0 +1,94 @@
+#include <ocelli/nn/evaluate.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/passes/simplify.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+using namespace ocelli;
+using namespace ocelli::nn;
+
+namespace {
+
+graph empty_graph() {
+    graph g;
+    g.opsets[""] = 13;
+    return g;
+}
+
+}  // namespace
+
+TEST_CASE("batch norm folds into the convolution before it, bias or not") {
+    for (const bool bias : {false, true}) {
+        graph g = empty_graph();
+        const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 2, 4, 4}, {}});
+        const value_id c = g.add_value("c"), y = g.add_value("y");
+        std::vector<value_id> conv_in{x, g.add_constant("w", tensor::from<float>({2, 2, 1, 1}, {1.f, 2.f, -3.f, 0.5f}))};
+        if (bias) conv_in.push_back(g.add_constant("b", tensor::from<float>({2}, {0.25f, -1.f})));
+        g.add_node({.name = "conv", .op = "Conv", .inputs = conv_in, .outputs = {c}});
+        g.add_node({.name = "bn", .op = "BatchNormalization", .inputs = {c, g.add_constant("s", tensor::from<float>({2}, {2.f, -1.f})),
+                    g.add_constant("t", tensor::from<float>({2}, {0.5f, 3.f})), g.add_constant("m", tensor::from<float>({2}, {1.f, -2.f})),
+                    g.add_constant("v", tensor::from<float>({2}, {4.f, 0.25f}))}, .outputs = {y}});
+        g.inputs = {x};
+        g.outputs = {y};
+        infer_facts(g);
+        tensor image(dtype::float32, {1, 2, 4, 4});
+        for (int i = 0; i < 32; ++i) image.mutable_data<float>()[i] = static_cast<float>(i % 7) - 3.f;
+        const tensor before = evaluate(g, {{"x", image}})["y"];
+        const pass passes[] = {{"batch_norm_folding", &passes::batch_norm_folding}};
+        const auto done = run_passes(g, passes);
+        REQUIRE(done.size() == 1);
+        CHECK(done[0].reason == "BatchNormalization 'bn' folded into Conv 'conv'");
+        CHECK(g.nodes.size() == 1);
+        const tensor after = evaluate(g, {{"x", image}})["y"];
+        for (int i = 0; i < 32; ++i) CHECK(std::abs(after.data<float>()[i] - before.data<float>()[i]) < 1e-5f);
+    }
+}
+
+TEST_CASE("batch norm stays where the convolution's result is used elsewhere") {
+    graph g = empty_graph();
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 1, 4, 4}, {}});
+    const value_id c = g.add_value("c"), y = g.add_value("y");
+    const auto one = [&](const char* name) { return g.add_constant(name, tensor::from<float>({1}, {1.f})); };
+    g.add_node({.op = "Conv", .inputs = {x, g.add_constant("w", tensor::from<float>({1, 1, 1, 1}, {2.f}))}, .outputs = {c}});
+    g.add_node({.op = "BatchNormalization", .inputs = {c, one("s"), one("t"), one("m"), one("v")}, .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {y, c};
+    CHECK(passes::batch_norm_folding(g).empty());
+}
+
+TEST_CASE("nodes of constants become constants, and dead ones disappear") {
+    graph g = empty_graph();
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{2}, {}});
+    const value_id a = g.add_value("a"), b = g.add_value("b"), y = g.add_value("y");
+    g.add_node({.op = "Constant", .attributes = {{"value", tensor::from<float>({2}, {1.f, 2.f})}}, .outputs = {a}});
+    g.add_node({.op = "Add", .inputs = {a, a}, .outputs = {b}});
+    g.add_node({.op = "Add", .inputs = {x, b}, .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {y};
+    infer_facts(g);
+    const pass passes[] = {{"constant_folding", &passes::constant_folding}};
+    run_passes(g, passes);
+    CHECK(g.nodes.size() == 1);
+    CHECK(evaluate(g, {{"x", tensor::from<float>({2}, {0.f, 0.f})}})["y"].as<float, 1>()(1) == 4.f);
+}
+
+TEST_CASE("identities disappear, and outputs keep their names") {
+    graph g = empty_graph();
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{2}, {}});
+    const value_id a = g.add_value("a"), b = g.add_value("b"), y = g.add_value("y"), z = g.add_value("z");
+    g.add_node({.op = "Identity", .inputs = {x}, .outputs = {a}});
+    g.add_node({.op = "Identity", .inputs = {a}, .outputs = {b}});
+    g.add_node({.op = "Relu", .inputs = {b}, .outputs = {y}});
+    g.add_node({.op = "Identity", .inputs = {y}, .outputs = {z}});
+    g.inputs = {x};
+    g.outputs = {z, b};
+    infer_facts(g);
+    const pass passes[] = {{"identity_elimination", &passes::identity_elimination}};
+    run_passes(g, passes);
+    const auto out = evaluate(g, {{"x", tensor::from<float>({2}, {-1.f, 5.f})}});
+    CHECK(out["z"].as<float, 1>()(0) == 0.f);
+    CHECK(out["b"].as<float, 1>()(0) == -1.f);
+    CHECK(g.nodes.size() == 2);  // Relu, and the one that hands the input out
+}

@@ -1,0 +1,64 @@
+#include <ocelli/nn/evaluate.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/patch.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace ocelli;
+using namespace ocelli::nn;
+
+namespace {
+
+// x -> Relu -> a -> Relu -> y
+graph chain() {
+    graph g;
+    g.opsets[""] = 13;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{2}, {}}), a = g.add_value("a"), y = g.add_value("y");
+    g.add_node({.name = "first", .op = "Relu", .inputs = {x}, .outputs = {a}});
+    g.add_node({.name = "second", .op = "Relu", .inputs = {a}, .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {y};
+    return g;
+}
+
+}  // namespace
+
+TEST_CASE("a patch replaces a value, and what nobody uses any more is gone") {
+    graph g = chain();
+    patch p{.reason = "relu of relu"};
+    p.replace.push_back({g.find("y"), g.find("a")});
+    apply(g, {p});
+    CHECK(g.nodes.size() == 1);
+    CHECK(g.at(g.outputs[0]).name == "y");
+    CHECK(evaluate(g, {{"x", tensor::from<float>({2}, {-1.f, 1.f})}})["y"].as<float, 1>()(0) == 0.f);
+}
+
+TEST_CASE("a patch that makes an output of an input keeps both names") {
+    graph g = chain();
+    patch p{.reason = "for the test"};
+    p.replace.push_back({g.find("y"), g.find("x")});
+    apply(g, {p});
+    CHECK(g.at(g.inputs[0]).name == "x");
+    CHECK(g.at(g.outputs[0]).name == "y");
+    CHECK(g.nodes[0].op == "Identity");
+}
+
+TEST_CASE("several patches of one sweep apply together, and a bad one is refused") {
+    graph g = chain();
+    std::vector<patch> both;
+    for (const char* name : {"a", "y"}) {
+        patch p{.reason = "twice"};
+        node n = g.node_at(g.at(g.find(name)).producer);
+        n.outputs = {p.add_value(g, std::string(name) + "2", {})};
+        p.replace.push_back({g.find(name), n.outputs[0]});
+        p.nodes.push_back(n);
+        both.push_back(p);
+    }
+    apply(g, both);
+    CHECK(g.nodes.size() == 2);
+    CHECK(evaluate(g, {{"x", tensor::from<float>({2}, {-1.f, 1.f})}})["y"].as<float, 1>()(1) == 1.f);
+    patch bad{.reason = "an input from nowhere"};
+    const value_id ghost = bad.add_value(g, "ghost", {});
+    bad.replace.push_back({g.find("x"), ghost});
+    CHECK_THROWS_AS(apply(g, {bad}), format_error);
+}

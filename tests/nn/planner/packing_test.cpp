@@ -1,0 +1,22 @@
+#include <ocelli/nn/planner/packing.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace ocelli::nn;
+
+TEST_CASE("weights are packed once for each initializer and format") {
+    weight_cache cache;
+    const tensor w = tensor::from<float>({2}, {1.f, 2.f}), other = w.clone();
+    int packed = 0;
+    const auto pack = [&] {
+        ++packed;
+        return tensor(dtype::float32, {4});
+    };
+    const tensor first = cache.get(w, "a", pack);
+    CHECK(cache.get(w, "a", pack).raw() == first.raw());
+    CHECK(packed == 1);
+    cache.get(w, "b", pack);
+    cache.get(other, "a", pack);
+    CHECK(packed == 3);
+    CHECK(cache.bytes() == 48);
+}
