@@ -28,7 +28,7 @@ struct class_score {
 /// monotonically (PASCAL VOC since 2010, "every point").
 class detection_score {
 public:
-    explicit detection_score(std::int64_t classes, double iou_threshold = 0.5, double counting_score = 0.4,
+    explicit detection_score(std::int64_t classes, double iou_threshold = 0.5, double counting_score = 0.5,
                              double min_visibility = 0.25)
         : entries_(static_cast<std::size_t>(classes)), objects_(static_cast<std::size_t>(classes), 0),
           iou_threshold_(iou_threshold), counting_score_(counting_score), min_visibility_(min_visibility) {}
