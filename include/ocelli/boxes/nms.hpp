@@ -40,11 +40,16 @@ struct nms_options {
 
 namespace detail {
 
+/// Who suppresses: the kept boxes (0 rounds: greedy), or in each of so many rounds the survivors of the round before, all in the first.
+struct nms_rule {
+    std::size_t max_rounds = 0;
+};
+
 /// Writes the kept indices and gives their number; classes may be null. `out` holds nms_capacity(n, options).
 OCELLI_INLINE std::size_t nms_indices(const float* boxes, const float* scores, const std::int64_t* classes, std::size_t n,
-                                      const nms_options& options, std::int64_t* out, const char* name);
+                                      const nms_options& options, std::int64_t* out, const char* name, nms_rule rule = {});
 OCELLI_INLINE std::size_t nms_indices(const double* boxes, const double* scores, const std::int64_t* classes, std::size_t n,
-                                      const nms_options& options, std::int64_t* out, const char* name);
+                                      const nms_options& options, std::int64_t* out, const char* name, nms_rule rule = {});
 
 inline std::size_t nms_capacity(std::size_t n, const nms_options& options) noexcept {
     if (options.pre_top_k != 0 && options.pre_top_k < n) n = options.pre_top_k;

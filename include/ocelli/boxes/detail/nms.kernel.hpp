@@ -116,19 +116,21 @@ void greedy_kernel_of(nms_pass<T>& pass) {
         if (!stands_alone(area)) {
             const nms_candidate<T> c{broadcast(box[0]), broadcast(box[1]), broadcast(box[2]), broadcast(box[3]), broadcast(area)};
             if constexpr (!Grid) tests += (pass.everywhere_count + L - 1) / L;
-            if (suppressed_in<Diou, Legacy, T>(c, pass.everywhere, pass.everywhere_count, low, threshold)) continue;
+            bool gone = suppressed_in<Diou, Legacy, T>(c, pass.everywhere, pass.everywhere_count, low, threshold);
             if constexpr (Grid) {
                 const nms_range& range = pass.ranges[i - pass.ranges_begin];
                 const nms_grid_cells& g = pass.cells;
                 const std::uint32_t cell = ((static_cast<std::uint32_t>(range.y) & g.mask_y) << g.shift) +
                                            (static_cast<std::uint32_t>(range.x) & g.mask_x);
-                if (suppressed_in<Diou, Legacy, T>(c, pass.blocks + static_cast<std::size_t>(g.first_block[cell]) * nms_block_numbers,
-                                                   g.count[cell], low, threshold))
-                    continue;
-                insert_in_cells(pass, box, area, range);
+                gone = gone || suppressed_in<Diou, Legacy, T>(
+                                   c, pass.blocks + static_cast<std::size_t>(g.first_block[cell]) * nms_block_numbers, g.count[cell],
+                                   low, threshold);
+                if (pass.suppressors ? pass.suppressors[i] != 0 : !gone) insert_in_cells(pass, box, area, range);
             } else {
-                append_box(pass.everywhere, pass.everywhere_count++, box, area);
+                if (pass.suppressors ? pass.suppressors[i] != 0 : !gone)
+                    append_box(pass.everywhere, pass.everywhere_count++, box, area);
             }
+            if (gone) continue;
         }
         pass.kept_positions[pass.kept_count++] = static_cast<std::uint32_t>(i);
     }

@@ -37,6 +37,7 @@ struct nms_pass {
     T threshold;  // a candidate goes if its measure is greater
     bool diou;
     bool legacy;
+    const unsigned char* suppressors;  // per candidate, whether it suppresses others; null: those that are kept (greedy)
 
     // Kept boxes that every candidate meets, and how many fit.
     T* everywhere;

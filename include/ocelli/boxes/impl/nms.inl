@@ -42,10 +42,15 @@ bool start_nms_grid(nms_pass<T>& pass, nms_grid<T>& grid) {
     // Cells of about the typical box.
     std::vector<T> sides[2];
     const T plus = pass.legacy ? T(1) : T(0);
-    std::vector<std::uint32_t> rows(pass.kept_count);
-    for (std::size_t i = 0; i < pass.kept_count; ++i) {
-        rows[i] = pass.order[pass.kept_positions[i]];
-        const T* box = pass.boxes + 4 * static_cast<std::size_t>(rows[i]);
+    std::vector<std::uint32_t> rows;  // of those that suppress
+    if (pass.suppressors) {
+        for (std::size_t i = 0; i < pass.next; ++i)
+            if (pass.suppressors[i] != 0) rows.push_back(pass.order[i]);
+    } else {
+        for (std::size_t i = 0; i < pass.kept_count; ++i) rows.push_back(pass.order[pass.kept_positions[i]]);
+    }
+    for (const std::uint32_t row : rows) {
+        const T* box = pass.boxes + 4 * static_cast<std::size_t>(row);
         for (std::size_t k = 0; k < 2; ++k) {
             const T side = box[2 + k] - box[k] + plus;
             if (is_finite(side) && side > T(0)) sides[k].push_back(side);
@@ -67,7 +72,7 @@ bool start_nms_grid(nms_pass<T>& pass, nms_grid<T>& grid) {
     shape.smallest = std::numeric_limits<T>::min() * T(1e9);
     shape.legacy = pass.legacy;
 
-    const std::size_t kept = pass.kept_count, coming = pass.candidates - pass.next, all = kept + coming;
+    const std::size_t kept = rows.size(), coming = pass.candidates - pass.next, all = kept + coming;
     grid.ranges.resize(all);
     const auto ranges_of = get_nms_kernels(T()).ranges;
     if (!ranges_of(pass.boxes, rows.data(), kept, shape, grid.ranges.data())) return false;
@@ -82,11 +87,11 @@ bool start_nms_grid(nms_pass<T>& pass, nms_grid<T>& grid) {
     return true;
 }
 
-/// Runs one greedy pass; writes positions in `order` and gives their number.
+/// Runs one pass; writes positions in `order` and gives their number. `suppressors` as in nms_pass.
 template <class T>
-std::size_t greedy_nms(const T* boxes, const std::uint32_t* order, std::size_t candidates, const nms_options& options,
-                       std::size_t max_kept, std::uint32_t* positions) {
-    const std::size_t most = candidates < max_kept ? candidates : max_kept;
+std::size_t nms_one_pass(const T* boxes, const std::uint32_t* order, std::size_t candidates, const nms_options& options,
+                         std::size_t max_kept, const unsigned char* suppressors, std::uint32_t* positions) {
+    const std::size_t most = candidates < max_kept || suppressors ? candidates : max_kept;
     nms_pass<T> pass{};
     pass.boxes = boxes;
     pass.order = order;
@@ -95,6 +100,7 @@ std::size_t greedy_nms(const T* boxes, const std::uint32_t* order, std::size_t c
     pass.threshold = nms_threshold<T>(options.iou_threshold, options.comparison);
     pass.diou = options.criterion == nms_criterion::diou;
     pass.legacy = options.legacy_plus_one;
+    pass.suppressors = suppressors;
     const std::unique_ptr<T[]> everywhere(new T[(most / nms_block + 1) * nms_block_numbers]);
     pass.everywhere = everywhere.get();
     pass.kept_positions = positions;
@@ -113,6 +119,26 @@ std::size_t greedy_nms(const T* boxes, const std::uint32_t* order, std::size_t c
     return pass.kept_count;
 }
 
+/// Applies a rule to candidates of one class; writes positions in `order` and gives their number.
+template <class T>
+std::size_t nms_by_rule(const T* boxes, const std::uint32_t* order, std::size_t candidates, const nms_options& options, nms_rule rule,
+                        std::size_t max_kept, std::uint32_t* positions) {
+    if (rule.max_rounds == 0) return nms_one_pass(boxes, order, candidates, options, max_kept, nullptr, positions);
+    // Cluster-NMS: in each round the survivors of the round before suppress. Round r settles all boxes at depth r of their cluster.
+    std::vector<unsigned char> suppressors(candidates, 1), survivors(candidates);
+    std::size_t kept = 0;
+    for (std::size_t round = 0; round < rule.max_rounds; ++round) {
+        const bool last = round + 1 == rule.max_rounds;
+        kept = nms_one_pass(boxes, order, candidates, options, last ? max_kept : candidates, suppressors.data(), positions);
+        if (last) break;
+        std::fill(survivors.begin(), survivors.end(), static_cast<unsigned char>(0));
+        for (std::size_t i = 0; i < kept; ++i) survivors[positions[i]] = 1;
+        if (survivors == suppressors) break;
+        suppressors.swap(survivors);
+    }
+    return kept < max_kept ? kept : max_kept;
+}
+
 inline void check_nms_options(const nms_options& options, const char* name) {
     check(options.iou_threshold >= 0 && options.iou_threshold <= 1, name, ": iou_threshold must be in [0, 1], got ",
           options.iou_threshold);
@@ -123,7 +149,7 @@ inline void check_nms_options(const nms_options& options, const char* name) {
 
 template <class T>
 std::size_t nms_indices_any(const T* boxes, const T* scores, const std::int64_t* classes, std::size_t n, const nms_options& options,
-                            std::int64_t* out, const char* name) {
+                            std::int64_t* out, const char* name, nms_rule rule) {
     check_nms_options(options, name);
     check(n < 0xffffffffu, name, ": fewer than 2^32 - 1 boxes are supported, got ", n);
     const std::size_t nan = find_nan(scores, n);
@@ -149,7 +175,7 @@ std::size_t nms_indices_any(const T* boxes, const T* scores, const std::int64_t*
 
     const std::size_t max_kept = options.max_output == 0 ? count : options.max_output;
     if (!classes) {
-        const std::size_t kept = greedy_nms(boxes, order.get(), count, options, max_kept, positions);
+        const std::size_t kept = nms_by_rule(boxes, order.get(), count, options, rule, max_kept, positions);
         for (std::size_t i = 0; i < kept; ++i) out[i] = order[positions[i]];
         return kept;
     }
@@ -169,7 +195,7 @@ std::size_t nms_indices_any(const T* boxes, const T* scores, const std::int64_t*
     parallel_for(starts.size() - 1, 8, [&](std::size_t first, std::size_t last) {
         for (std::size_t c = first; c < last; ++c) {
             const std::size_t begin = starts[c], size = starts[c + 1] - begin;
-            const std::size_t kept = greedy_nms(boxes, rows.get() + begin, size, options, max_kept, positions + begin);
+            const std::size_t kept = nms_by_rule(boxes, rows.get() + begin, size, options, rule, max_kept, positions + begin);
             for (std::size_t i = 0; i < kept; ++i) survives[grouped[begin + positions[begin + i]].index()] = 1;
         }
     });
@@ -182,12 +208,12 @@ std::size_t nms_indices_any(const T* boxes, const T* scores, const std::int64_t*
 }
 
 OCELLI_INLINE std::size_t nms_indices(const float* boxes, const float* scores, const std::int64_t* classes, std::size_t n,
-                                      const nms_options& options, std::int64_t* out, const char* name) {
-    return nms_indices_any(boxes, scores, classes, n, options, out, name);
+                                      const nms_options& options, std::int64_t* out, const char* name, nms_rule rule) {
+    return nms_indices_any(boxes, scores, classes, n, options, out, name, rule);
 }
 OCELLI_INLINE std::size_t nms_indices(const double* boxes, const double* scores, const std::int64_t* classes, std::size_t n,
-                                      const nms_options& options, std::int64_t* out, const char* name) {
-    return nms_indices_any(boxes, scores, classes, n, options, out, name);
+                                      const nms_options& options, std::int64_t* out, const char* name, nms_rule rule) {
+    return nms_indices_any(boxes, scores, classes, n, options, out, name, rule);
 }
 
 }  // namespace ocelli::detail
