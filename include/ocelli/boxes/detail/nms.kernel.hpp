@@ -23,7 +23,7 @@ OCELLI_ALWAYS_INLINE T row_area(const T* box) {
 /// True for an empty box, a NaN and an infinite area: IoU 0 with every box, so it neither suppresses nor is suppressed.
 template <class T>
 OCELLI_ALWAYS_INLINE bool stands_alone(T area) {
-    return !(area > T(0)) || !(area - area == T(0));
+    return !(area > T(0)) || !(area <= (sizeof(T) == 4 ? T(3.4028234663852886e38) : T(1.7976931348623157e308)));
 }
 
 /// True where a lane's kept box suppresses the candidate. `low` is a little less than the threshold.

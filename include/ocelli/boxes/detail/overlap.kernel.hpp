@@ -56,6 +56,8 @@ OCELLI_ALWAYS_INLINE vec<T> overlap_of(const box_lanes<T>& a, const box_lanes<T>
         if constexpr (K == overlap::iou) {
             return iou;
         } else {
+            // "Not NaN" as a comparison with a number: compilers may think that a value always equals itself.
+            const V lowest = broadcast(sizeof(T) == 4 ? T(-3.4028234663852886e38) : T(-1.7976931348623157e308));
             V cw = max(b.x2, a.x2) - min(b.x1, a.x1);
             V ch = max(b.y2, a.y2) - min(b.y1, a.y1);
             if constexpr (Legacy) {
@@ -68,8 +70,8 @@ OCELLI_ALWAYS_INLINE vec<T> overlap_of(const box_lanes<T>& a, const box_lanes<T>
                 const V enclosing = rounded(cw * ch);
                 V penalty = (enclosing - united) / enclosing;
                 penalty = enclosing > zero ? penalty : zero;
-                penalty = penalty == penalty ? penalty : one;
-                penalty = united == united ? penalty : one;
+                penalty = penalty >= lowest ? penalty : one;
+                penalty = united >= lowest ? penalty : one;
                 return iou - penalty;
             } else {
                 const V half = broadcast(T(0.5));
@@ -78,8 +80,8 @@ OCELLI_ALWAYS_INLINE vec<T> overlap_of(const box_lanes<T>& a, const box_lanes<T>
                 const V dy = rounded((a.y1 + a.y2) * half) - rounded((b.y1 + b.y2) * half);
                 V penalty = (rounded(dx * dx) + rounded(dy * dy)) / diagonal;
                 penalty = diagonal > zero ? penalty : zero;
-                penalty = penalty == penalty ? penalty : one;
-                penalty = united == united ? penalty : one;
+                penalty = penalty >= lowest ? penalty : one;
+                penalty = united >= lowest ? penalty : one;
                 const V diou = iou - penalty;
                 if constexpr (K == overlap::diou) {
                     return diou;
@@ -88,7 +90,7 @@ OCELLI_ALWAYS_INLINE vec<T> overlap_of(const box_lanes<T>& a, const box_lanes<T>
                     const V v = rounded(broadcast(T(0.40528473456935108577551785283891)) * rounded(turn * turn));  // 4 / pi^2
                     const V alpha = v / (((one - iou) + v) + broadcast(epsilon));
                     const V aspect = rounded(alpha * v);
-                    return aspect == aspect ? diou - aspect : diou;
+                    return aspect >= lowest ? diou - aspect : diou;
                 }
             }
         }

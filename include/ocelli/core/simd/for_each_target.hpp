@@ -8,9 +8,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #if !defined(OCELLI_KERNEL_FILE)
 #    error "define OCELLI_KERNEL_FILE before including for_each_target.hpp"
+#endif
+
+// Kernels keep IEEE arithmetic under a user's -ffast-math: their bits are promised, and they look at NaN.
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#    if defined(__clang__)
+#        pragma float_control(push)
+#        pragma float_control(precise, on)
+#    else
+#        pragma GCC push_options
+#        pragma GCC optimize("no-fast-math")
+#    endif
 #endif
 
 #define OCELLI_TARGET baseline
@@ -75,6 +87,14 @@
 #    endif
 #    undef OCELLI_TARGET
 #    undef OCELLI_TARGET_LEVEL
+#endif
+
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#    if defined(__clang__)
+#        pragma float_control(pop)
+#    else
+#        pragma GCC pop_options
+#    endif
 #endif
 
 #undef OCELLI_KERNEL_FILE

@@ -39,28 +39,11 @@ using vf64 = vec<double>;
 using vi32 = vec<std::int32_t>;
 using vi64 = vec<std::int64_t>;
 
-/// The lane type of a vector type.
+/// The lane type of a vector type, and what its comparisons give (long or long long lanes for double, as the compiler likes).
 template <class V>
-struct lane_of;
-template <>
-struct lane_of<vf32> {
-    using type = float;
-    using mask = vi32;
-};
-template <>
-struct lane_of<vf64> {
-    using type = double;
-    using mask = vi64;
-};
-template <>
-struct lane_of<vi32> {
-    using type = std::int32_t;
-    using mask = vi32;
-};
-template <>
-struct lane_of<vi64> {
-    using type = std::int64_t;
-    using mask = vi64;
+struct lane_of {
+    using type = std::remove_cvref_t<decltype(V{}[0])>;
+    using mask = decltype(V{} < V{});
 };
 
 template <class T>
@@ -150,41 +133,37 @@ OCELLI_ALWAYS_INLINE V min(V a, V b) {
 }
 
 /// One bit per lane of a comparison's result, lane 0 lowest.
-OCELLI_ALWAYS_INLINE unsigned movemask(vi32 m) {
+template <class M>
+OCELLI_ALWAYS_INLINE unsigned movemask(M m) {
+    constexpr bool wide = sizeof(m[0]) == 8;
+    static_assert(wide || sizeof(m[0]) == 4);
 #if OCELLI_TARGET_LEVEL == 2
     unsigned bits;
-    asm("vpmovd2m %1, %%k1\n\tkmovw %%k1, %0" : "=r"(bits) : "v"(m) : "k1");
+    if constexpr (wide) {
+        asm("vpmovq2m %1, %%k1\n\tkmovb %%k1, %0" : "=r"(bits) : "v"(m) : "k1");
+    } else {
+        asm("vpmovd2m %1, %%k1\n\tkmovw %%k1, %0" : "=r"(bits) : "v"(m) : "k1");
+    }
     return bits;
 #elif OCELLI_TARGET_LEVEL == 1
     unsigned bits;
-    asm("vmovmskps %1, %0" : "=r"(bits) : "x"(m));
+    if constexpr (wide) {
+        asm("vmovmskpd %1, %0" : "=r"(bits) : "x"(m));
+    } else {
+        asm("vmovmskps %1, %0" : "=r"(bits) : "x"(m));
+    }
     return bits;
 #elif defined(__x86_64__) || defined(__SSE2__)
     unsigned bits;
-    asm("movmskps %1, %0" : "=r"(bits) : "x"(m));
+    if constexpr (wide) {
+        asm("movmskpd %1, %0" : "=r"(bits) : "x"(m));
+    } else {
+        asm("movmskps %1, %0" : "=r"(bits) : "x"(m));
+    }
     return bits;
 #else
     unsigned bits = 0;
-    for (int i = 0; i < lanes<std::int32_t>; ++i) bits |= (m[i] != 0 ? 1u : 0u) << i;
-    return bits;
-#endif
-}
-OCELLI_ALWAYS_INLINE unsigned movemask(vi64 m) {
-#if OCELLI_TARGET_LEVEL == 2
-    unsigned bits;
-    asm("vpmovq2m %1, %%k1\n\tkmovw %%k1, %0" : "=r"(bits) : "v"(m) : "k1");
-    return bits & 0xffu;
-#elif OCELLI_TARGET_LEVEL == 1
-    unsigned bits;
-    asm("vmovmskpd %1, %0" : "=r"(bits) : "x"(m));
-    return bits;
-#elif defined(__x86_64__) || defined(__SSE2__)
-    unsigned bits;
-    asm("movmskpd %1, %0" : "=r"(bits) : "x"(m));
-    return bits;
-#else
-    unsigned bits = 0;
-    for (int i = 0; i < lanes<std::int64_t>; ++i) bits |= (m[i] != 0 ? 1u : 0u) << i;
+    for (int i = 0; i < static_cast<int>(sizeof(M) / sizeof(m[0])); ++i) bits |= (m[i] != 0 ? 1u : 0u) << i;
     return bits;
 #endif
 }
