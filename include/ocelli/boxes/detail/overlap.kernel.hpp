@@ -47,7 +47,8 @@ OCELLI_ALWAYS_INLINE vec<T> overlap_of(const box_lanes<T>& a, const box_lanes<T>
     }
     const V inter = rounded(max(w, zero) * max(h, zero));
     if constexpr (K == overlap::iof) {
-        const V ratio = inter / a.area;
+        V ratio = inter / a.area;
+        ratio = ratio >= zero ? ratio : zero;
         return a.area > zero ? ratio : zero;
     } else {
         const V united = (a.area + b.area) - inter;
@@ -89,8 +90,10 @@ OCELLI_ALWAYS_INLINE vec<T> overlap_of(const box_lanes<T>& a, const box_lanes<T>
                     const V turn = a.angle - b.angle;
                     const V v = rounded(broadcast(T(0.40528473456935108577551785283891)) * rounded(turn * turn));  // 4 / pi^2
                     const V alpha = v / (((one - iou) + v) + broadcast(epsilon));
-                    const V aspect = rounded(alpha * v);
-                    return aspect >= lowest ? diou - aspect : diou;
+                    V aspect = rounded(alpha * v);
+                    aspect = aspect >= lowest ? aspect : zero;
+                    aspect = united >= lowest ? aspect : zero;
+                    return diou - aspect;
                 }
             }
         }
