@@ -346,9 +346,64 @@ def rotated():
     save("rotated/quad_iou", np.array([[iou(p, q) for q in hulls] for p in hulls]))
 
 
+
+def fusion():
+    import warnings
+
+    import supervision as sv
+    from ensemble_boxes import non_maximum_weighted, weighted_boxes_fusion
+    from supervision.detection.utils.iou_and_nms import OverlapMetric
+
+    warnings.simplefilter("ignore")
+    rng = np.random.default_rng(7)
+    centres = random_boxes(rng, 12, size=0.8, smallest=0.1)
+    models = []
+    for m, n in enumerate((30, 22, 0, 41)):  # one model finds nothing
+        which = rng.integers(0, 12, n)
+        boxes = (centres[which] + rng.normal(0, 0.02, (n, 4))).astype(np.float32)
+        scores = rng.permutation(np.linspace(0.05, 0.95, n)).astype(np.float32) * np.float32(1 - 0.013 * m)
+        labels = which % 3
+        if n:
+            boxes[0] = [0.5, 0.5, 0.3, 0.2]  # reversed
+            boxes[1] = [0.3, 0.3, 0.3, 0.6]  # without area
+            boxes[2] = [-0.4, 0.2, 1.7, 0.8]  # outside
+        models.append((boxes, scores, labels))
+        save(f"fusion/boxes_{m}", boxes)
+        save(f"fusion/scores_{m}", scores)
+        save(f"fusion/labels_{m}", labels.astype(np.int64))
+    lists = [[x[i] for x in models] for i in range(3)]
+
+    def keep(name, result):
+        boxes, scores, labels = result
+        save(f"fusion/{name}", np.concatenate([boxes, scores[:, None], labels[:, None]], 1))
+
+    for conf_type in ("avg", "max", "box_and_model_avg", "absent_model_aware_avg"):
+        keep(f"wbf_{conf_type}", weighted_boxes_fusion(*lists, weights=[2, 1, 1, 3], iou_thr=0.5, skip_box_thr=0.1, conf_type=conf_type))
+    keep("wbf_plain", weighted_boxes_fusion(*lists))
+    keep("wbf_overflow", weighted_boxes_fusion(*lists, weights=[0.5, 1, 1, 2], iou_thr=0.4, allows_overflow=True))
+    keep("nmw", non_maximum_weighted(*lists, weights=[2, 1, 1, 3], iou_thr=0.5, skip_box_thr=0.1))
+    keep("nmw_plain", non_maximum_weighted(*lists))
+
+    boxes = np.concatenate([m[0] for m in models]) * np.float32(640)
+    scores = np.concatenate([m[1] for m in models])
+    labels = np.concatenate([m[2] for m in models]).astype(int)
+    good = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    boxes, scores, labels = boxes[good], scores[good] + np.arange(good.sum(), dtype=np.float32) * 1e-5, labels[good]
+    save("fusion/merge_boxes", boxes)
+    save("fusion/merge_scores", scores)
+    save("fusion/merge_labels", labels.astype(np.int64))
+    for agnostic in (True, False):
+        for metric in (OverlapMetric.IOU, OverlapMetric.IOS):
+            d = sv.Detections(xyxy=boxes, confidence=scores, class_id=labels, data={"index": np.arange(len(boxes))})
+            d = d.with_nmm(threshold=0.6, class_agnostic=agnostic, overlap_metric=metric)
+            name = f"fusion/merged_{int(agnostic)}_{metric.value.lower()}"
+            save(name, np.concatenate([d.xyxy, d.confidence[:, None], d.data["index"][:, None]], 1).astype(np.float64))
+
+
 formats()
 clip()
 coders()
 anchors()
 matching()
 rotated()
+fusion()

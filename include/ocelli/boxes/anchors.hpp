@@ -226,7 +226,7 @@ xt::xtensor<T, 2> retinanet_anchors(const std::vector<grid_extent>& grids, const
 ///
 /// @param angles   in degrees, counter-clockwise
 /// @param options  sizes, ratios and offset as detectron2 understands them (sizes outside, then ratios, then angles; style is
-/// not used)
+///                 not used)
 /// @return         (H W A, 5) cx cy w h angle
 /// @throws invalid_argument  on an angle that is not finite, or as rpn_anchors
 ///
@@ -377,7 +377,7 @@ T* tile_points(const grid_extent& grid, const grid_stride& stride, double offset
 /// @param grid    height and width of the feature map
 /// @param stride  pixels per cell, down and across
 /// @param offset  of the point in its cell, in strides: 0.5 is the middle (FCOS, YOLOv8), 0 the corner (YOLOX, NanoDet's older
-/// versions)
+///                versions)
 /// @return        (H W, 2) x y in pixels
 /// @throws invalid_argument  on a negative grid, a stride that is not positive, an offset that is not finite
 ///

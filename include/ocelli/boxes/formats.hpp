@@ -213,7 +213,7 @@ void check_convert(const View& boxes, box_format from, box_format to) {
 /// @param boxes  (N, 4), (N, 5) or (N, 8), as `from` says
 /// @param out    (N, 4), (N, 5) or (N, 8), as `to` says; may be the memory of `boxes` itself where the rows are equally long
 /// @throws invalid_argument  on other shapes, and for rotated to axis-aligned formats, which loses the rotation: see
-/// enclosing_boxes
+///                           enclosing_boxes
 template <array_expression B, class Out>
 void box_convert(const B& boxes, box_format from, box_format to, Out&& out) {
     using T = scalar_t<B>;
@@ -231,7 +231,7 @@ void box_convert(const B& boxes, box_format from, box_format to, Out&& out) {
 /// @param boxes  (N, 4), (N, 5) or (N, 8), as `from` says; float or double, integers give double
 /// @return       (N, 4), (N, 5) or (N, 8), as `to` says
 /// @throws invalid_argument  on other shapes, and for rotated to axis-aligned formats, which loses the rotation: see
-/// enclosing_boxes
+///                           enclosing_boxes
 ///
 /// Agrees with torchvision.ops.box_convert: bit for bit between axis-aligned formats, within rounding between rotated ones
 /// (sines and cosines are taken in double, exact at multiples of 90 degrees). torchvision has no conversion from axis-aligned

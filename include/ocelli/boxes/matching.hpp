@@ -41,7 +41,7 @@ struct anchor_matches {
 ///
 /// @param quality  (M, N): of M objects with N anchors, usually box_iou(objects, anchors); any numbers but NaN
 /// @param options  thresholds are compared in the matrix's own type (a float matrix against 0.7 as a float), as the references
-/// do
+///                 do
 /// @return         matches and labels for each anchor; without objects all anchors are negative
 /// @throws invalid_argument  on another rank, NaN, low_threshold above high_threshold
 ///

@@ -62,8 +62,7 @@ void dfl_decode(const L& logits, const dfl_options& options, Out&& out) {
 /// them.
 ///
 /// @param logits  (N, 4 R): R bins for left, then top, right, bottom; or (4 R, N), see dfl_options. A NaN gives NaN for its
-/// side; -infinity
-///                takes a bin out; +infinity, or nothing but -infinity, gives NaN
+///                side; -infinity takes a bin out; +infinity, or nothing but -infinity, gives NaN
 /// @return        (N, 4) in [0, R - 1]
 /// @throws invalid_argument  when the number of channels is not a positive multiple of 4
 ///

@@ -109,11 +109,11 @@ void ltrb_encode(const B& boxes, const A& anchors, const ltrb_coder_options& opt
 /// Encodes boxes as the distances of a point to their left, top, right and bottom sides.
 ///
 /// @param boxes    (N, 4) x1 y1 x2 y2; a point outside its box gives negative distances; NaN and infinity go through the
-/// arithmetic
+///                 arithmetic
 /// @param anchors  (N, 2) points x y, or (N, 4) boxes whose centres are the points
 /// @return         (N, 4) left, top, right, bottom in units of options.scale, or of the anchors' sizes
 /// @throws invalid_argument  on other shapes, different lengths, a scale that is not positive, anchors without area to
-/// normalise by
+///                           normalise by
 ///
 /// float and double. Agrees with torchvision's BoxLinearCoder.encode and detectron2's Box2BoxTransformLinear.get_deltas
 /// (anchors (N, 4)), and with ultralytics' bbox2dist (points and max_distance).
@@ -140,8 +140,7 @@ requires(array_expression<Out>) void ltrb_decode(const D& distances, const A& an
 /// Decodes distances to boxes: the inverse of ltrb_encode.
 ///
 /// @param distances  (N, 4 K) left, top, right, bottom for each of K classes; NaN gives NaN, infinity goes through the
-/// arithmetic,
-///                   negative distances can give x2 < x1 unless options.clamp_negative
+///                   arithmetic, negative distances can give x2 < x1 unless options.clamp_negative
 /// @param anchors    (N, 2) points x y, or (N, 4) boxes whose centres are the points
 /// @return           (N, 4 K) x1 y1 x2 y2
 /// @throws invalid_argument  on other shapes, different lengths, a scale that is not positive

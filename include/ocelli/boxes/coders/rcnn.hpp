@@ -131,7 +131,7 @@ void rcnn_decode(const D& deltas, const A& anchors, const rcnn_coder_options& op
 /// Decodes deltas to boxes: the inverse of rcnn_encode, with dw and dh limited before the exponential.
 ///
 /// @param deltas   (N, 4 K) dx dy dw dh for each of K classes; NaN gives NaN coordinates, an infinite dw or dh is limited from
-/// above
+///                 above
 /// @param anchors  (N, 4) x1 y1 x2 y2; an anchor without area gives boxes without area
 /// @return         (N, 4 K) x1 y1 x2 y2 for each class
 /// @throws invalid_argument  on other shapes, different lengths, a weight of 0

@@ -139,8 +139,7 @@ xt::xtensor<scalar_t<C, A>, 2> yolo_decode(const C& codes, const A& cells, doubl
 /// @param cells  (N, 4) the cell and prior responsible for each box
 /// @return       (N, 4) tx ty tw th; infinite where the centre lies exactly on the border of the cell's reach
 /// @throws invalid_argument  on other shapes, different lengths, boxes without area, a centre out of its cell's reach, and,
-/// with
-///                           squared_size, a side of 4 priors or more
+///                           with squared_size, a side of 4 priors or more
 template <array_expression B, array_expression A>
 xt::xtensor<scalar_t<B, A>, 2> yolo_encode(const B& boxes, const A& cells, double stride,
                                            const yolo_coder_options& options = {}) {
