@@ -14,6 +14,7 @@
 #include <ocelli/boxes/coders/yolo.hpp>
 #include <ocelli/boxes/fast_nms.hpp>
 #include <ocelli/boxes/formats.hpp>
+#include <ocelli/boxes/fusion.hpp>
 #include <ocelli/boxes/iou.hpp>
 #include <ocelli/boxes/matching.hpp>
 #include <ocelli/boxes/matrix_nms.hpp>
