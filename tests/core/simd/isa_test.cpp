@@ -1,0 +1,31 @@
+// ctest: per_isa
+#include <ocelli/core/simd/isa.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <string>
+
+using namespace ocelli;
+
+TEST_CASE("the set named by OCELLI_ISA is the active one, and without it the best of this processor") {
+    const char* wanted = std::getenv("OCELLI_ISA");
+    if (wanted && *wanted) {
+        CHECK(std::string(simd::name(simd::active())) == wanted);
+    } else {
+        for (const simd::isa set : {simd::isa::baseline, simd::isa::avx2, simd::isa::avx512})
+            if (simd::supported(set)) CHECK(simd::active() >= set);
+    }
+    CHECK(simd::supported(simd::active()));
+}
+
+TEST_CASE("names are read back, and others refused") {
+    for (const simd::isa set : {simd::isa::baseline, simd::isa::avx2, simd::isa::avx512}) CHECK(simd::parse_isa(simd::name(set)) == set);
+    CHECK(simd::supported(simd::isa::baseline));
+    CHECK_THROWS_WITH_AS(simd::parse_isa("sse2"), "OCELLI_ISA: expected baseline, avx2 or avx512, got 'sse2'", invalid_argument);
+    CHECK_THROWS_AS(simd::parse_isa(""), invalid_argument);
+}
+
+TEST_CASE("a processor with a set has the smaller ones") {
+    if (simd::supported(simd::isa::avx512)) CHECK(simd::supported(simd::isa::avx2));
+}
