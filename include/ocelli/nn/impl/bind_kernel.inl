@@ -1,15 +1,57 @@
 #pragma once
 
+#include <ocelli/nn/detail/planes.hpp>
 #include <ocelli/nn/kernels/conv.hpp>
+#include <ocelli/nn/ops/conv_transpose.hpp>
 #include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/support.hpp>
 #include <ocelli/nn/plan.hpp>
 
-#include <array>
+#include <algorithm>
+#include <vector>
 
 namespace ocelli::nn {
 
 namespace detail {
+
+/// The reference evaluation in a kernel's place: for extents that the kernel is not made for.
+inline void run_reference(const node& n, const step_io& io) {
+    std::vector<tensor> in, out;
+    for (const tensor* t : io.inputs) in.push_back(t != nullptr ? *t : tensor());
+    for (tensor* t : io.outputs) out.push_back(t != nullptr ? *t : tensor());
+    eval_context context(n, in, out);
+    n.def->eval(context);
+    for (std::size_t i = 0; i < out.size(); ++i)
+        if (io.outputs[i] != nullptr) *io.outputs[i] = std::move(out[i]);
+}
+
+/// The extents of an input (N, C, H, W) or (N, C, W), and its windows, written into a layer; the other fields stay.
+inline conv_layer with_windows(conv_layer l, const tensor& x, const windows& w) {
+    const std::size_t last = w.kernel.size() - 1;
+    l.batch = x.extent(0);
+    l.width = x.extent(2 + last);
+    l.out_width = w.output[last];
+    l.kernel_width = w.kernel[last];
+    l.stride_x = w.strides[last];
+    l.dilation_x = w.dilations[last];
+    l.pad_left = w.pads_begin[last];
+    if (last == 1) {
+        l.height = x.extent(2);
+        l.out_height = w.output[0];
+        l.kernel_height = w.kernel[0];
+        l.stride_y = w.strides[0];
+        l.dilation_y = w.dilations[0];
+        l.pad_top = w.pads_begin[0];
+    }
+    return l;
+}
+
+/// (n, channels, extents...)
+inline dims image_shape(std::int64_t n, std::int64_t channels, const dims& extents) {
+    dims shape = {n, channels};
+    shape.insert(shape.end(), extents.begin(), extents.end());
+    return shape;
+}
 
 /// ocelli.Conv on the product or depthwise kernel. The layer's extents come with the input: a new shape re-plans nothing here.
 class bound_conv final : public bound_kernel {
@@ -57,6 +99,7 @@ public:
                   ocelli::detail::shape_text(io.inputs[3]->shape()), " of the fused Add differ");
             e.addend = io.inputs[3]->data<float>();
         }
+        if (depthwise_ && !window_fits(l)) return run_reference(node_, io);
         if (depthwise_) conv_depthwise(l, x.data<float>(), weights_.data<float>(), e, y.mutable_data<float>());
         else conv_gemm(l, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
     }
@@ -72,22 +115,7 @@ private:
               " spatial axes, got ", ocelli::detail::shape_text(x.shape()));
         const dims extents(x.shape().begin() + 2, x.shape().end());
         const windows w = window_geometry(node_, extents, kernel_extents_);
-        const std::size_t last = spatial - 1;
-        conv_layer l = layer_;
-        l.batch = x.extent(0);
-        l.width = extents[last];
-        l.out_width = w.output[last];
-        l.stride_x = w.strides[last];
-        l.dilation_x = w.dilations[last];
-        l.pad_left = w.pads_begin[last];
-        if (spatial == 2) {
-            l.height = extents[0];
-            l.out_height = w.output[0];
-            l.stride_y = w.strides[0];
-            l.dilation_y = w.dilations[0];
-            l.pad_top = w.pads_begin[0];
-        }
-        return l;
+        return with_windows(layer_, x, w);
     }
 
     const node& node_;
@@ -99,11 +127,123 @@ private:
     bool depthwise_ = false;
 };
 
+/// MaxPool without indices, and AveragePool.
+class bound_pool final : public bound_kernel {
+public:
+    explicit bound_pool(const node& n) : node_(n), kernel_(attr_ints(n, "kernel_shape")), average_(n.op == "AveragePool") {
+        ceil_ = attr_int(n, "ceil_mode", 0) != 0;
+        count_padding_ = average_ && attr_int(n, "count_include_pad", 0) != 0;
+    }
+
+    std::string_view name() const noexcept override { return average_ ? "pool_average" : "pool_max"; }
+
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        check(node_, x.rank() == kernel_.size() + 2, "input must have shape (N, C, ...) with ", kernel_.size(), " spatial axes, got ", text(x));
+        const windows w = window_geometry(node_, {x.shape().begin() + 2, x.shape().end()}, kernel_, ceil_);
+        conv_layer l = with_windows({}, x, w);
+        l.channels = l.filters = l.group = x.extent(1);
+        if (!window_fits(l)) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::float32, image_shape(l.batch, l.channels, w.output));
+        if (!average_) return max_pool(l, x.data<float>(), y.mutable_data<float>());
+        const std::vector<float> columns = counts(w, x, w.kernel.size() - 1);
+        const std::vector<float> rows = w.kernel.size() == 2 ? counts(w, x, 0) : std::vector<float>{1};
+        average_pool(l, x.data<float>(), rows.data(), columns.data(), y.mutable_data<float>());
+    }
+
+    double operations(const step_io& io) const override {
+        return static_cast<double>(io.outputs[0]->size()) * static_cast<double>(element_count(kernel_));
+    }
+
+private:
+    /// How many taps of each window along an axis count. What lies behind the end padding (ceil_mode) never does; a window that meets
+    /// nothing has mean 0 / 1.
+    std::vector<float> counts(const windows& w, const tensor& x, std::size_t axis) const {
+        std::vector<float> out;
+        for (std::int64_t o = 0; o < w.output[axis]; ++o) {
+            const std::int64_t offset = o * w.strides[axis] - w.pads_begin[axis], extent = x.extent(2 + axis);
+            const std::int64_t first = count_padding_ ? 0 : first_inside(offset, w.dilations[axis]);
+            const std::int64_t end = end_inside(offset, w.dilations[axis], extent + (count_padding_ ? w.pads_end[axis] : 0), w.kernel[axis]);
+            out.push_back(static_cast<float>(std::max<std::int64_t>(1, end - first)));
+        }
+        return out;
+    }
+
+    const node& node_;
+    dims kernel_;
+    bool average_, ceil_ = false, count_padding_ = false;
+};
+
+/// ConvTranspose with constant weights.
+class bound_conv_transpose final : public bound_kernel {
+public:
+    bound_conv_transpose(const graph& g, const node& n) : node_(n), weights_(*constant(g, n, 1)) {
+        layer_.group = attr_int(n, "group", 1);
+        layer_.filters = weights_.extent(0);
+        layer_.channels = weights_.extent(1) * layer_.group;
+        kernel_.assign(weights_.shape().begin() + 2, weights_.shape().end());
+        check(n, attr_ints(n, "kernel_shape", kernel_) == kernel_, "kernel_shape contradicts the weights' shape ", text(weights_));
+        if (const tensor* bias = constant(g, n, 2)) bias_ = *bias;
+        if (bias_.defined()) epilogue_.row_bias = bias_.data<float>();
+    }
+
+    /// Whether this kernel is made for the node.
+    static bool takes(const graph& g, const node& n) {
+        const tensor* w = constant(g, n, 1);
+        if (w == nullptr || w->type() != dtype::float32 || (w->rank() != 3 && w->rank() != 4) || w->size() == 0) return false;
+        const std::int64_t group = attr_int(n, "group", 1);
+        if (group < 1 || w->extent(0) % group != 0 || group > w->extent(0)) return false;
+        if (n.inputs.size() < 3 || n.inputs[2] == no_value) return true;
+        const tensor* b = constant(g, n, 2);
+        return b != nullptr && b->type() == dtype::float32 && b->size() == w->extent(1) * group;
+    }
+
+    std::string_view name() const noexcept override { return "conv_transpose"; }
+
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const std::size_t spatial = kernel_.size();
+        check(node_, x.rank() == spatial + 2 && x.extent(1) == layer_.filters, "input must have shape (N, ", layer_.filters, ", ...) with ", spatial,
+              " spatial axes, got ", text(x));
+        const windows w = transposed_geometry(node_, {x.shape().begin() + 2, x.shape().end()}, kernel_);
+        conv_layer l = with_windows(layer_, x, w);
+        // The convolution that this one turns around goes from y to x.
+        std::swap(l.width, l.out_width);
+        std::swap(l.height, l.out_height);
+        if (!conv_transpose_fits(l)) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::float32, image_shape(l.batch, l.channels, w.output));
+        conv_transpose(l, x.data<float>(), weights_.data<float>(), epilogue_, y.mutable_data<float>());
+    }
+
+    double operations(const step_io& io) const override {
+        return 2.0 * static_cast<double>(io.inputs[0]->size()) * static_cast<double>(weights_.size() / weights_.extent(0));
+    }
+
+private:
+    static const tensor* constant(const graph& g, const node& n, std::size_t i) {
+        if (i >= n.inputs.size() || n.inputs[i] == no_value) return nullptr;
+        const tensor& t = g.at(n.inputs[i]).what.constant;
+        return t.defined() ? &t : nullptr;
+    }
+
+    const node& node_;
+    tensor weights_, bias_;
+    dims kernel_;
+    conv_layer layer_;
+    gemm_epilogue epilogue_;
+};
+
 }  // namespace detail
 
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const node& n, weight_cache& weights) {
-    if (n.domain == "ocelli" && n.op == "Conv" && has_attribute(n, "kernel") && g.at(n.inputs[0]).what.type == dtype::float32)
-        return std::make_unique<detail::bound_conv>(g, n, weights);
+    if (n.inputs.empty() || n.inputs[0] == no_value || g.at(n.inputs[0]).what.type != dtype::float32) return nullptr;
+    if (n.domain == "ocelli" && n.op == "Conv" && has_attribute(n, "kernel")) return std::make_unique<detail::bound_conv>(g, n, weights);
+    if (!n.domain.empty()) return nullptr;
+    if (n.op == "AveragePool" || (n.op == "MaxPool" && n.outputs.size() == 1)) {
+        const std::size_t axes = attr_ints(n, "kernel_shape").size();
+        if (axes == 1 || axes == 2) return std::make_unique<detail::bound_pool>(n);
+    }
+    if (n.op == "ConvTranspose" && detail::bound_conv_transpose::takes(g, n)) return std::make_unique<detail::bound_conv_transpose>(g, n);
     return nullptr;
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
 /// @file
-/// Convolution kernels on plain memory: as a product of matrices (any kernel size, stride, dilation, group), and depthwise.
+/// Kernels of windows on plain memory: convolution as a product of matrices (any kernel size, stride, dilation, group), depthwise and
+/// transposed convolution, pooling.
 
 #include <ocelli/core/gemm.hpp>
 #include <ocelli/core/simd/target.hpp>
@@ -32,16 +33,21 @@ struct im2col_part {
 struct conv_kernels {
     /// Fills rows [k0, k0 + depth) of the panel for output pixels [pixel, pixel + columns), `width` floats a row, zeros behind.
     void (*im2col)(const im2col_part& part, std::int64_t k0, std::int64_t depth, std::int64_t pixel, int columns, int width, float* panel) = nullptr;
-    /// One channel: x (height, width) with weights (kernel_height, kernel_width); `scratch` holds depthwise_scratch() floats.
+    /// One channel: x (height, width) with weights (kernel_height, kernel_width); `scratch` holds window_scratch() floats.
     void (*depthwise)(const conv_layer& layer, const float* x, const float* weights, float* y, float* scratch) = nullptr;
+    /// The same windows' maximum (padding never wins, a NaN does) and sum (padding counts 0), without weights.
+    void (*maximum)(const conv_layer& layer, const float* x, const float* none, float* y, float* scratch) = nullptr;
+    void (*sum)(const conv_layer& layer, const float* x, const float* none, float* y, float* scratch) = nullptr;
+    /// y[i] /= rows * columns[i]
+    void (*divide)(std::int64_t n, float* y, float rows, const float* columns) = nullptr;
 };
 
 OCELLI_KERNEL_API_BEGIN
 const conv_kernels& get_conv_kernels();
 OCELLI_KERNEL_API_END
 
-/// Floats of scratch memory the depthwise kernel needs.
-std::int64_t depthwise_scratch(const conv_layer& layer);
+/// Floats of scratch memory a sliding window needs: the whole padded channel.
+std::int64_t window_scratch(const conv_layer& layer);
 
 }  // namespace detail
 
@@ -55,6 +61,22 @@ void conv_gemm(const conv_layer& layer, const float* x, const float* packed, con
 
 /// Depthwise convolution: filters == channels == group. Weights as the model has them.
 void conv_depthwise(const conv_layer& layer, const float* x, const float* w, const gemm_epilogue& epilogue, float* y);
+
+/// True where the kernels that slide a window over a padded channel (depthwise, pooling) are worth their memory: padding and the gaps
+/// between windows may be far larger than the image, and hostile ones larger than any memory.
+bool window_fits(const conv_layer& layer) noexcept;
+
+/// Largest element of each window; a NaN wins, a window of padding alone gives -infinity. filters == channels.
+void max_pool(const conv_layer& layer, const float* x, float* y);
+/// Sum of each window divided by rows[its row] * columns[its column]: out_height and out_width counts of elements, each at least 1.
+void average_pool(const conv_layer& layer, const float* x, const float* rows, const float* columns, float* y);
+
+/// True where conv_transpose() is worth its memory.
+bool conv_transpose_fits(const conv_layer& layer) noexcept;
+/// Transposed convolution: the layer is that of the convolution it turns around, with x (batch, filters, out_height, out_width) its
+/// result and y (batch, channels, height, width) its input. w (filters, channels / group, kernel_height, kernel_width). The epilogue's
+/// rows are channels of y; it has no addend.
+void conv_transpose(const conv_layer& layer, const float* x, const float* w, const gemm_epilogue& epilogue, float* y);
 
 }  // namespace ocelli::nn
 

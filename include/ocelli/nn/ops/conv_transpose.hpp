@@ -5,14 +5,23 @@
 
 #include <ocelli/nn/fwd.hpp>
 
+#include <cstdint>
 #include <span>
+#include <vector>
 
 namespace ocelli::nn {
+
+struct windows;
 
 /// ConvTranspose (1 to 3 spatial axes), DeformConv (2 spatial axes, with mask: the modulated form), Col2Im (1 to 3 spatial axes).
 ///
 /// Sums are taken in double. DeformConv reads 0 outside the input, as torchvision.ops.deform_conv2d does.
 std::span<const op_def> conv_transpose_ops();
+
+namespace detail {
+/// The convolution whose gradient a ConvTranspose is: windows over the *result* that the inputs are the positions of.
+windows transposed_geometry(const node& n, const std::vector<std::int64_t>& spatial, const std::vector<std::int64_t>& kernel);
+}  // namespace detail
 
 }  // namespace ocelli::nn
 

@@ -11,8 +11,7 @@ namespace detail {
 
 // --- ConvTranspose ----------------------------------------------------------------------------------------------------------
 
-/// The convolution whose gradient a ConvTranspose is: windows over the *result* that the inputs are the positions of.
-inline windows transposed_geometry(const node& n, const dims& spatial, const dims& kernel) {
+OCELLI_INLINE windows transposed_geometry(const node& n, const dims& spatial, const dims& kernel) {
     const std::size_t axes = spatial.size();
     windows w;
     w.kernel = kernel;
