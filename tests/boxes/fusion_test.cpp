@@ -63,7 +63,9 @@ TEST_CASE_TEMPLATE("weighted_boxes_fusion agrees with the ensemble-boxes package
         {"wbf_max", fusion_confidence::max},
         {"wbf_box_and_model_avg", fusion_confidence::box_and_model_avg},
         {"wbf_absent_model_aware_avg", fusion_confidence::absent_model_aware_avg}};
-    for (const auto& [name, confidence] : kinds) {
+    for (const auto& kind : kinds) {
+        const std::string name = kind.first; // Clang 14 captures no structured bindings
+        const fusion_confidence confidence = kind.second;
         CAPTURE(name);
         CHECK(difference(
                   ocelli::weighted_boxes_fusion(
