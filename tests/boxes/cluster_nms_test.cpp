@@ -6,7 +6,10 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
+#include <limits>
+#include <vector>
 
 using namespace ocelli;
 
@@ -72,6 +75,17 @@ TEST_CASE_TEMPLATE("cluster_nms_penalized lowers scores by the better survivors'
     CHECK(cluster_nms_penalized(v, scores, {.score_threshold = 2.0}).indices.size() == 0);
 }
 
+TEST_CASE("empty boxes and boxes with NaN stay in cluster_nms, keep their scores and lower no other") {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const std::vector<std::array<double, 4>> boxes{{4, 4, 0, 0}, {0, 0, nan, 4}, {0, 0, 4, 4}, {2, 2, 2, 2}, {2, 2, 2, 2}};
+    const std::vector<double> scores{0.9, 0.8, 0.7, 0.6, 0.5};
+    CHECK(cluster_nms(boxes, scores, {.iou_threshold = 0}).size() == 5);
+    const auto result = cluster_nms_penalized(boxes, scores);
+    CHECK(result.indices == xt::xtensor<std::int64_t, 1>{0, 1, 2, 3, 4});
+    for (std::size_t i = 0; i < 5; ++i) CHECK(result.scores(i) == scores[i]);
+    CHECK(cluster_nms_penalized(std::vector<std::array<double, 4>>{}, std::vector<double>{}).indices.size() == 0);
+}
+
 TEST_CASE("cluster_nms says what is wrong") {
     const xt::xtensor<float, 2> boxes({3, 4}, 1.0f);
     const std::vector<float> scores{1, 2, 3};
@@ -80,4 +94,8 @@ TEST_CASE("cluster_nms says what is wrong") {
                          "cluster_nms_penalized: sigma must be greater than 0, got 0", invalid_argument);
     CHECK_THROWS_WITH_AS(cluster_nms_penalized(boxes, scores, {}, {.max_rounds = 0}),
                          "cluster_nms_penalized: max_rounds must be at least 1", invalid_argument);
+    CHECK_THROWS_WITH_AS(cluster_nms(boxes, scores, std::vector<int>{1}), "cluster_nms: boxes and classes must have the same length, got 3 and 1",
+                         invalid_argument);
+    CHECK_THROWS_WITH_AS(cluster_nms_penalized(boxes, std::vector<float>{1, 2, std::numeric_limits<float>::infinity()}),
+                         "cluster_nms_penalized: scores must be finite", invalid_argument);
 }

@@ -8,6 +8,10 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <limits>
+#include <vector>
+
 using namespace ocelli;
 
 namespace {
@@ -62,6 +66,12 @@ TEST_CASE("a suppressed box suppresses in fast_nms, not in nms") {
     CHECK(fast_nms(chain, scores, {.iou_threshold = 0.5}).size() == 1);
 }
 
+TEST_CASE("empty boxes and boxes with NaN stay in fast_nms and suppress nothing") {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<std::array<float, 4>> boxes{{4, 4, 0, 0}, {0, 0, nan, 4}, {0, 0, 4, 4}, {2, 2, 2, 2}, {2, 2, 2, 2}, {0, 0, 4, 4}};
+    CHECK(fast_nms(boxes, std::vector<float>{6, 5, 4, 3, 2, 1}, {.iou_threshold = 0}) == xt::xtensor<std::int64_t, 1>{0, 1, 2, 3, 4});
+}
+
 TEST_CASE("fast_nms says what is wrong") {
     const xt::xtensor<float, 2> boxes({3, 4}, 1.0f);
     CHECK_THROWS_WITH_AS(fast_nms(boxes, std::vector<float>{1}), "fast_nms: boxes and scores must have the same length, got 3 and 1",
@@ -70,4 +80,6 @@ TEST_CASE("fast_nms says what is wrong") {
                          "fast_nms: boxes and classes must have the same length, got 3 and 1", invalid_argument);
     CHECK_THROWS_WITH_AS(fast_nms(boxes, std::vector<float>{1, 2, 3}, {.iou_threshold = -1}),
                          "fast_nms: iou_threshold must be in [0, 1], got -1", invalid_argument);
+    CHECK_THROWS_WITH_AS(fast_nms(boxes, std::vector<float>{1, std::numeric_limits<float>::quiet_NaN(), 3}),
+                         "fast_nms: scores must be numbers, got NaN at 1", invalid_argument);
 }

@@ -10,7 +10,9 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <vector>
 
 using namespace ocelli;
 
@@ -76,6 +78,16 @@ TEST_CASE("matrix_nms works in blocks without seams") {
         CHECK(result.scores(i) == doctest::Approx(lowered[static_cast<std::size_t>(result.indices(i))]).epsilon(1e-12));
 }
 
+TEST_CASE("empty boxes and boxes with NaN keep their scores in matrix_nms and lower no other") {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<std::array<float, 4>> boxes{{0, 0, 4, 4}, {4, 4, 0, 0}, {0, 0, nan, 4}, {2, 2, 2, 2}, {0, 0, 4, 4}};
+    const std::vector<float> scores{5, 4, 3, 2, 1};
+    const auto result = matrix_nms(boxes, scores);
+    CHECK(result.indices == xt::xtensor<std::int64_t, 1>{0, 1, 2, 3, 4});
+    for (std::size_t i = 0; i < 4; ++i) CHECK(result.scores(i) == scores[i]);
+    CHECK(result.scores(4) == doctest::Approx(std::exp(-2.0)));
+}
+
 TEST_CASE("matrix_nms says what is wrong") {
     const xt::xtensor<float, 2> boxes({2, 4}, 1.0f);
     CHECK_THROWS_WITH_AS(matrix_nms(boxes, std::vector<float>{1}), "matrix_nms: boxes and scores must have the same length, got 2 and 1",
@@ -84,4 +96,8 @@ TEST_CASE("matrix_nms says what is wrong") {
                          "matrix_nms: boxes and classes must have the same length, got 2 and 1", invalid_argument);
     CHECK_THROWS_WITH_AS(matrix_nms(boxes, std::vector<float>{1, 2}, {.sigma = 0}), "matrix_nms: sigma must be greater than 0, got 0",
                          invalid_argument);
+    CHECK_THROWS_WITH_AS(matrix_nms(boxes, std::vector<float>{1, std::numeric_limits<float>::infinity()}),
+                         "matrix_nms: scores must be finite", invalid_argument);
+    CHECK_THROWS_WITH_AS(matrix_nms(boxes, std::vector<float>{1, 2}, {.score_threshold = std::numeric_limits<double>::quiet_NaN()}),
+                         "matrix_nms: score_threshold must be a number, got NaN", invalid_argument);
 }

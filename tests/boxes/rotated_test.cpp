@@ -8,11 +8,6 @@
 
 #include <Eigen/Core>
 
-#include <array>
-#include <cmath>
-#include <limits>
-#include <vector>
-
 using ocelli::box_format;
 using ocelli_test::golden;
 using ocelli_test::largest_difference;
@@ -202,6 +197,46 @@ TEST_CASE("rotated_nms keeps the first of equal scores, all empty boxes, and box
     CHECK(ocelli::rotated_nms(xt::xtensor<float, 2>::from_shape({0, 5}), std::vector<float>{}, 0.5).size() == 0);
 }
 
+TEST_CASE("rotated_nms limits scores, candidates and results as asked, and compares as asked") {
+    const std::size_t n = 300;
+    const auto boxes = random_boxes(n, 31);
+    std::vector<double> scores(n);
+    std::vector<std::int64_t> classes(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        scores[i] = static_cast<double>((i * 37) % 50) / 50;
+        classes[i] = static_cast<std::int64_t>(i % 3);
+    }
+    const auto overlap = ocelli::rotated_box_iou(boxes, boxes);
+    for (const double least : {-1.0, 0.5})
+        for (const std::size_t before : std::initializer_list<std::size_t>{0, 60})
+            for (const std::size_t after : std::initializer_list<std::size_t>{0, 7, 1000})
+                for (const bool within : {false, true}) {
+                    std::vector<std::size_t> order;
+                    for (std::size_t i = 0; i < n; ++i)
+                        if (scores[i] > least) order.push_back(i);
+                    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+                    if (before != 0 && order.size() > before) order.resize(before);
+                    std::vector<std::int64_t> expected;
+                    for (const std::size_t i : order) {
+                        if (after != 0 && expected.size() == after) break;
+                        if (std::none_of(expected.begin(), expected.end(), [&](std::int64_t k) {
+                                const auto j = static_cast<std::size_t>(k);
+                                return (!within || classes[i] == classes[j]) && overlap(i, j) > 0.1;
+                            }))
+                            expected.push_back(static_cast<std::int64_t>(i));
+                    }
+                    const ocelli::nms_options o{
+                        .iou_threshold = 0.1, .score_threshold = least, .pre_top_k = before, .max_output = after};
+                    const auto got =
+                        within ? ocelli::batched_rotated_nms(boxes, scores, classes, o) : ocelli::rotated_nms(boxes, scores, o);
+                    CHECK(std::vector<std::int64_t>(got.begin(), got.end()) == expected);
+                }
+    const xt::xtensor<double, 2> half{{0, 0, 2, 2, 0}, {0, 0, 2, 1, 0}}; // IoU 0.5 exactly
+    const std::vector<double> two{2, 1};
+    CHECK(ocelli::rotated_nms(half, two, {.iou_threshold = 0.5}).size() == 2);
+    CHECK(ocelli::rotated_nms(half, two, {.iou_threshold = 0.5, .comparison = ocelli::nms_comparison::greater_equal}).size() == 1);
+}
+
 TEST_CASE("rotated overlaps and suppression say what they do not accept") {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const xt::xtensor<float, 2> one{{0, 0, 2, 2, 0}}, four = xt::zeros<float>({1, 4});
@@ -222,6 +257,17 @@ TEST_CASE("rotated overlaps and suppression say what they do not accept") {
           "batched_rotated_nms: boxes and classes must have the same length, got 1 and 0");
     CHECK(message_of([&] { (void)ocelli::rotated_nms(four, std::vector<float>{1}, 0.5); }) ==
           "rotated_nms: boxes must have shape (N, 5), got (1, 4)");
+    const std::vector<float> score{1};
+    CHECK(message_of([&] { (void)ocelli::rotated_nms(one, score, {.criterion = ocelli::nms_criterion::diou}); }) ==
+          "rotated_nms: neither the distance criterion nor the legacy pixel is defined for rotated boxes");
+    CHECK(message_of([&] { (void)ocelli::rotated_nms(one, score, {.score_threshold = std::numeric_limits<double>::quiet_NaN()}); }) ==
+          "rotated_nms: score_threshold must be a number, got NaN");
+    CHECK(message_of([&] {
+              (void)ocelli::rotated_nms(one, score, {.iou_threshold = 0, .comparison = ocelli::nms_comparison::greater_equal});
+          }) == "rotated_nms: iou_threshold must be greater than 0 where equal values suppress");
+    CHECK(message_of([&] {
+              (void)ocelli::paired_quad_iou(xt::xtensor<float, 2>::from_shape({1, 8}), xt::xtensor<float, 2>::from_shape({3, 8}));
+          }) == "paired_quad_iou: quads1 and quads2 must have the same length, got 1 and 3");
 }
 
 TEST_CASE_TEMPLATE("quad_iou agrees with shapely on hulls of any four points", T, float, double) {
@@ -244,6 +290,8 @@ TEST_CASE("quad_iou is rotated_box_iou for the corners of boxes, in any order of
     CHECK(largest_difference(there, expected) < 1e-12);
     for (std::size_t i = 0; i < 40; ++i)
         for (std::size_t j = 0; j < 40; ++j) CHECK(there(i, j) == back(j, i));
+    const auto paired = ocelli::paired_quad_iou(qa, qb);
+    for (std::size_t i = 0; i < 40; ++i) CHECK(paired(i) == there(i, i));
     const auto self = ocelli::quad_iou(qa, qa);
     for (std::size_t i = 0; i < 40; ++i) CHECK(self(i, i) == doctest::Approx(1).epsilon(1e-12));
 }

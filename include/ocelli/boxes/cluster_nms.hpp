@@ -20,6 +20,8 @@ namespace ocelli {
 
 /// Suppresses in rounds: all better boxes suppress in the first, then in each the survivors of the round before, until nothing changes.
 ///
+/// Empty boxes and boxes with NaN coordinates have IoU 0: they stay and suppress nothing.
+///
 /// @param boxes       (N, 4) x1 y1 x2 y2
 /// @param scores      (N), any numbers
 /// @param options     as nms; the source suppresses with greater_equal

@@ -26,6 +26,8 @@ xt::xtensor<std::int64_t, 1> nms_with_rule(const B& boxes, const S& scores, cons
 
 /// Suppresses a box where any box with a better score overlaps it, even one that is suppressed itself: a few boxes fewer than nms.
 ///
+/// Empty boxes and boxes with NaN coordinates have IoU 0: they stay and suppress nothing.
+///
 /// @param boxes    (N, 4) x1 y1 x2 y2
 /// @param scores   (N), any numbers
 /// @param options  as nms; the source's are pre_top_k = 200, max_output = 100

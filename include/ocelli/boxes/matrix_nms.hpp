@@ -99,7 +99,8 @@ scored_indices<T> matrix_nms_of(const dense_view<T, 2>& boxes, const dense_view<
 
 /// Lowers each score by min over better boxes i of f(IoU with i) / f(largest IoU of i with a box better than i), all at once.
 ///
-/// Returns all boxes, by lowered score, unless the options filter them: choose score_threshold.
+/// Returns all boxes, by lowered score, unless the options filter them: choose score_threshold. Empty boxes and boxes with NaN
+/// coordinates have IoU 0: they keep their scores and lower no other.
 ///
 /// @param boxes    (N, 4) x1 y1 x2 y2
 /// @param scores   (N), finite; lowering means towards 0, so they should not be negative

@@ -5,6 +5,7 @@
 
 #include <ocelli/boxes/detail/convex.hpp>
 #include <ocelli/boxes/formats.hpp>
+#include <ocelli/boxes/nms.hpp>
 #include <ocelli/core/argsort.hpp>
 #include <ocelli/core/error.hpp>
 #include <ocelli/core/float_bits.hpp>
@@ -15,6 +16,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <string_view>
 #include <vector>
 
 namespace ocelli {
@@ -256,35 +259,70 @@ xt::xtensor<scalar_t<A, B>, 2> quad_iou(const A& quads1, const B& quads2) {
     return out;
 }
 
+/// Computes the IoU of each quadrilateral with the one in the same row of the other array; as quad_iou.
+///
+/// @param quads1  (N, 8)
+/// @param quads2  (N, 8)
+/// @return        (N)
+/// @throws invalid_argument  on other shapes, different lengths
+template <array_expression A, array_expression B>
+xt::xtensor<scalar_t<A, B>, 1> paired_quad_iou(const A& quads1, const B& quads2) {
+    using T = scalar_t<A, B>;
+    const auto a = as_dense<T, 2>(quads1, "paired_quad_iou: quads1");
+    const auto b = as_dense<T, 2>(quads2, "paired_quad_iou: quads2");
+    detail::check_shape(a, {detail::any, 8}, "paired_quad_iou: quads1");
+    detail::check_shape(b, {detail::any, 8}, "paired_quad_iou: quads2");
+    detail::check_same_length(a, b, "paired_quad_iou: quads1 and quads2");
+    auto out = detail::new_tensor<T>(a.extent(0));
+    parallel_for(a.extent(0), 64, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i)
+            out.data()[i] =
+                static_cast<T>(detail::quad_iou(detail::prepared_quad(a.data() + 8 * i), detail::prepared_quad(b.data() + 8 * i)));
+    });
+    return out;
+}
+
 namespace detail {
 
 template <class T>
 xt::xtensor<std::int64_t, 1> rotated_nms_indices(const T* boxes, const T* scores, const std::int64_t* classes, std::size_t n,
-                                                 double threshold, std::string_view function) {
-    check(threshold >= 0 && threshold <= 1, function, ": iou_threshold must be in [0, 1], got ", threshold);
+                                                 const nms_options& options, std::string_view function) {
+    check(options.iou_threshold >= 0 && options.iou_threshold <= 1, function, ": iou_threshold must be in [0, 1], got ",
+          options.iou_threshold);
+    check(options.comparison == nms_comparison::greater || options.iou_threshold > 0, function,
+          ": iou_threshold must be greater than 0 where equal values suppress");
+    check(!is_nan(options.score_threshold), function, ": score_threshold must be a number, got NaN");
+    check(options.criterion == nms_criterion::iou && !options.legacy_plus_one, function,
+          ": neither the distance criterion nor the legacy pixel is defined for rotated boxes");
     const std::size_t nan = find_nan(scores, n);
     check(nan == n, function, ": scores must be numbers, got NaN at ", nan);
     check(n < 0xffffffffu, function, ": fewer than 2^32 - 1 boxes are supported, got ", n);
     std::vector<std::uint32_t> order(n);
     argsort_descending(scores, n, order.data());
+    std::size_t candidates = n;
+    if (options.score_threshold != -std::numeric_limits<double>::infinity())
+        while (candidates > 0 && !(static_cast<double>(scores[order[candidates - 1]]) > options.score_threshold)) --candidates;
+    if (options.pre_top_k != 0 && options.pre_top_k < candidates) candidates = options.pre_top_k;
+    const std::size_t most = options.max_output != 0 && options.max_output < candidates ? options.max_output : candidates;
+    const bool strict = options.comparison == nms_comparison::greater;
     std::vector<prepared_rotated_box> kept;
     std::vector<std::int64_t> indices;
-    for (const std::uint32_t i : order) {
+    for (std::size_t at = 0; at < candidates && indices.size() < most; ++at) {
+        const std::uint32_t i = order[at];
         const prepared_rotated_box box(boxes + 5 * std::size_t{i});
         bool keep = true;
         for (std::size_t k = 0; keep && k < kept.size(); ++k) {
             if (classes != nullptr && classes[i] != classes[static_cast<std::size_t>(indices[k])]) continue;
             // In the type of the boxes, as rotated_box_iou gives it.
-            keep = !(static_cast<double>(static_cast<T>(rotated_iou(kept[k], box))) > threshold);
+            const double iou = static_cast<double>(static_cast<T>(rotated_iou(kept[k], box)));
+            keep = !(strict ? iou > options.iou_threshold : iou >= options.iou_threshold);
         }
         if (keep) {
             kept.push_back(box);
             indices.push_back(static_cast<std::int64_t>(i));
         }
     }
-    auto out = new_tensor<std::int64_t>(indices.size());
-    for (std::size_t k = 0; k < indices.size(); ++k) out(k) = indices[k];
-    return out;
+    return first_indices(indices.data(), indices.size());
 }
 
 } // namespace detail
@@ -294,31 +332,37 @@ xt::xtensor<std::int64_t, 1> rotated_nms_indices(const T* boxes, const T* scores
 /// Greedy: boxes are visited by decreasing score (equal scores in input order) and a box is dropped if its IoU with a kept one
 /// is greater than the threshold. Boxes without area, with a NaN or an infinity, have IoU 0 and are never dropped.
 ///
-/// @param boxes          (N, 5) cx cy w h angle, as rotated_box_iou
-/// @param scores         (N)
-/// @param iou_threshold  in [0, 1]
-/// @return               (K) indices of the kept boxes, by decreasing score
-/// @throws invalid_argument  on other shapes, different lengths, a NaN score, a threshold outside [0, 1]
+/// @param boxes    (N, 5) cx cy w h angle, as rotated_box_iou
+/// @param scores   (N), any numbers, infinities too
+/// @param options  as nms; the criterion is the IoU, and there is no legacy pixel
+/// @return         (K) indices of the kept boxes, by decreasing score
+/// @throws invalid_argument  on other shapes, different lengths, a NaN score, an option out of range or not for rotated boxes
 ///
 /// O(N K); float and double. Agrees with detectron2's nms_rotated up to its precision.
 template <array_expression B, array_expression S>
-xt::xtensor<std::int64_t, 1> rotated_nms(const B& boxes, const S& scores, double iou_threshold) {
+xt::xtensor<std::int64_t, 1> rotated_nms(const B& boxes, const S& scores, const nms_options& options) {
     using T = scalar_t<B, S>;
     const auto b = as_dense<T, 2>(boxes, "rotated_nms: boxes");
     const auto s = as_dense<T, 1>(scores, "rotated_nms: scores");
     detail::check_shape(b, {detail::any, 5}, "rotated_nms: boxes");
     detail::check_same_length(b, s, "rotated_nms: boxes and scores");
-    return detail::rotated_nms_indices<T>(b.data(), s.data(), nullptr, b.extent(0), iou_threshold, "rotated_nms");
+    return detail::rotated_nms_indices<T>(b.data(), s.data(), nullptr, b.extent(0), options, "rotated_nms");
+}
+/// The same with a threshold alone.
+template <array_expression B, array_expression S>
+xt::xtensor<std::int64_t, 1> rotated_nms(const B& boxes, const S& scores, double iou_threshold) {
+    return ocelli::rotated_nms(boxes, scores, nms_options{.iou_threshold = iou_threshold});
 }
 
 /// Suppresses rotated boxes that overlap a better one of the same class. Classes are compared as numbers; no coordinates are
 /// shifted.
 ///
 /// @param classes  (N) integers
+/// @param options  as nms; pre_top_k and max_output count over all classes
 /// @return         (K) indices of the kept boxes of all classes, by decreasing score
 /// @throws invalid_argument  as rotated_nms, and on classes of another length
 template <array_expression B, array_expression S, array_expression C>
-xt::xtensor<std::int64_t, 1> batched_rotated_nms(const B& boxes, const S& scores, const C& classes, double iou_threshold) {
+xt::xtensor<std::int64_t, 1> batched_rotated_nms(const B& boxes, const S& scores, const C& classes, const nms_options& options) {
     using T = scalar_t<B, S>;
     const auto b = as_dense<T, 2>(boxes, "batched_rotated_nms: boxes");
     const auto s = as_dense<T, 1>(scores, "batched_rotated_nms: scores");
@@ -326,7 +370,12 @@ xt::xtensor<std::int64_t, 1> batched_rotated_nms(const B& boxes, const S& scores
     detail::check_shape(b, {detail::any, 5}, "batched_rotated_nms: boxes");
     detail::check_same_length(b, s, "batched_rotated_nms: boxes and scores");
     detail::check_same_length(b, c, "batched_rotated_nms: boxes and classes");
-    return detail::rotated_nms_indices<T>(b.data(), s.data(), c.data(), b.extent(0), iou_threshold, "batched_rotated_nms");
+    return detail::rotated_nms_indices<T>(b.data(), s.data(), c.data(), b.extent(0), options, "batched_rotated_nms");
+}
+/// The same with a threshold alone.
+template <array_expression B, array_expression S, array_expression C>
+xt::xtensor<std::int64_t, 1> batched_rotated_nms(const B& boxes, const S& scores, const C& classes, double iou_threshold) {
+    return ocelli::batched_rotated_nms(boxes, scores, classes, nms_options{.iou_threshold = iou_threshold});
 }
 
 } // namespace ocelli

@@ -11,6 +11,17 @@
 #include <numeric>
 #include <vector>
 
+// The clear versions mean IEEE arithmetic also where a test is built with -ffast-math.
+#if defined(__FAST_MATH__)
+#    if defined(__clang__)
+#        pragma float_control(push)
+#        pragma float_control(precise, on)
+#    else
+#        pragma GCC push_options
+#        pragma GCC optimize("no-fast-math")
+#    endif
+#endif
+
 namespace ocelli_test {
 
 /// Keeps a product out of FMAs and in its own precision, whatever the flags.
@@ -96,3 +107,11 @@ std::vector<std::int64_t> naive_nms(const std::vector<T>& boxes, const std::vect
 }
 
 }  // namespace ocelli_test
+
+#if defined(__FAST_MATH__)
+#    if defined(__clang__)
+#        pragma float_control(pop)
+#    else
+#        pragma GCC pop_options
+#    endif
+#endif
