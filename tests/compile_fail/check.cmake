@@ -1,0 +1,12 @@
+# Compiles SOURCE, which must fail with the message its first line names.
+file(STRINGS "${SOURCE}" expected REGEX "^// expect: " LIMIT_COUNT 1)
+string(REPLACE "// expect: " "" expected "${expected}")
+separate_arguments(includes UNIX_COMMAND "${INCLUDES}")
+execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only ${includes} "${SOURCE}" RESULT_VARIABLE status ERROR_VARIABLE errors)
+if(status EQUAL 0)
+  message(FATAL_ERROR "${SOURCE} compiles, but must not")
+endif()
+string(FIND "${errors}" "${expected}" found)
+if(found EQUAL -1)
+  message(FATAL_ERROR "${SOURCE} fails without naming '${expected}':\n${errors}")
+endif()
