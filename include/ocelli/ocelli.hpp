@@ -1,0 +1,9 @@
+#pragma once
+
+/// @file
+/// Everything that runs on the processor without optional dependencies. Each area has its own, lighter header.
+
+#include <ocelli/boxes.hpp>
+#include <ocelli/core.hpp>
+#include <ocelli/io.hpp>
+#include <ocelli/nn.hpp>
