@@ -5,5 +5,7 @@
 
 #include <ocelli/boxes.hpp>
 #include <ocelli/core.hpp>
+#include <ocelli/image.hpp>
 #include <ocelli/io.hpp>
 #include <ocelli/nn.hpp>
+#include <ocelli/pipelines.hpp>
