@@ -1,4 +1,7 @@
-#pragma once
+// Graphs and operators name each other, and operators' bodies use both. So this file may be entered twice: once for the declarations
+// alone (ops/support.hpp asks for that), and again for the bodies.
+#ifndef OCELLI_NN_GRAPH_HPP
+#define OCELLI_NN_GRAPH_HPP
 
 /// @file
 /// A network as values and nodes, with the meaning of ONNX operators.
@@ -158,6 +161,8 @@ void set_attribute(node& n, std::string attribute_name, attribute::any what);
 
 }  // namespace ocelli::nn
 
-#if OCELLI_HEADER_ONLY
-#    include <ocelli/nn/ops/op.hpp>  // whose tail has the bodies: graphs and operators name each other
+#endif  // OCELLI_NN_GRAPH_HPP
+
+#if OCELLI_HEADER_ONLY && !defined(OCELLI_NN_DECLARATIONS_ONLY)
+#    include <ocelli/nn/ops/op.hpp>  // its tail has the bodies of both
 #endif

@@ -1,4 +1,6 @@
-#pragma once
+// Not #pragma once: graph.hpp says why.
+#ifndef OCELLI_NN_OP_HPP
+#define OCELLI_NN_OP_HPP
 
 /// @file
 /// What an operator is to the engine: its versions, shape inference and reference evaluation. docs/engine.md shows how to add one.
@@ -142,8 +144,11 @@ void infer_facts(graph& g);
 
 }  // namespace ocelli::nn
 
-// Bodies come when every declaration they need is there; support.hpp, which they use, brings them itself.
-#if OCELLI_HEADER_ONLY && !defined(OCELLI_NN_SUPPORT_FIRST)
+#define OCELLI_NN_OP_DECLARED
+#endif  // OCELLI_NN_OP_HPP
+
+// Not while graph.hpp, included above, looks in: the declarations are still to come then.
+#if OCELLI_HEADER_ONLY && defined(OCELLI_NN_OP_DECLARED) && !defined(OCELLI_NN_DECLARATIONS_ONLY)
 #    include <ocelli/nn/impl/graph.inl>
 #    include <ocelli/nn/ops/impl/op.inl>
 #endif

@@ -4,9 +4,10 @@
 /// What operator files share: loops over strided and broadcast tensors, axis arithmetic, spatial windows, element-wise application.
 
 #include <ocelli/core/float_bits.hpp>
-#define OCELLI_NN_SUPPORT_FIRST
+// Bodies include this file: they come to whoever includes op.hpp or graph.hpp, not through here.
+#define OCELLI_NN_DECLARATIONS_ONLY
 #include <ocelli/nn/ops/op.hpp>
-#undef OCELLI_NN_SUPPORT_FIRST
+#undef OCELLI_NN_DECLARATIONS_ONLY
 
 #include <algorithm>
 #include <array>
@@ -240,9 +241,3 @@ inline windows window_geometry(const node& n, const dims& spatial, const dims& k
 }
 
 }  // namespace ocelli::nn
-
-// Not where detail/loops.hpp led here, which the bodies need too.
-#if OCELLI_HEADER_ONLY && !defined(OCELLI_NN_LOOPS_FIRST)
-#    include <ocelli/nn/impl/graph.inl>
-#    include <ocelli/nn/ops/impl/op.inl>
-#endif

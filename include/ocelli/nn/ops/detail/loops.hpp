@@ -7,9 +7,7 @@
 
 #include <ocelli/core/float_bits.hpp>
 #include <ocelli/core/parallel.hpp>
-#define OCELLI_NN_LOOPS_FIRST
 #include <ocelli/nn/ops/support.hpp>
-#undef OCELLI_NN_LOOPS_FIRST
 
 #include <algorithm>
 #include <array>
@@ -290,9 +288,3 @@ inline void infer_binary(infer_context& c) {
 }
 
 }  // namespace ocelli::nn::detail
-
-// As at the end of support.hpp.
-#if OCELLI_HEADER_ONLY
-#    include <ocelli/nn/impl/graph.inl>
-#    include <ocelli/nn/ops/impl/op.inl>
-#endif
