@@ -184,7 +184,7 @@ OCELLI_ALWAYS_INLINE unsigned greater_bits(vf64 a, vf64 b) {
     asm("vcmppd $0x1e, %2, %1, %0" : "=Yk"(bits) : "v"(a), "v"(b));
     return bits;
 #else
-    return movemask(a > b);
+    return movemask(reinterpret_cast<vi64>(a > b));
 #endif
 }
 

@@ -176,7 +176,7 @@ inline void eval_prelu(eval_context& c) {
     using types = type_list<float, double, float16, bfloat16, std::int64_t, std::int32_t, std::uint32_t, std::uint64_t>;
     dispatch(c.self, types{}, x.type(), [&]<class T>(type_tag<T>) {
         tensor& y = c.output(0, x.type(), x.shape());
-        using A = std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<arithmetic_t<T>>>::type;
+        using A = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<arithmetic_t<T>>>::type;
         binary_loop<T, T, T>(x, slope, y, cheap_block, [](T v, T s) {
             return v < T(0) ? static_cast<T>(static_cast<A>(v) * static_cast<A>(s)) : v;
         });

@@ -145,7 +145,8 @@ inline void eval_max_roi_pool(eval_context& c) {
     const tensor& rois = c.input(1);
     check(c.self, x.rank() == 4 && rois.rank() == 2 && rois.extent(1) == 5, "inputs must have shapes (N, C, H, W) and (R, 5), got ", text(x), " and ",
           text(rois));
-    const auto [out_h, out_w] = pooled_extents(c.self);
+    const auto pooled = pooled_extents(c.self);
+    const std::int64_t out_h = pooled.first, out_w = pooled.second;
     const double scale = static_cast<double>(attr_float(c.self, "spatial_scale", 1.0f));
     const std::int64_t channels = x.extent(1), height = x.extent(2), width = x.extent(3);
     const std::vector<double> boxes = doubles(rois);
@@ -156,16 +157,16 @@ inline void eval_max_roi_pool(eval_context& c) {
     }
     dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* to = c.output(0, x.type(), {rois.extent(0), channels, out_h, out_w}).template mutable_data<T>();
-        for_each_index(rois.extent(0) * channels, height * width, [&, oh = out_h, ow = out_w](std::int64_t at) {
+        for_each_index(rois.extent(0) * channels, height * width, [&](std::int64_t at) {
             const std::int64_t r = at / channels, k = at % channels;
             const double* box = boxes.data() + 5 * r;
             const auto rounded_to = [&](double v) { return static_cast<std::int64_t>(std::round(v * scale)); };
             const std::int64_t x0 = rounded_to(box[1]), y0 = rounded_to(box[2]);
-            const double h = static_cast<double>(std::max<std::int64_t>(rounded_to(box[4]) - y0 + 1, 1)) / static_cast<double>(oh);
-            const double w = static_cast<double>(std::max<std::int64_t>(rounded_to(box[3]) - x0 + 1, 1)) / static_cast<double>(ow);
+            const double h = static_cast<double>(std::max<std::int64_t>(rounded_to(box[4]) - y0 + 1, 1)) / static_cast<double>(out_h);
+            const double w = static_cast<double>(std::max<std::int64_t>(rounded_to(box[3]) - x0 + 1, 1)) / static_cast<double>(out_w);
             const T* plane = x.data<T>() + (static_cast<std::int64_t>(box[0]) * channels + k) * height * width;
-            for (std::int64_t v = 0; v < oh; ++v)
-                for (std::int64_t u = 0; u < ow; ++u) {
+            for (std::int64_t v = 0; v < out_h; ++v)
+                for (std::int64_t u = 0; u < out_w; ++u) {
                     const auto edge = [](double e, std::int64_t origin, std::int64_t extent) {
                         return std::clamp<std::int64_t>(static_cast<std::int64_t>(e) + origin, 0, extent);
                     };
@@ -178,7 +179,7 @@ inline void eval_max_roi_pool(eval_context& c) {
                             const auto here = static_cast<arithmetic_t<T>>(plane[i * width + j]);
                             if (here > best || is_nan_element(here)) best = here;
                         }
-                    to[(at * oh + v) * ow + u] = static_cast<T>(best);
+                    to[(at * out_h + v) * out_w + u] = static_cast<T>(best);
                 }
         });
     });
