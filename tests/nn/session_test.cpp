@@ -5,7 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstring>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -172,4 +176,135 @@ TEST_CASE("the profile lists the nodes that ran") {
     CHECK(report.nodes.size() == 3);
     CHECK(report.total_ms > 0);
     CHECK(text(report).find("conv1") != std::string::npos);
+}
+
+TEST_CASE("the profile has a kernel, a shape and a rate for each node, as they were in this run") {
+    const session net(network());
+    const auto report = net.profile({{"x", random_tensor({2, 3, 16, 16}, 4)}}, {.threads = 1}, 3);
+    REQUIRE(report.nodes.size() == 3);
+    CHECK(report.nodes[0].kernel == "conv_gemm");
+    CHECK(report.nodes[0].shape == "(2, 8, 8, 8)");
+    CHECK(report.nodes[0].gflops > 0);
+    CHECK(report.nodes[1].kernel == "conv_pointwise");
+    CHECK(report.nodes[2].kernel == "pool_max");
+    CHECK(report.nodes[2].op == "MaxPool");
+    double nodes_ms = 0;
+    for (const auto& e : report.nodes) nodes_ms += e.ms;
+    CHECK(nodes_ms <= report.total_ms);
+    const std::string table = text(report);
+    CHECK(table.find("GFLOP/s") != std::string::npos);
+    CHECK(table.find("in all") != std::string::npos);
+    CHECK(std::count(table.begin(), table.end(), '\n') == 4);
+    // Without lowering all is reference evaluation.
+    const session plain(network(), {.simplify = false, .lower = false});
+    for (const auto& e : plain.profile({{"x", random_tensor({1, 3, 16, 16}, 4)}}, {}, 1).nodes) CHECK(e.kernel == "reference");
+    CHECK(plain.explain().find("reference: Conv 'conv1'") != std::string::npos);
+}
+
+TEST_CASE("explain gives each patch with its pass and reason") {
+    const std::string all = session(network()).explain();
+    CHECK(all.find("lower_convolution: Conv 'conv1' runs on a kernel\n") != std::string::npos);
+    CHECK(all.find("activation_fusion: Relu 'relu1' fused into Conv 'conv1'\n") != std::string::npos);
+    CHECK(all.find("choose_kernels: Conv 'conv2' runs on conv_pointwise\n") != std::string::npos);
+    CHECK(all.find("reference:") == std::string::npos);
+}
+
+TEST_CASE("a session runs under a user's executor and inside a parallel_for, with the same bits") {
+    // Runs its tasks one after another, and counts.
+    struct inline_executor : executor {
+        std::atomic<int> jobs{0};
+        std::size_t concurrency() const noexcept override { return 3; }
+        void run(std::size_t tasks, const std::function<void()>& work) override {
+            ++jobs;
+            for (std::size_t i = 0; i < tasks; ++i) work();
+        }
+    };
+    const session net(network());
+    const tensor x = random_tensor({4, 3, 160, 160}, 8);
+    const tensor expected = net.run({{"x", x}}, {.threads = 1})["y"];
+    inline_executor mine;
+    set_executor(&mine);
+    const tensor under = net.run({{"x", x}})["y"];
+    set_executor(nullptr);
+    CHECK(mine.jobs > 0);
+    CHECK(std::memcmp(under.raw(), expected.raw(), expected.bytes()) == 0);
+    std::vector<tensor> nested(6);
+    parallel_for(nested.size(), 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) nested[i] = net.run({{"x", x}})["y"];
+    });
+    for (const tensor& y : nested) CHECK(std::memcmp(y.raw(), expected.raw(), expected.bytes()) == 0);
+}
+
+TEST_CASE("plans are kept for the shapes used last, and a shape that comes again gives the same bits") {
+    const session net(network(), {.plan_cache = 2});
+    std::vector<tensor> first;
+    for (const int round : {0, 1})
+        for (std::int64_t n = 1; n <= 5; ++n) {
+            const tensor y = net.run({{"x", random_tensor({n, 3, 16, 16}, 1)}})["y"];
+            CHECK(y.extent(0) == n);
+            if (round == 0) first.push_back(y);
+            else CHECK(std::memcmp(y.raw(), first[static_cast<std::size_t>(n - 1)].raw(), y.bytes()) == 0);
+        }
+}
+
+TEST_CASE("a run that needs more memory than its limit is refused, naming node and value, before memory is taken") {
+    const session net(network(), {.memory_limit = 100000});
+    CHECK_NOTHROW(net.run({{"x", random_tensor({1, 3, 16, 16}, 1)}}));
+    CHECK(message([&] { net.run({{"x", random_tensor({256, 3, 16, 16}, 1)}}); }) ==
+          "tiny.onnx: node 'pool' (MaxPool, opset 13): a run on these shapes needs more memory than the limit of 100000 bytes; value 'z' is float32 "
+          "(256, 8, 4, 4)");
+    // Still good afterwards.
+    CHECK_NOTHROW(net.run({{"x", random_tensor({1, 3, 16, 16}, 1)}}));
+}
+
+TEST_CASE("shapes that no memory holds are refused: planned ones, outputs, and ones that depend on data") {
+    const auto one_node = [](node n, std::vector<std::pair<std::string, dtype>> inputs, bool then_relu) {
+        graph g;
+        g.opsets[""] = 13;
+        for (const auto& [name, type] : inputs) {
+            g.inputs.push_back(g.add_value(name, {type, symbolic_shape(), {}}));
+            n.inputs.push_back(g.inputs.back());
+        }
+        n.name = "huge";
+        n.outputs = {g.add_value("h")};
+        g.outputs = n.outputs;
+        g.add_node(n);
+        if (then_relu) {
+            const value_id y = g.add_value("y");
+            g.add_node({.op = "ReduceMax", .attributes = {{"keepdims", std::int64_t{0}}}, .inputs = {n.outputs[0]}, .outputs = {y}});
+            g.outputs = {y};
+        }
+        return g;
+    };
+    const std::int64_t far = std::int64_t{1} << 30;
+    for (const bool planned : {true, false}) {
+        // 2^61 floats: as bytes they would wrap around to few.
+        const session pads(one_node({.op = "MaxPool", .attributes = {{"kernel_shape", dims{1, 1}}, {"pads", dims{2 * far - 1, far - 1, 0, 0}}}}, {{"x", dtype::float32}}, planned));
+        CHECK(message([&] { pads.run({{"x", tensor::zeros(dtype::float32, {1, 1, 1, 1})}}); }).find("needs more memory than the limit of") != std::string::npos);
+        const session expand(one_node({.op = "ConstantOfShape"}, {{"shape", dtype::int64}}, planned));
+        CHECK(message([&] { expand.run({{"shape", tensor::from<std::int64_t>({2}, {far, far})}}); }).find("needs more than the limit of") != std::string::npos);
+        CHECK(message([&] { expand.run({{"shape", tensor::from<std::int64_t>({3}, {far, far, far})}}); }).find("too large") != std::string::npos);
+        const session small(one_node({.op = "ConstantOfShape"}, {{"shape", dtype::int64}}, planned), {.memory_limit = 1000});
+        CHECK_NOTHROW(small.run({{"shape", tensor::from<std::int64_t>({1}, {200})}}));
+        CHECK(message([&] { small.run({{"shape", tensor::from<std::int64_t>({1}, {300})}}); }).find("tensor: shape (300) of float32 needs more than the limit of 1000 bytes") !=
+              std::string::npos);
+    }
+}
+
+TEST_CASE("the working memory of a long chain is that of two layers") {
+    graph g;
+    g.opsets[""] = 13;
+    value_id v = g.add_value("x", {dtype::float32, symbolic_shape{1, 64, 32, 32}, {}});
+    g.inputs = {v};
+    for (int i = 0; i < 40; ++i) {
+        const value_id next = g.add_value("");
+        g.add_node({.op = i % 2 == 0 ? "Abs" : "Neg", .inputs = {v}, .outputs = {next}});
+        v = next;
+    }
+    g.outputs = {v};
+    // Two layers of work and one output, of 256 KiB each.
+    const session net(g, {.memory_limit = 3 * 64 * 32 * 32 * 4});
+    CHECK_NOTHROW(net.run({{"x", tensor::zeros(dtype::float32, {1, 64, 32, 32})}}));
+    const session tight(g, {.memory_limit = 3 * 64 * 32 * 32 * 4 - 1});
+    CHECK_THROWS_AS(tight.run({{"x", tensor::zeros(dtype::float32, {1, 64, 32, 32})}}), invalid_argument);
 }

@@ -49,3 +49,31 @@ TEST_CASE("casts truncate, saturate and turn NaN to zero") {
     CHECK(t.cast(dtype::uint8).to_ints() == std::vector<std::int64_t>{0, 255, 255, 0, 0});
     CHECK(t.cast(dtype::boolean).to_ints() == std::vector<std::int64_t>{1, 1, 1, 1, 1});
 }
+
+TEST_CASE("a limit on memory holds for the tensors of a thread while it lives, and the smallest counts") {
+    {
+        const memory_limit outer(1000);
+        CHECK_NOTHROW(tensor(dtype::float32, {250}));
+        CHECK_THROWS_WITH_AS(tensor(dtype::float32, {251}), "tensor: shape (251) of float32 needs more than the limit of 1000 bytes (memory_limit)", invalid_argument);
+        {
+            const memory_limit inner(100), wider(5000), none(0);
+            CHECK_THROWS_AS(tensor(dtype::float32, {26}), invalid_argument);
+        }
+        CHECK_NOTHROW(tensor(dtype::float32, {250}));
+    }
+    CHECK_NOTHROW(tensor(dtype::float32, {251}));
+    // Without one: half of the machine's memory, whatever the extents.
+    CHECK_THROWS_AS(tensor(dtype::float64, {std::int64_t{1} << 61}), invalid_argument);
+}
+
+TEST_CASE("a tensor without its contents, and views of the wrong shape, are refused by name") {
+    CHECK_THROWS_WITH_AS(tensor(dtype::undefined, {1}), "tensor: undefined element type", invalid_argument);
+    CHECK_THROWS_WITH_AS(tensor::borrow(dtype::undefined, {1}, nullptr), "tensor: undefined element type", invalid_argument);
+    CHECK_THROWS_WITH_AS(tensor::from<float>({3}, {1.f, 2.f}), "tensor: shape (3) does not hold 2 elements", invalid_argument);
+    const tensor t = tensor::from<float>({2, 1}, {1.f, 2.f});
+    CHECK_THROWS_WITH_AS((t.view<float, 1>()), "tensor: has shape (2, 1), asked for as rank 1", invalid_argument);
+    CHECK_THROWS_WITH_AS(t.item(), "tensor: one element expected, got float32 (2, 1)", invalid_argument);
+    CHECK_THROWS_WITH_AS(t.to_ints(), "tensor: integers expected, got float32 (2, 1)", invalid_argument);
+    CHECK(text(tensor()) == "absent");
+    CHECK((t.view<float, 2>().data()) == t.data<float>());
+}

@@ -48,14 +48,18 @@ std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const node& n, weight_
 struct step_time {
     double ms = 0;
     double operations = 0;
+    /// Of the first output.
+    dims shape;
 };
 
 /// Steps, buffers and kernels for one set of input shapes; immutable and shared by runs, each of which takes a workspace of its own.
 class plan {
 public:
     /// `kernels` holds one entry per node of g (null: reference), shared by all plans of g; g must outlive the plan.
-    /// @throws invalid_argument  naming the node, where the shapes do not fit the network
-    plan(const graph& g, const std::vector<std::unique_ptr<bound_kernel>>& kernels, std::span<const tensor> feeds);
+    /// @param memory_limit  bytes that a run may take as far as they are known beforehand; 0: as memory_limit::current() says
+    /// @throws invalid_argument  naming the node, where the shapes do not fit the network; naming the largest value, where they need more
+    ///                           memory than the limit
+    plan(const graph& g, const std::vector<std::unique_ptr<bound_kernel>>& kernels, std::span<const tensor> feeds, std::size_t memory_limit = 0);
 
     /// Runs. `feeds` are in the order of g.inputs; absent ones take their default. @return the outputs, in the order of g.outputs
     std::vector<tensor> run(std::span<const tensor> feeds, std::vector<step_time>* times = nullptr) const;
@@ -64,6 +68,8 @@ public:
     const std::vector<node_id>& steps() const noexcept { return steps_; }
     /// Bytes of a workspace.
     std::size_t arena_bytes() const noexcept { return arena_bytes_; }
+    /// Bytes of the outputs whose shapes are known beforehand; every run takes them anew.
+    std::size_t output_bytes() const noexcept { return output_bytes_; }
     /// Values whose size is known only when they are computed.
     std::size_t dynamic_values() const noexcept { return dynamic_values_; }
 
@@ -80,6 +86,7 @@ private:
     /// For each step, the values nobody reads any more.
     std::vector<std::vector<value_id>> dying_;
     std::size_t arena_bytes_ = 0;
+    std::size_t output_bytes_ = 0;
     std::size_t dynamic_values_ = 0;
     mutable std::mutex mutex_;
     mutable std::vector<std::unique_ptr<workspace>> idle_;

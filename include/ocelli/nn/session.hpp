@@ -33,6 +33,9 @@ struct session_options {
     bool lower = true;
     /// How many plans (sets of input shapes) are kept.
     std::size_t plan_cache = 8;
+    /// Bytes that the working memory and outputs of one run may take together, and any tensor whose shape depends on data; also while
+    /// the graph is prepared. 0: half of the machine's memory. Weights are not counted.
+    std::size_t memory_limit = 0;
 };
 
 struct run_options {
@@ -76,6 +79,7 @@ struct profile_report {
         double ms = 0;
         /// 0 where operations are not counted.
         double gflops = 0;
+        /// Of the first output, in this run.
         std::string shape;
     };
     std::vector<entry> nodes;
@@ -85,7 +89,8 @@ struct profile_report {
 /// A line per node, slowest first, with its share.
 std::string text(const profile_report& report);
 
-/// A network ready to run. Immutable after construction: any number of threads may run it at once.
+/// A network ready to run. Immutable after construction: any number of threads may run it at once, each run with its own memory (kept
+/// for the next one), all on the library's one pool of threads. Under a user's executor, or inside a parallel_for, results are the same.
 ///
 ///     auto net = ocelli::nn::session(ocelli::nn::read_onnx("detector.onnx"));
 ///     auto out = net.run({{"images", image}});
@@ -107,7 +112,8 @@ public:
     const std::vector<value_info>& outputs() const noexcept;
 
     /// Computes the outputs, in the model's order.
-    /// @throws invalid_argument  on a missing, unknown, doubled or unfitting feed, or an output that is not there
+    /// @throws invalid_argument  on a missing, unknown, doubled or unfitting feed, an output that is not there, extents that the
+    ///                           operators refuse (naming the node), or more memory than session_options::memory_limit
     named_tensors run(const feed_list& feeds, const run_options& options = {}) const;
 
     /// Runs `repeat` times (after one run to warm up) and gives the mean time of each node.

@@ -16,6 +16,23 @@
 
 namespace ocelli::nn {
 
+/// Limits the bytes of each tensor that this thread makes while it lives; limits nest, the smallest counts. A network's shapes come from
+/// a file: without a limit a hostile one takes all memory. Where none is set, half of the machine's memory is the limit.
+class memory_limit {
+public:
+    explicit memory_limit(std::size_t bytes) noexcept : before_(current()) {
+        if (bytes != 0 && bytes < before_) current() = bytes;
+    }
+    ~memory_limit() { current() = before_; }
+    memory_limit(const memory_limit&) = delete;
+    memory_limit& operator=(const memory_limit&) = delete;
+
+    static std::size_t& current() noexcept;
+
+private:
+    std::size_t before_;
+};
+
 /// A dense row-major array: element type, extents, shared memory aligned to 64 bytes.
 ///
 /// A handle: copies share the memory, so writing through one is seen through the other; clone() copies the elements. A
@@ -25,7 +42,8 @@ public:
     tensor() = default;
 
     /// Memory for a tensor; the elements are not initialised.
-    /// @throws invalid_argument  on a negative extent, an undefined type or more than 2^62 bytes
+    /// @throws invalid_argument  on a negative extent, an undefined type or more bytes than the memory_limit
+    /// @throws error  where the system has no such memory
     tensor(dtype type, dims shape);
 
     /// Makes a tensor of any array expression; dense row-major memory is copied once, `feed()` borrows it instead.

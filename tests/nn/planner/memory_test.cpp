@@ -1,3 +1,4 @@
+#include <ocelli/core/error.hpp>
 #include <ocelli/nn/planner/memory.hpp>
 
 #include <doctest/doctest.h>
@@ -55,4 +56,11 @@ TEST_CASE("buffers that live together never overlap, and little is wasted") {
         CHECK(layout.bytes <= floor_of(requests) * 3 / 2);
     }
     CHECK(place_buffers({}).bytes == 0);
+}
+
+TEST_CASE("buffers larger than any memory are refused, also where their sum would wrap around") {
+    const std::size_t half = std::size_t{1} << (sizeof(std::size_t) * 8 - 1);
+    CHECK_THROWS_WITH_AS(place_buffers({{half, 0, 1}, {half, 0, 1}}), "place_buffers: the buffers are larger than any memory", ocelli::invalid_argument);
+    CHECK_THROWS_AS(place_buffers({{~std::size_t{0}, 0, 1}}), ocelli::invalid_argument);
+    CHECK_THROWS_AS(place_buffers({{half / 3, 0, 1}, {half / 3, 2, 3}}), ocelli::invalid_argument);
 }

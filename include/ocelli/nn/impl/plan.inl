@@ -22,7 +22,8 @@ struct plan::workspace {
 
 OCELLI_INLINE plan::~plan() = default;
 
-OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound_kernel>>& kernels, std::span<const tensor> feeds)
+OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound_kernel>>& kernels, std::span<const tensor> feeds,
+                         std::size_t memory_limit)
     : graph_(g), kernels_(kernels) {
     const std::size_t n = g.values.size();
     // Facts for these inputs: every shape that follows from them, and every small value that follows from shapes.
@@ -91,6 +92,12 @@ OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound
     offsets_.assign(n, -1);
     std::vector<buffer_request> requests;
     std::vector<std::size_t> owner;
+    const std::size_t limit = std::min(memory_limit == 0 ? nn::memory_limit::current() : memory_limit, std::size_t{1} << (sizeof(std::size_t) * 8 - 2));
+    const auto too_large = [&](std::size_t i) {
+        const value& v = g.values[i];
+        fail(g.node_at(v.producer), "a run on these shapes needs more memory than the limit of ", limit, " bytes; value '", v.name, "' is ",
+             nn::name(facts_[i].type), " ", text(facts_[i].shape));
+    };
     for (std::size_t i = 0; i < n; ++i) {
         if (!computed[i] || shared[i] || facts_[i].constant.defined()) continue;
         const auto size = facts_[i].shape.elements();
@@ -98,11 +105,25 @@ OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound
             ++dynamic_values_;
             continue;
         }
-        if (leaves[i]) continue;
-        requests.push_back({static_cast<std::size_t>(*size) * size_of(facts_[i].type), first[i], last[i]});
+        // Each alone first: after this, sums of a network's worth of them cannot overflow.
+        const std::size_t element = size_of(facts_[i].type);
+        if (static_cast<std::uint64_t>(*size) > limit / element) too_large(i);
+        const std::size_t bytes = static_cast<std::size_t>(*size) * element;
+        if (leaves[i]) {
+            output_bytes_ += bytes;
+            if (output_bytes_ > limit) too_large(i);
+            continue;
+        }
+        requests.push_back({bytes, first[i], last[i]});
         owner.push_back(i);
     }
     const memory_layout layout = place_buffers(requests);
+    if (layout.bytes > limit - output_bytes_) {
+        std::size_t largest = 0;
+        for (std::size_t k = 0; k < owner.size(); ++k)
+            if (requests[k].bytes > requests[largest].bytes) largest = k;
+        too_large(owner[largest]);
+    }
     for (std::size_t k = 0; k < owner.size(); ++k) offsets_[owner[k]] = static_cast<std::int64_t>(layout.offsets[k]);
     arena_bytes_ = layout.bytes;
 
@@ -185,8 +206,10 @@ OCELLI_INLINE std::vector<tensor> plan::run(std::span<const tensor> feeds, std::
             w->out.clear();
             w->captured.clear();
         }
-        if (times != nullptr)
+        if (times != nullptr) {
             (*times)[s].ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+            if (!n.outputs.empty() && n.outputs[0] != no_value) (*times)[s].shape = values[static_cast<std::size_t>(n.outputs[0])].shape();
+        }
         for (const value_id v : dying_[s]) values[static_cast<std::size_t>(v)] = tensor();
     }
     std::vector<tensor> results;

@@ -24,7 +24,7 @@ struct session_variant {
     /// The most recently used plan first.
     std::list<std::pair<std::vector<dims>, std::shared_ptr<const plan>>> plans;
 
-    std::shared_ptr<const plan> find_plan(std::span<const tensor> feeds, std::size_t limit) {
+    std::shared_ptr<const plan> find_plan(std::span<const tensor> feeds, const session_options& options) {
         std::vector<dims> key;
         for (const tensor& t : feeds) key.push_back(t.defined() ? t.shape() : dims{-1});
         // Threads that meet a new shape together wait here for one plan.
@@ -34,9 +34,9 @@ struct session_variant {
                 plans.splice(plans.begin(), plans, it);
                 return it->second;
             }
-        auto made = std::make_shared<const plan>(g, kernels, feeds);
+        auto made = std::make_shared<const plan>(g, kernels, feeds, options.memory_limit);
         plans.emplace_front(std::move(key), made);
-        while (plans.size() > std::max<std::size_t>(1, limit)) plans.pop_back();
+        while (plans.size() > std::max<std::size_t>(1, options.plan_cache)) plans.pop_back();
         return made;
     }
 };
@@ -177,6 +177,7 @@ OCELLI_INLINE session::session(graph g, session_options options) : state_(std::m
     }
     state_->loaded = std::move(g);
     state_->options = options;
+    const memory_limit memory(options.memory_limit);
     state_->main = state_->build({}, {}, false);
 }
 
@@ -194,10 +195,11 @@ OCELLI_INLINE const graph& session::lowered() const noexcept {
 }
 
 OCELLI_INLINE named_tensors session::run(const feed_list& feeds, const run_options& options) const {
+    const memory_limit memory(state_->options.memory_limit);
     const state::prepared p = state_->prepare(feeds, options);
-    const thread_limit limit(options.threads);
+    const thread_limit threads(options.threads);
     std::vector<tensor> results = state_->explained(p, [&] {
-        const std::shared_ptr<const plan> ready = p.variant->find_plan(p.feeds, state_->options.plan_cache);
+        const std::shared_ptr<const plan> ready = p.variant->find_plan(p.feeds, state_->options);
         return ready->run(p.feeds);
     });
     named_tensors out;
@@ -207,12 +209,13 @@ OCELLI_INLINE named_tensors session::run(const feed_list& feeds, const run_optio
 }
 
 OCELLI_INLINE profile_report session::profile(const feed_list& feeds, const run_options& options, int repeat) const {
+    const memory_limit memory(state_->options.memory_limit);
     const state::prepared p = state_->prepare(feeds, options);
-    const thread_limit limit(options.threads);
+    const thread_limit threads(options.threads);
     const graph& g = p.variant->g;
     profile_report report;
     state_->explained(p, [&] {
-        const std::shared_ptr<const plan> ready = p.variant->find_plan(p.feeds, state_->options.plan_cache);
+        const std::shared_ptr<const plan> ready = p.variant->find_plan(p.feeds, state_->options);
         ready->run(p.feeds);
         for (const node_id id : ready->steps()) {
             const node& n = g.node_at(id);
@@ -221,7 +224,6 @@ OCELLI_INLINE profile_report session::profile(const feed_list& feeds, const run_
             e.node = n.name;
             e.op = n.op;
             e.kernel = kernel != nullptr ? std::string(kernel->name()) : "reference";
-            e.shape = n.outputs.empty() || n.outputs[0] == no_value ? "" : text(g.at(n.outputs[0]).what.shape);
             report.nodes.push_back(std::move(e));
         }
         repeat = std::max(1, repeat);
@@ -234,6 +236,7 @@ OCELLI_INLINE profile_report session::profile(const feed_list& feeds, const run_
             for (std::size_t s = 0; s < times.size(); ++s) {
                 report.nodes[s].ms += times[s].ms / repeat;
                 operations[s] = times[s].operations;
+                report.nodes[s].shape = ocelli::detail::shape_text(times[s].shape);
             }
         }
         for (std::size_t s = 0; s < operations.size(); ++s)

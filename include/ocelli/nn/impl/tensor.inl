@@ -4,22 +4,44 @@
 
 #include <new>
 
+#if defined(__unix__) || defined(__APPLE__)
+#    include <unistd.h>
+#endif
+
 namespace ocelli::nn {
 
 namespace detail {
 
 inline std::shared_ptr<void> allocate_aligned(std::size_t bytes) {
     constexpr std::align_val_t alignment{64};
-    void* memory = ::operator new(bytes == 0 ? 1 : bytes, alignment);
+    void* memory = ::operator new(bytes == 0 ? 1 : bytes, alignment, std::nothrow);
+    ocelli::detail::check<error>(memory != nullptr, "tensor: the system has no ", bytes, " bytes of memory");
     return std::shared_ptr<void>(memory, [](void* p) { ::operator delete(p, std::align_val_t{64}); });
+}
+
+inline std::size_t half_of_memory() noexcept {
+    constexpr std::size_t unknown = sizeof(std::size_t) > 4 ? std::size_t{1} << (sizeof(std::size_t) > 4 ? 35 : 0) : std::size_t{1} << 30;
+#if (defined(__unix__) || defined(__APPLE__)) && defined(_SC_PHYS_PAGES)
+    const long pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE);
+    if (pages > 0 && size > 0) return static_cast<std::size_t>(pages) / 2 * static_cast<std::size_t>(size);
+#endif
+    return unknown;
 }
 
 }  // namespace detail
 
+OCELLI_INLINE std::size_t& memory_limit::current() noexcept {
+    static const std::size_t otherwise = detail::half_of_memory();
+    thread_local std::size_t limit = otherwise;
+    return limit;
+}
+
 OCELLI_INLINE tensor::tensor(dtype type, dims shape) : type_(type), shape_(std::move(shape)) {
     ocelli::detail::check(type != dtype::undefined, "tensor: undefined element type");
     size_ = element_count(shape_);
-    ocelli::detail::check(size_ <= (std::int64_t{1} << 62) / 8, "tensor: too large, shape ", ocelli::detail::shape_text(shape_));
+    const std::size_t limit = memory_limit::current();
+    ocelli::detail::check(static_cast<std::uint64_t>(size_) <= limit / size_of(type), "tensor: shape ", ocelli::detail::shape_text(shape_), " of ",
+                          name(type), " needs more than the limit of ", limit, " bytes (memory_limit)");
     memory_ = detail::allocate_aligned(bytes());
 }
 

@@ -24,6 +24,7 @@ struct memory_layout {
 
 /// Greedy by size: the largest buffer first, each at the lowest offset where no buffer that is alive at the same time lies.
 /// O(n^2) in the number of requests.
+/// @throws invalid_argument  where the requests are more than a quarter of the address space together
 memory_layout place_buffers(const std::vector<buffer_request>& requests);
 
 }  // namespace ocelli::nn

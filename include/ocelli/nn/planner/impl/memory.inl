@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/core/config.hpp>
+#include <ocelli/core/error.hpp>
 #include <ocelli/nn/planner/memory.hpp>
 
 #include <algorithm>
@@ -10,6 +11,12 @@ namespace ocelli::nn {
 
 OCELLI_INLINE memory_layout place_buffers(const std::vector<buffer_request>& requests) {
     const auto rounded = [](std::size_t bytes) { return (bytes + 63) / 64 * 64; };
+    constexpr std::size_t limit = std::size_t{1} << (sizeof(std::size_t) * 8 - 2);
+    std::size_t all = 0;  // the layout is never larger
+    for (const buffer_request& r : requests) {
+        ocelli::detail::check(r.bytes <= limit - 64 && rounded(r.bytes) <= limit - all, "place_buffers: the buffers are larger than any memory");
+        all += rounded(r.bytes);
+    }
     memory_layout out;
     out.offsets.resize(requests.size());
     std::vector<std::size_t> order(requests.size());
