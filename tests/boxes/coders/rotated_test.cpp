@@ -53,6 +53,8 @@ TEST_CASE("angles wrap to [-180, 180)") {
     CHECK(ocelli::detail::wrap_degrees(3600.5) == 0.5);
     CHECK(ocelli::detail::wrap_degrees(-180 - 1e-14) < 180);
     CHECK(ocelli::detail::wrap_degrees(-180.00001f) < 180);
+    CHECK(ocelli::detail::is_nan(ocelli::detail::wrap_degrees(std::numeric_limits<float>::quiet_NaN())));
+    CHECK(!ocelli::detail::is_finite(ocelli::detail::wrap_degrees(std::numeric_limits<double>::infinity())));
 }
 
 TEST_CASE("rotated_rcnn_decode gives NaN for NaN, and no rows for no rows") {

@@ -6,6 +6,7 @@
 #include <ocelli/boxes/coders/rcnn.hpp>
 #include <ocelli/boxes/detail/rows.hpp>
 #include <ocelli/core/error.hpp>
+#include <ocelli/core/float_bits.hpp>
 #include <ocelli/core/tensor.hpp>
 
 #include <array>
@@ -22,9 +23,10 @@ struct rotated_rcnn_coder_options {
 
 namespace detail {
 
-/// The same angle in [-180, 180) degrees.
+/// The same angle in [-180, 180) degrees; NaN and infinity stay what they are.
 template <class T>
 T wrap_degrees(T degrees) noexcept {
+    if (!is_finite(degrees)) return degrees; // by its bits: under -ffast-math comparisons with NaN say anything
     T turned = std::fmod(degrees + T(180), T(360));
     if (turned < T(0)) turned += T(360);
     if (turned >= T(360)) turned = T(0); // a tiny negative angle rounds up to a full turn
@@ -119,7 +121,8 @@ void rotated_rcnn_decode(const D& deltas, const A& anchors, const rotated_rcnn_c
 
 /// Decodes deltas to rotated boxes: the inverse of rotated_rcnn_encode. Angles come out in [-180, 180).
 ///
-/// @param deltas   (N, 5 K) dx dy dw dh da for each of K classes; NaN gives NaN, an infinite dw or dh is limited from above
+/// @param deltas   (N, 5 K) dx dy dw dh da for each of K classes; NaN gives NaN, an infinite dw or dh is limited from above,
+///                 an infinite da stays infinite
 /// @param anchors  (N, 5) cx cy w h angle in degrees
 /// @return         (N, 5 K) cx cy w h angle for each class
 /// @throws invalid_argument  on other shapes, different lengths, a weight of 0
