@@ -1,0 +1,96 @@
+"""Times whole networks beside ONNX Runtime in one run, and prints the ratios as a table.
+
+    python tools/benchmarks/nn.py BUILD_FOLDER [--threads 1 2] [--rounds 5] [--off] [words ...]
+
+BUILD_FOLDER holds the program benchmark_nn_networks (preset `benchmark`, or -DOCELLI_BUILD_BENCHMARKS=ON). Needs onnxruntime. Both run
+the same graphs on the same inputs with the same number of threads; outputs are compared first, a difference ends the run. Then every
+round times each once, in turn; the table has the lowest of the rounds' medians in milliseconds (a shared machine only adds time) and,
+as a measure of noise, the highest divided by the lowest. --off: ONNX Runtime without its graph optimisations (versions before 1.21 give
+wrong results with them on networks that pad before they average).
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import onnxruntime
+
+parser = argparse.ArgumentParser()
+parser.add_argument("build", type=pathlib.Path)
+parser.add_argument("--threads", type=int, nargs="+", default=[1])
+parser.add_argument("--rounds", type=int, default=5)
+parser.add_argument("--off", action="store_true")
+parser.add_argument("words", nargs="*")
+args = parser.parse_intermixed_args()
+program = args.build / "benchmarks" / "benchmark_nn_networks"
+
+
+def ours(case, threads, save=None):
+    command = [program, "--threads", str(threads), case] + (["--save", save] if save else [])
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return next(float(row[2]) for row in (line.split("\t") for line in lines) if row[0] == case)
+
+
+def timed(call, budget=0.5):
+    """The median in milliseconds of at least 7 runs, after two to warm up."""
+    call()
+    call()
+    times, end = [], time.perf_counter() + budget
+    while len(times) < 7 or (len(times) < 1000 and time.perf_counter() < end):
+        start = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - start))
+    return float(np.median(times))
+
+
+def peer(model, feeds, threads):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if args.off:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    fed = {i.name: f for i, f in zip(session.get_inputs(), feeds)}
+    return lambda: session.run(None, fed)
+
+
+def saved(folder, case, kind):
+    stem, out = case.replace(" ", "_"), []
+    while (path := pathlib.Path(folder) / f"{stem}.{kind}{len(out)}.npy").exists():
+        out.append(np.load(path))
+    return out
+
+
+listed = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout.splitlines()
+print(f"ONNX Runtime {onnxruntime.__version__}{', optimisations off' if args.off else ''}")
+print("| network | threads | onnxruntime ms | ours ms | onnxruntime / ours | noise, theirs and ours | largest difference, rel |")
+print("|---|---|---|---|---|---|---|")
+for case, model in (line.split("\t") for line in listed):
+    if args.words and not any(word in case for word in args.words):
+        continue
+    with tempfile.TemporaryDirectory() as folder:
+        ours(case, 1, folder)
+        feeds, results = saved(folder, case, "in"), saved(folder, case, "out")
+    try:
+        calls = {threads: peer(model, feeds, threads) for threads in args.threads}
+        expected = calls[args.threads[0]]()
+    except Exception as refusal:  # a shape that the model does not declare
+        print(f"| {case} | | refused: {str(refusal).splitlines()[0][:60]} | {ours(case, args.threads[0]):.3g} | | | |", flush=True)
+        continue
+    error = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(results, expected, strict=True))
+    if not error < 1e-4:
+        sys.exit(f"results differ: {case}, rel {error:.2g}")
+    times = {(threads, who): [] for threads in args.threads for who in ("ours", "theirs")}
+    for _ in range(args.rounds):
+        for threads, call in calls.items():
+            times[threads, "theirs"].append(timed(call))
+            times[threads, "ours"].append(ours(case, threads))
+    for threads in args.threads:
+        mine, other = times[threads, "ours"], times[threads, "theirs"]
+        print(f"| {case} | {threads} | {min(other):.3g} | {min(mine):.3g} | **{min(other) / min(mine):.2f}** | "
+              f"{max(other) / min(other):.2f}, {max(mine) / min(mine):.2f} | {error:.1g} |", flush=True)
