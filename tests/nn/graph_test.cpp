@@ -99,3 +99,44 @@ TEST_CASE("evaluate names missing and unknown feeds") {
     CHECK(message<invalid_argument>([&] { evaluate(g, {}); }) == "input 'x' was not fed");
     CHECK(message<invalid_argument>([&] { evaluate(g, {{"z", tensor::scalar(1.f)}}); }) == "no input is named 'z'");
 }
+
+TEST_CASE("verify names what is wrong with a graph") {
+    const auto broken = [](auto&& change) {
+        graph g = small();
+        change(g);
+        return message<format_error>([&] { g.verify(); });
+    };
+    CHECK(broken([](graph&) {}) == "");
+    CHECK(broken([](graph& g) { g.nodes[1].inputs[0] = 99; }) == "small.onnx: node 'add' (Add, opset 13): input refers to no value");
+    CHECK(broken([](graph& g) { g.nodes[1].outputs[0] = 99; }) == "small.onnx: node 'add' (Add, opset 13): output refers to no value");
+    CHECK(broken([](graph& g) { g.nodes[1].outputs[0] = g.nodes[0].outputs[0]; }) == "small.onnx: node 'add' (Add, opset 13): value 'r' is computed twice");
+    CHECK(broken([](graph& g) { g.nodes[1].inputs.pop_back(); }) == "small.onnx: node 'add' (Add, opset 13): takes 2 inputs, has 1");
+    CHECK(broken([](graph& g) { g.inputs[0] = 99; }).find("an input refers to no value") != std::string::npos);
+    CHECK(broken([](graph& g) { g.inputs[0] = g.outputs[0]; }).find("input 'y' is computed by a node") != std::string::npos);
+    CHECK(broken([](graph& g) { g.at(g.inputs[0]).producer = 1; }) != "");
+    CHECK(broken([](graph& g) { g.inputs.clear(); }) == "small.onnx: node 'relu' (Relu, opset 13): input 'x' is neither input, constant nor computed");
+    CHECK(broken([](graph& g) { g.outputs[0] = 99; }).find("an output refers to no value") != std::string::npos);
+    CHECK(broken([](graph& g) { g.outputs[0] = g.add_value("free"); }).find("output 'free' is neither input, constant nor computed") != std::string::npos);
+}
+
+TEST_CASE("a value has one producer, and attributes read back as they were set") {
+    graph g = small();
+    CHECK(message<format_error>([&] { g.add_node({.name = "again", .op = "Neg", .inputs = {0}, .outputs = {g.outputs[0]}}); }) ==
+          "small.onnx: node 'again' (Neg, opset 13): value 'y' already has a producer");
+    node n{.name = "n", .op = "Conv", .opset = 13};
+    set_attribute(n, "group", std::int64_t{2});
+    set_attribute(n, "group", std::int64_t{3});
+    set_attribute(n, "auto_pad", std::string("VALID"));
+    set_attribute(n, "pads", std::vector<std::int64_t>{1, 2});
+    CHECK(n.attributes.size() == 3);
+    CHECK(attr_int(n, "group") == 3);
+    CHECK(attr_int(n, "other", 7) == 7);
+    CHECK(attr_string(n, "auto_pad", "") == "VALID");
+    CHECK(attr_ints(n, "pads") == std::vector<std::int64_t>{1, 2});
+    CHECK(attr_floats(n, "scales", {1.f}) == std::vector<float>{1.f});
+    CHECK(has_attribute(n, "pads"));
+    CHECK_FALSE(has_attribute(n, "kernel"));
+    CHECK(kind(*find_attribute(n, "pads")) == "ints");
+    CHECK(message<invalid_argument>([&] { attr_graph(n, "body"); }) == "node 'n' (Conv, opset 13): attribute 'body' is missing");
+    CHECK(message<invalid_argument>([&] { attr_tensor(n, "group"); }) == "node 'n' (Conv, opset 13): attribute 'group' has the wrong kind (int)");
+}

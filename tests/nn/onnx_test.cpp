@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -164,4 +166,109 @@ TEST_CASE("external data is read from the model's folder and nowhere else") {
 
 TEST_CASE("a file that is not there is an io_error") {
     CHECK_THROWS_WITH_AS(read_onnx("/nonexistent/net.onnx"), "/nonexistent/net.onnx: cannot open the file", io_error);
+}
+
+namespace {
+
+std::string attribute_of(const std::string& name, const std::string& content, unsigned type) {
+    return bytes(5, bytes(1, name) + content + number(20, type));
+}
+std::string relu_model(const std::string& more_in_node = "", const std::string& more_in_graph = "", unsigned opset = 13) {
+    return model(bytes(1, node_of("Relu", {"x"}, {"y"}, more_in_node)) + more_in_graph + x2 + y2, opset);
+}
+
+}  // namespace
+
+TEST_CASE("files of other formats are refused as what they are not") {
+    CHECK(refusal<format_error>("\x89PNG\r\n\x1a\n and so on").find("net.onnx: not a valid protobuf file (") == 0);
+    CHECK(refusal<format_error>("{\"json\": true}").find("net.onnx: not a valid protobuf file (") == 0);
+    CHECK(refusal<format_error>(std::string(64, '\0')).find("net.onnx: not a valid protobuf file (") == 0);
+    // A TensorProto, which is protobuf too.
+    CHECK(refusal<error>(float_tensor("w", {1, 2})).find("net.onnx: ") == 0);
+    // A length that reaches behind the end; a graph that is a number.
+    CHECK(refusal<format_error>(varint((7u << 3) | 2) + varint(1u << 30) + "ab").find("net.onnx: not a valid protobuf file (") == 0);
+    CHECK(refusal<error>(number(7, 5)) != "(accepted)");
+}
+
+TEST_CASE("no prefix of a model is taken for the whole one") {
+    // Whatever of the graph is missing, an output has no producer or the file no graph; the graph stands last here.
+    int accepted = 0;
+    for (std::size_t n = 0; n < good.size(); ++n) {
+        const std::string why = refusal<error>(good.substr(0, n));
+        accepted += why == "(accepted)";
+        if (why != "(accepted)") CHECK(why.find("net.onnx: ") == 0);
+    }
+    CHECK(accepted == 0);
+}
+
+TEST_CASE("operator set versions that are not supported are refused with node, operator and opset") {
+    CHECK(refusal<unsupported_operator>(model(bytes(1, node_of("LayerNormalization", {"x", "x"}, {"y"})) + x2 + y2, 13)) ==
+          "net.onnx: node 'the_LayerNormalization' (LayerNormalization, opset 13): this operator is supported for other operator set versions only");
+    CHECK(refusal<format_error>(model(bytes(1, node_of("Relu", {"x"}, {"y"})) + x2 + y2, 0)) == "net.onnx: imports version 0 of domain ''");
+    CHECK(refusal<unsupported_operator>(good + bytes(25, bytes(1, "f"))) == "net.onnx: model-local functions are not supported");
+}
+
+TEST_CASE("attributes of kinds, types and counts that do not fit are refused by name") {
+    const std::string node = "net.onnx: node 'the_Relu' (Relu, opset 13): attribute 'a' ";
+    CHECK(refusal<format_error>(relu_model(attribute_of("a", "", 4))) == node + "has no tensor");
+    CHECK(refusal<format_error>(relu_model(attribute_of("a", "", 5))) == node + "has no graph");
+    CHECK(refusal<unsupported_operator>(relu_model(attribute_of("a", "", 77))) == node + "has a kind that is not supported (77)");
+    CHECK(refusal<unsupported_operator>(relu_model(attribute_of("a", bytes(10, float_tensor("t", {1})), 9))) == node + "has a kind that is not supported");
+    CHECK(refusal<unsupported_operator>(relu_model(attribute_of("a", bytes(21, "outer"), 2))) == node + "refers to a function's attribute");
+    CHECK(refusal<format_error>(model(bytes(1, node_of("Elu", {"x"}, {"y"}, attribute_of("alpha", number(3, 1), 2))) + x2 + y2)) ==
+          "net.onnx: node 'the_Elu' (Elu, opset 13): attribute 'alpha' must be of kind float, is int");
+    CHECK(refusal<format_error>(model(bytes(1, node_of("Relu", {"x"}, {"y", "z"})) + x2 + y2)) ==
+          "net.onnx: node 'the_Relu' (Relu, opset 13): has at most 1 outputs, got 2");
+    CHECK(refusal<format_error>(model(bytes(1, node_of("Add", {"", "x"}, {"y"})) + x2 + y2)) == "net.onnx: node 'the_Add' (Add, opset 13): input 0 is missing");
+    CHECK(refusal<format_error>(model(bytes(1, node_of("Relu", {"x"}, {"w"})) + bytes(5, float_tensor("w", {1, 2})) + x2 + y2)) == "net.onnx: value 'w' is defined twice");
+    CHECK(refusal<format_error>(relu_model("", x2)) == "net.onnx: input 'x' is listed twice");
+}
+
+TEST_CASE("graphs nested without end and other attacks on memory are refused") {
+    // Each level is an If whose branch holds the next one.
+    std::string body = bytes(1, node_of("Identity", {"x"}, {"o"})) + bytes(12, value_info("o", {2}));
+    for (int i = 0; i < 40; ++i)
+        body = bytes(1, node_of("If", {"x"}, {"o"}, attribute_of("then_branch", bytes(6, body), 5))) + bytes(12, value_info("o", {2}));
+    CHECK(refusal<format_error>(model(body + x2)).find("net.onnx: sub-graphs are nested deeper than ") == 0);
+    std::string extents;
+    for (int i = 0; i < 65; ++i) extents += bytes(1, number(1, 1));
+    CHECK(refusal<format_error>(relu_model("", bytes(11, bytes(1, "q") + bytes(2, bytes(1, number(1, 1) + bytes(2, extents)))))) == "net.onnx: value 'q' has too many axes");
+    std::string rank;
+    for (int i = 0; i < 65; ++i) rank += number(1, 1);
+    CHECK(refusal<format_error>(relu_model("", bytes(5, rank + number(2, 1) + bytes(8, "w")))) == "net.onnx: tensor 'w': has rank 65");
+    // The product of the extents wraps around to 0.
+    const std::string wrapping = number(1, std::uint64_t{1} << 32) + number(1, std::uint64_t{1} << 32) + number(2, 1) + bytes(8, "w") + bytes(9, "");
+    CHECK(refusal<format_error>(relu_model("", bytes(5, wrapping))) == "net.onnx: tensor 'w': a shape is too large: (4294967296, 4294967296)");
+    CHECK(refusal<format_error>(relu_model("", bytes(5, number(1, 2) + number(2, 1) + bytes(8, "w") + bytes(3, "")))) == "net.onnx: a tensor in segments is not supported");
+    CHECK(refusal<format_error>(relu_model("", bytes(5, number(1, 1) + number(2, 1) + bytes(8, "w") + number(14, 3)))) == "net.onnx: tensor 'w': unknown data location 3");
+    CHECK(refusal<format_error>(relu_model("", bytes(15, ""))) == "net.onnx: sparse initializers are not supported");
+    // A field of another wire type.
+    CHECK(refusal<format_error>(relu_model("", number(1, 3))).find("has the wrong wire type") != std::string::npos);
+}
+
+TEST_CASE("external data with offsets that are no numbers, or larger than any file, is refused") {
+    const auto folder = std::filesystem::temp_directory_path() / ocelli::detail::concat("ocelli_onnx_offsets_", std::rand());
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "w.bin", std::ios::binary).write("\0\0\0\0\0\0\0\0", 8);
+    const auto with = [&](const std::string& key, const std::string& v) {
+        const auto entry = [](const std::string& k, const std::string& t) { return bytes(13, bytes(1, k) + bytes(2, t)); };
+        return relu_model("", bytes(5, number(1, 2) + number(2, 1) + bytes(8, "w") + number(14, 1) + entry("location", "w.bin") + entry(key, v)));
+    };
+    const std::string in = folder.string();
+    CHECK(refusal<error>(with("offset", "0"), in) == "(accepted)");
+    CHECK(refusal<format_error>(with("offset", "-4"), in) == "net.onnx: external data has offset '-4'");
+    CHECK(refusal<format_error>(with("length", "8x"), in) == "net.onnx: external data has length '8x'");
+    CHECK(refusal<format_error>(with("offset", "9"), in).find("has 8 bytes, data is said to begin at 9") != std::string::npos);
+    CHECK(refusal<format_error>(with("offset", "9223372036854775807"), in).find("data is said to begin at") != std::string::npos);
+    CHECK(refusal<format_error>(with("length", "9223372036854775807"), in).find("data is said to be 9223372036854775807 from 0") != std::string::npos);
+    std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a tensor file is read, and a broken one refused by name") {
+    const std::string file = float_tensor("w", {1.5f, 2.f});
+    const auto read = [](const std::string& f) { return read_onnx_tensor(std::span(reinterpret_cast<const std::byte*>(f.data()), f.size()), "input_0.pb"); };
+    CHECK(read(file).as<float, 1>()(0) == 1.5f);
+    CHECK_THROWS_AS(read(file.substr(0, file.size() - 3)), format_error);
+    CHECK_THROWS_WITH_AS(read(number(1, 3) + number(2, 1) + bytes(9, "abcd")), "input_0.pb: tensor '': shape (3) of float32 needs 3 x 4 bytes, has 4", format_error);
+    CHECK_THROWS_WITH_AS(read_onnx_tensor("/nonexistent.pb"), "/nonexistent.pb: cannot open the file", io_error);
 }
