@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <tuple>
 #include <vector>
 
@@ -26,7 +27,14 @@ OCELLI_INLINE std::optional<std::vector<std::int64_t>> infer_context::constant_i
 OCELLI_INLINE tensor& eval_context::output(std::size_t i, dtype type, const dims& shape) {
     tensor& slot = i < outputs_.size() ? outputs_[i] : unwanted_;
     // Planned memory stands in the slot with exactly this type and shape; anything else is replaced.
-    if (slot.type() != type || slot.shape() != shape) slot = tensor(type, shape);
+    if (slot.type() == type && slot.shape() == shape) return slot;
+    try {
+        slot = tensor(type, shape);
+    } catch (const invalid_argument& e) {
+        fail(self, e.what());  // too large, or a negative extent
+    } catch (const std::bad_alloc&) {
+        fail(self, "no memory for ", name(type), " ", ocelli::detail::shape_text(shape));
+    }
     return slot;
 }
 

@@ -29,15 +29,22 @@ inline dims reshaped_extents(const node& n, const dims& from, const dims& wanted
         }
     }
     check(n, !(allow_zero && zero && open != out.size()), "shape ", ocelli::detail::shape_text(wanted), " has both 0 and -1 with allowzero = 1");
-    const std::int64_t total = element_count(from);
+    const auto count = [&](const dims& shape) {
+        try {
+            return element_count(shape);
+        } catch (const invalid_argument& e) {
+            fail(n, e.what());
+        }
+    };
+    const std::int64_t total = count(from);
     if (open != out.size()) {
         out[open] = 1;
-        const std::int64_t rest = element_count(out);
+        const std::int64_t rest = count(out);
         check(n, rest != 0 ? total % rest == 0 : total == 0, "shape ", ocelli::detail::shape_text(wanted), " does not fit ",
               ocelli::detail::shape_text(from));
         out[open] = rest != 0 ? total / rest : 0;
     }
-    check(n, element_count(out) == total, "shape ", ocelli::detail::shape_text(wanted), " does not fit ", ocelli::detail::shape_text(from));
+    check(n, count(out) == total, "shape ", ocelli::detail::shape_text(wanted), " does not fit ", ocelli::detail::shape_text(from));
     return out;
 }
 
