@@ -12,18 +12,20 @@
 #include <ocelli/nn/ops/conv_transpose.hpp>
 #include <ocelli/nn/ops/detection.hpp>
 #include <ocelli/nn/ops/elementwise.hpp>
+#include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/gather.hpp>
 #include <ocelli/nn/ops/generate.hpp>
 #include <ocelli/nn/ops/logic.hpp>
 #include <ocelli/nn/ops/math.hpp>
 #include <ocelli/nn/ops/matmul.hpp>
 #include <ocelli/nn/ops/norm.hpp>
-#include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/ops/order.hpp>
 #include <ocelli/nn/ops/pad.hpp>
 #include <ocelli/nn/ops/pool.hpp>
+#include <ocelli/nn/ops/quantize.hpp>
 #include <ocelli/nn/ops/rearrange.hpp>
+#include <ocelli/nn/ops/recurrent.hpp>
 #include <ocelli/nn/ops/reduce.hpp>
 #include <ocelli/nn/ops/reshape.hpp>
 #include <ocelli/nn/ops/resize.hpp>
@@ -46,6 +48,7 @@ inline std::vector<std::span<const op_def>> op_tables() {
         conv_transpose_ops(),
         detection_ops(),
         elementwise_ops(),
+        fused_ops(),
         gather_ops(),
         generate_ops(),
         logic_ops(),
@@ -54,9 +57,10 @@ inline std::vector<std::span<const op_def>> op_tables() {
         norm_ops(),
         order_ops(),
         pad_ops(),
-        fused_ops(),
         pool_ops(),
+        quantize_ops(),
         rearrange_ops(),
+        recurrent_ops(),
         reduce_ops(),
         reshape_ops(),
         resize_ops(),

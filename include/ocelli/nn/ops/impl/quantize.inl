@@ -1,0 +1,356 @@
+#pragma once
+
+#include <ocelli/nn/detail/planes.hpp>
+#include <ocelli/nn/ops/quantize.hpp>
+
+#include <cmath>
+#include <limits>
+
+namespace ocelli::nn {
+
+namespace detail {
+
+using quantized_types = type_list<std::uint8_t, std::int8_t, std::uint16_t, std::int16_t>;
+using dequantized_types = type_list<std::uint8_t, std::int8_t, std::uint16_t, std::int16_t, std::int32_t>;
+
+/// Where the scale of each element of a tensor lies.
+struct scale_layout {
+    std::int64_t outer = 1, extent = 1, inner = 1;  // (outer, axis, inner)
+    std::int64_t block = 0;                         // elements of the axis that share a scale; 0: one scale for everything
+    std::int64_t scales_along = 1;
+
+    bool per_axis = false;
+
+    std::int64_t operator()(std::int64_t o, std::int64_t k, std::int64_t i) const noexcept {
+        return block == 0 ? 0 : per_axis ? k : (o * scales_along + k / block) * inner + i;
+    }
+};
+
+inline scale_layout scales_of(const node& n, const tensor& x, const tensor& scale) {
+    scale_layout s;
+    const std::int64_t block = attr_int(n, "block_size", 0);
+    check(n, block >= 0, "block_size must not be negative, got ", block);
+    if (block == 0 && scale.size() == 1 && scale.rank() <= 1) {
+        s.inner = x.size();
+        return s;
+    }
+    const std::size_t axis = normalize_axis(n, attr_int(n, "axis", 1), x.rank());
+    s.outer = product(x.shape(), 0, axis);
+    s.extent = x.extent(axis);
+    s.inner = product(x.shape(), axis + 1, x.rank());
+    if (block == 0) {
+        check(n, scale.rank() == 1 && scale.size() == s.extent, "scale must have one element for each of ", s.extent, " along the axis, got ", text(scale));
+        s.block = 1;
+        s.scales_along = s.extent;
+        s.per_axis = true;
+        return s;
+    }
+    dims expected = x.shape();
+    expected[axis] = s.extent == 0 ? 0 : (s.extent - 1) / block + 1;
+    check(n, scale.shape() == expected, "scale must have shape ", ocelli::detail::shape_text(expected), " for blocks of ", block, ", got ", text(scale));
+    s.block = block;
+    s.scales_along = expected[axis];
+    return s;
+}
+
+// Calls f(index of the element, index of its scale).
+template <class F>
+void each_scaled(const scale_layout& s, F&& f) {
+    for_each_index(s.outer * s.extent, s.inner, [&](std::int64_t row) {
+        for (std::int64_t i = 0; i < s.inner; ++i) f(row * s.inner + i, s(row / s.extent, row % s.extent, i));
+    });
+}
+
+inline std::vector<std::int64_t> zero_points(const node& n, const tensor* zero, std::int64_t scales) {
+    if (zero == nullptr) return std::vector<std::int64_t>(static_cast<std::size_t>(scales), 0);
+    check(n, zero->size() == scales, "zero point must have the shape of the scale, got ", text(*zero));
+    return zero->to_ints();
+}
+
+template <class T>
+T saturated(double v, std::int64_t zero) noexcept {
+    if (ocelli::detail::is_nan(v)) return static_cast<T>(zero);
+    const double shifted = std::nearbyint(v) + static_cast<double>(zero);
+    return static_cast<T>(std::clamp(shifted, static_cast<double>(std::numeric_limits<T>::lowest()), static_cast<double>(std::numeric_limits<T>::max())));
+}
+
+inline dtype quantized_type(const node& n, dtype zero_point) {
+    const std::int64_t wanted = attr_int(n, "output_dtype", 0);
+    check<unsupported_operator>(n, wanted >= 0 && wanted < 256, "output_dtype ", wanted, " is not supported");
+    if (wanted != 0) return static_cast<dtype>(wanted);
+    return zero_point == dtype::undefined ? dtype::uint8 : zero_point;
+}
+
+inline void infer_quantize(infer_context& c) {
+    c.output(0, c.has_input(2) && c.type(2) == dtype::undefined ? dtype::undefined : quantized_type(c.self, c.type(2)), c.shape(0));
+}
+
+inline void eval_quantize(eval_context& c) {
+    const tensor& x = c.input(0);
+    const tensor& scale = c.input(1);
+    const dtype type = quantized_type(c.self, c.has_input(2) ? c.input(2).type() : dtype::undefined);
+    const scale_layout layout = scales_of(c.self, x, scale);
+    const auto scales = doubles(scale);
+    const auto zeros = zero_points(c.self, c.has_input(2) ? &c.input(2) : nullptr, scale.size());
+    const bool integers = x.type() == dtype::int32;
+    const tensor input = integers ? x.cast(dtype::float64) : x;
+    dispatch(c.self, floating_types{}, input.type(), [&]<class X>(type_tag<X>) {
+        dispatch(c.self, quantized_types{}, type, [&]<class T>(type_tag<T>) {
+            T* y = c.output(0, type, x.shape()).template mutable_data<T>();
+            const X* from = input.data<X>();
+            each_scaled(layout, [&](std::int64_t at, std::int64_t which) {
+                // The division in the input's arithmetic decides what is a tie.
+                const auto k = static_cast<std::size_t>(which);
+                const auto quotient = static_cast<arithmetic_t<X>>(from[at]) / static_cast<arithmetic_t<X>>(scales[k]);
+                y[at] = saturated<T>(static_cast<double>(quotient), zeros[k]);
+            });
+        });
+    });
+}
+
+inline void infer_dequantize(infer_context& c) {
+    c.output(0, c.type(1), c.shape(0));
+}
+
+inline void eval_dequantize(eval_context& c) {
+    const tensor& x = c.input(0);
+    const tensor& scale = c.input(1);
+    const scale_layout layout = scales_of(c.self, x, scale);
+    const auto scales = doubles(scale);
+    const auto zeros = zero_points(c.self, c.has_input(2) ? &c.input(2) : nullptr, scale.size());
+    dispatch(c.self, dequantized_types{}, x.type(), [&]<class X>(type_tag<X>) {
+        dispatch(c.self, floating_types{}, scale.type(), [&]<class T>(type_tag<T>) {
+            T* y = c.output(0, scale.type(), x.shape()).template mutable_data<T>();
+            const X* from = x.data<X>();
+            each_scaled(layout, [&](std::int64_t at, std::int64_t which) {
+                const auto k = static_cast<std::size_t>(which);
+                y[at] = static_cast<T>(static_cast<double>(static_cast<std::int64_t>(from[at]) - zeros[k]) * scales[k]);
+            });
+        });
+    });
+}
+
+inline void infer_dynamic_quantize(infer_context& c) {
+    c.output(0, dtype::uint8, c.shape(0));
+    c.output(1, dtype::float32, symbolic_shape(dims{}));
+    c.output(2, dtype::uint8, symbolic_shape(dims{}));
+}
+
+inline void eval_dynamic_quantize(eval_context& c) {
+    const tensor& x = c.input(0);
+    const float* from = x.data<float>();
+    float low = 0, high = 0;
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+        low = std::min(low, from[i]);
+        high = std::max(high, from[i]);
+    }
+    const float scale = high == low ? 1.0f : (high - low) / 255.0f;
+    const auto zero = saturated<std::uint8_t>(static_cast<double>(-low / scale), 0);
+    std::uint8_t* y = c.output(0, dtype::uint8, x.shape()).mutable_data<std::uint8_t>();
+    for (std::int64_t i = 0; i < x.size(); ++i) y[i] = saturated<std::uint8_t>(static_cast<double>(from[i] / scale), zero);
+    c.set_output(1, tensor::scalar(scale));
+    c.set_output(2, tensor::scalar(zero));
+}
+
+// --- integer products -------------------------------------------------------------------------------------------------------
+
+// x - zero as int32, the zero point for the whole tensor or along `axis`.
+inline std::vector<std::int32_t> centred(const node& n, const tensor& x, const tensor* zero, std::size_t axis) {
+    check<unsupported_operator>(n, x.type() == dtype::uint8 || x.type() == dtype::int8, "element type ", name(x.type()), " is not supported");
+    const auto values = x.to_ints();
+    std::vector<std::int32_t> out(values.size());
+    const auto zeros = zero == nullptr ? std::vector<std::int64_t>{0} : zero->to_ints();
+    const std::int64_t inner = axis < x.rank() ? product(x.shape(), axis + 1, x.rank()) : 1, extent = axis < x.rank() ? x.extent(axis) : 1;
+    check(n, zeros.size() == 1 || (axis < x.rank() && static_cast<std::int64_t>(zeros.size()) == extent), "zero point must have one element, or one for each of ",
+          extent, " channels, got ", zeros.size());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const std::int64_t z = zeros.size() == 1 ? zeros[0] : zeros[static_cast<std::size_t>(static_cast<std::int64_t>(i) / inner % extent)];
+        out[i] = static_cast<std::int32_t>(values[i] - z);
+    }
+    return out;
+}
+
+inline dims matmul_shape(const node& n, const dims& a, const dims& b) {
+    check(n, a.size() >= 2 && b.size() >= 2 && a.back() == b[b.size() - 2], "shapes ", ocelli::detail::shape_text(a), " and ", ocelli::detail::shape_text(b),
+          " cannot be multiplied (two axes at least)");
+    dims out = broadcast_shape(n, dims(a.begin(), a.end() - 2), dims(b.begin(), b.end() - 2));
+    out.push_back(a[a.size() - 2]);
+    out.push_back(b.back());
+    return out;
+}
+
+// sink(element, its column, the sum) for every element of the product.
+template <class Sink>
+void integer_matmul(const dims& a_shape, const std::vector<std::int32_t>& a, const dims& b_shape, const std::vector<std::int32_t>& b, const dims& out, Sink&& sink) {
+    const std::int64_t rows = out[out.size() - 2], columns = out.back(), depth = a_shape.back();
+    const dims batch(out.begin(), out.end() - 2);
+    const dims a_step = broadcast_strides(dims(a_shape.begin(), a_shape.end() - 2), batch), b_step = broadcast_strides(dims(b_shape.begin(), b_shape.end() - 2), batch);
+    for_each_index(element_count(batch) * rows, columns * depth, [&](std::int64_t at) {
+        std::int64_t rest = at / rows, ia = 0, ib = 0;
+        for (std::size_t d = batch.size(); d-- > 0;) {
+            ia += rest % batch[d] * a_step[d];
+            ib += rest % batch[d] * b_step[d];
+            rest /= batch[d];
+        }
+        const std::int32_t* left = a.data() + (ia * rows + at % rows) * depth;
+        const std::int32_t* right = b.data() + ib * depth * columns;
+        std::vector<std::int64_t> sum(static_cast<std::size_t>(columns), 0);
+        for (std::int64_t k = 0; k < depth; ++k)
+            for (std::int64_t j = 0; j < columns; ++j) sum[static_cast<std::size_t>(j)] += static_cast<std::int64_t>(left[k]) * right[k * columns + j];
+        for (std::int64_t j = 0; j < columns; ++j) sink(at * columns + j, j, sum[static_cast<std::size_t>(j)]);
+    });
+}
+
+inline symbolic_shape inferred_matmul(const infer_context& c, std::size_t a, std::size_t b) {
+    const auto x = c.shape(a).concrete(), y = c.shape(b).concrete();
+    return x && y ? symbolic_shape(matmul_shape(c.self, *x, *y)) : symbolic_shape();
+}
+
+inline void infer_matmul_integer(infer_context& c) {
+    c.output(0, dtype::int32, inferred_matmul(c, 0, 1));
+}
+
+inline void eval_matmul_integer(eval_context& c) {
+    const tensor& a = c.input(0);
+    const tensor& b = c.input(1);
+    const dims shape = matmul_shape(c.self, a.shape(), b.shape());
+    const auto x = centred(c.self, a, c.has_input(2) ? &c.input(2) : nullptr, a.rank() - 2);
+    const auto y = centred(c.self, b, c.has_input(3) ? &c.input(3) : nullptr, b.rank() - 1);
+    std::int32_t* out = c.output(0, dtype::int32, shape).mutable_data<std::int32_t>();
+    integer_matmul(a.shape(), x, b.shape(), y, shape, [&](std::int64_t at, std::int64_t, std::int64_t sum) { out[at] = static_cast<std::int32_t>(sum); });
+}
+
+inline void infer_qlinear_matmul(infer_context& c) {
+    c.output(0, c.type(7), inferred_matmul(c, 0, 3));
+}
+
+inline void eval_qlinear_matmul(eval_context& c) {
+    const tensor& a = c.input(0);
+    const tensor& b = c.input(3);
+    const dims shape = matmul_shape(c.self, a.shape(), b.shape());
+    const auto x = centred(c.self, a, &c.input(2), a.rank() - 2);
+    const auto y = centred(c.self, b, &c.input(5), b.rank() - 1);
+    check<unsupported_operator>(c.self, c.input(1).size() == 1, "a scale for each row of the first matrix is not supported");
+    const double a_scale = c.input(1).item(), out_scale = c.input(6).item();
+    const auto b_scale = doubles(c.input(4));
+    check(c.self, b_scale.size() == 1 || static_cast<std::int64_t>(b_scale.size()) == shape.back(), "the second scale must have one element, or one per column");
+    const std::int64_t zero = c.input(7).to_ints().at(0);
+    dispatch(c.self, type_list<std::uint8_t, std::int8_t>{}, c.input(7).type(), [&]<class T>(type_tag<T>) {
+        T* out = c.output(0, c.input(7).type(), shape).template mutable_data<T>();
+        integer_matmul(a.shape(), x, b.shape(), y, shape, [&](std::int64_t at, std::int64_t column, std::int64_t sum) {
+            const double scale = a_scale * b_scale[b_scale.size() == 1 ? 0 : static_cast<std::size_t>(column)] / out_scale;
+            out[at] = saturated<T>(static_cast<double>(sum) * scale, zero);
+        });
+    });
+}
+
+inline symbolic_shape inferred_conv(const infer_context& c, std::size_t x_at, std::size_t w_at) {
+    const auto x = c.shape(x_at).concrete(), w = c.shape(w_at).concrete();
+    if (!x || !w || x->size() < 3 || w->size() != x->size()) return {};
+    const windows g = window_geometry(c.self, dims(x->begin() + 2, x->end()), dims(w->begin() + 2, w->end()));
+    dims out = {(*x)[0], (*w)[0]};
+    out.insert(out.end(), g.output.begin(), g.output.end());
+    return symbolic_shape(out);
+}
+
+// sink(element, its filter, the sum); returns through `shape_to` before the first call.
+template <class ShapeTo, class Sink>
+void integer_conv(const node& n, const tensor& x, const std::vector<std::int32_t>& from, const tensor& w, const std::vector<std::int32_t>& weights, ShapeTo&& shape_to,
+                  Sink&& sink) {
+    const std::int64_t group = attr_int(n, "group", 1);
+    check(n, x.rank() >= 3 && x.rank() <= 5 && w.rank() == x.rank() && group >= 1 && x.extent(1) == w.extent(1) * group && w.extent(0) % group == 0,
+          "channels do not fit: input ", text(x), ", weights ", text(w), ", group ", group);
+    const dims spatial(x.shape().begin() + 2, x.shape().end()), kernel(w.shape().begin() + 2, w.shape().end());
+    check(n, attr_ints(n, "kernel_shape", kernel) == kernel, "kernel_shape contradicts the weights' shape ", text(w));
+    const windows g = window_geometry(n, spatial, kernel);
+    dims shape = {x.extent(0), w.extent(0)};
+    shape.insert(shape.end(), g.output.begin(), g.output.end());
+    shape_to(shape);
+    const plane_windows p(spatial, g);
+    const std::int64_t taps = p.kernel[0] * p.kernel[1] * p.kernel[2], channels = w.extent(1), filters = w.extent(0);
+    for_each_index(x.extent(0) * filters, p.out_size * taps * channels, [&](std::int64_t plane) {
+        const std::int64_t image = plane / filters, m = plane % filters;
+        std::vector<std::int64_t> sum(static_cast<std::size_t>(p.out_size), 0);
+        for (std::int64_t k = 0; k < channels; ++k) {
+            const std::int32_t* in = from.data() + (image * x.extent(1) + m / (filters / group) * channels + k) * p.in_size;
+            for (std::int64_t tap = 0; tap < taps; ++tap) {
+                const std::int64_t weight = weights[static_cast<std::size_t>((m * channels + k) * taps + tap)];
+                const std::int64_t dz = tap / (p.kernel[1] * p.kernel[2]) * p.dilation[0] - p.pad[0];
+                const std::int64_t dy = tap / p.kernel[2] % p.kernel[1] * p.dilation[1] - p.pad[1];
+                const std::int64_t dx = tap % p.kernel[2] * p.dilation[2] - p.pad[2];
+                const std::int64_t z1 = end_inside(dz, p.stride[0], p.in[0], p.out[0]), v1 = end_inside(dy, p.stride[1], p.in[1], p.out[1]);
+                const std::int64_t u0 = first_inside(dx, p.stride[2]), u1 = end_inside(dx, p.stride[2], p.in[2], p.out[2]);
+                for (std::int64_t z = first_inside(dz, p.stride[0]); z < z1; ++z)
+                    for (std::int64_t v = first_inside(dy, p.stride[1]); v < v1; ++v) {
+                        const std::int32_t* row = in + ((z * p.stride[0] + dz) * p.in[1] + v * p.stride[1] + dy) * p.in[2];
+                        std::int64_t* to = sum.data() + (z * p.out[1] + v) * p.out[2];
+                        for (std::int64_t u = u0; u < u1; ++u) to[u] += weight * row[u * p.stride[2] + dx];
+                    }
+            }
+        }
+        for (std::int64_t i = 0; i < p.out_size; ++i) sink(plane * p.out_size + i, m, sum[static_cast<std::size_t>(i)]);
+    });
+}
+
+inline void infer_conv_integer(infer_context& c) {
+    c.output(0, dtype::int32, inferred_conv(c, 0, 1));
+}
+
+inline void eval_conv_integer(eval_context& c) {
+    const auto x = centred(c.self, c.input(0), c.has_input(2) ? &c.input(2) : nullptr, 1);
+    const auto w = centred(c.self, c.input(1), c.has_input(3) ? &c.input(3) : nullptr, 0);
+    std::int32_t* out = nullptr;
+    integer_conv(
+        c.self, c.input(0), x, c.input(1), w, [&](const dims& shape) { out = c.output(0, dtype::int32, shape).mutable_data<std::int32_t>(); },
+        [&](std::int64_t at, std::int64_t, std::int64_t sum) { out[at] = static_cast<std::int32_t>(sum); });
+}
+
+inline void infer_qlinear_conv(infer_context& c) {
+    c.output(0, c.type(7), inferred_conv(c, 0, 3));
+}
+
+inline void eval_qlinear_conv(eval_context& c) {
+    const tensor& w = c.input(3);
+    const auto x = centred(c.self, c.input(0), &c.input(2), 1);
+    const auto weights = centred(c.self, w, &c.input(5), 0);
+    const double x_scale = c.input(1).item(), out_scale = c.input(6).item();
+    const auto w_scale = doubles(c.input(4));
+    check(c.self, w_scale.size() == 1 || static_cast<std::int64_t>(w_scale.size()) == w.extent(0), "the weights' scale must have one element, or one per filter");
+    check(c.self, !c.has_input(8) || c.input(8).size() == w.extent(0), "bias must have one element per filter");
+    const auto bias = c.has_input(8) ? c.input(8).to_ints() : std::vector<std::int64_t>(static_cast<std::size_t>(w.extent(0)), 0);
+    const std::int64_t zero = c.input(7).to_ints().at(0);
+    dispatch(c.self, type_list<std::uint8_t, std::int8_t>{}, c.input(7).type(), [&]<class T>(type_tag<T>) {
+        T* out = nullptr;
+        integer_conv(
+            c.self, c.input(0), x, w, weights, [&](const dims& shape) { out = c.output(0, c.input(7).type(), shape).template mutable_data<T>(); },
+            [&](std::int64_t at, std::int64_t m, std::int64_t sum) {
+                const double scale = x_scale * w_scale[w_scale.size() == 1 ? 0 : static_cast<std::size_t>(m)] / out_scale;
+                out[at] = saturated<T>(static_cast<double>(sum + bias[static_cast<std::size_t>(m)]) * scale, zero);
+            });
+    });
+}
+
+}  // namespace detail
+
+OCELLI_INLINE std::span<const op_def> quantize_ops() {
+    static constexpr op_def table[] = {
+        {.name = "QuantizeLinear", .since = 10, .min_inputs = 2, .max_inputs = 3, .attributes = "axis:int block_size:int output_dtype:int saturate:int",
+         .infer = detail::infer_quantize, .eval = detail::eval_quantize, .results = exactness::rounding},
+        {.name = "DequantizeLinear", .since = 10, .min_inputs = 2, .max_inputs = 3, .attributes = "axis:int block_size:int",
+         .infer = detail::infer_dequantize, .eval = detail::eval_dequantize, .results = exactness::rounding},
+        {.name = "DynamicQuantizeLinear", .since = 11, .max_outputs = 3, .infer = detail::infer_dynamic_quantize, .eval = detail::eval_dynamic_quantize,
+         .results = exactness::rounding},
+        {.name = "MatMulInteger", .since = 10, .min_inputs = 2, .max_inputs = 4, .infer = detail::infer_matmul_integer, .eval = detail::eval_matmul_integer},
+        {.name = "QLinearMatMul", .since = 10, .min_inputs = 8, .max_inputs = 8, .infer = detail::infer_qlinear_matmul, .eval = detail::eval_qlinear_matmul,
+         .results = exactness::rounding},
+        {.name = "ConvInteger", .since = 10, .min_inputs = 2, .max_inputs = 4,
+         .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints", .infer = detail::infer_conv_integer,
+         .eval = detail::eval_conv_integer},
+        {.name = "QLinearConv", .since = 10, .min_inputs = 8, .max_inputs = 9,
+         .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints", .infer = detail::infer_qlinear_conv,
+         .eval = detail::eval_qlinear_conv, .results = exactness::rounding},
+    };
+    return table;
+}
+
+}  // namespace ocelli::nn

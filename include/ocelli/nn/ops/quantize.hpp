@@ -1,0 +1,21 @@
+#pragma once
+
+/// @file
+/// Quantised numbers: QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear, QLinearMatMul, QLinearConv, MatMulInteger, ConvInteger.
+
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
+
+namespace ocelli::nn {
+
+/// The quantisation operators, for 8- and 16-bit integers (and int32 to dequantise); scales for the whole tensor, an axis or blocks.
+///
+/// Rounds half to even and saturates. QLinearConv and QLinearMatMul sum in 64-bit integers: exact, then one rounding.
+std::span<const op_def> quantize_ops();
+
+}  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/ops/impl/quantize.inl>
+#endif
