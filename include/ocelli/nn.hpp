@@ -10,3 +10,4 @@
 #include <ocelli/nn/session.hpp>
 #include <ocelli/nn/shape.hpp>
 #include <ocelli/nn/tensor.hpp>
+#include <ocelli/nn/weights.hpp>
