@@ -54,12 +54,13 @@ inline std::vector<gate_activation> gate_activations(const node& n, std::vector<
     const auto alphas = attr_floats(n, "activation_alpha", {}), betas = attr_floats(n, "activation_beta", {});
     std::size_t next_alpha = 0, next_beta = 0;
     std::vector<gate_activation> out;
-    for (std::string wanted : names) {
+    for (const std::string& given : names) {
+        std::string wanted = given;
         for (char& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
         const row* found = nullptr;
         for (const row& r : rows)
             if (wanted == r.name) found = &r;
-        check<unsupported_operator>(n, found != nullptr, "activation '", wanted, "' is not supported");
+        check<unsupported_operator>(n, found != nullptr, "activation '", given, "' is not supported");
         gate_activation a{found->what, found->alpha, found->beta};
         // Parameters are listed for those functions that have them.
         if (found->parameters >= 1 && next_alpha < alphas.size()) a.alpha = static_cast<double>(alphas[next_alpha++]);
@@ -113,8 +114,9 @@ inline void eval_recurrent(eval_context& c) {
     check(c.self, x.rank() == 3 && w.rank() == 3 && r.rank() == 3, "input, W and R must have rank 3, got ", text(x), ", ", text(w), " and ", text(r));
     const std::int64_t sequence = x.extent(batch_first ? 1 : 0), batch = x.extent(batch_first ? 0 : 1), features = x.extent(2), hidden = r.extent(2);
     check(c.self, hidden >= 1 && hidden < (std::int64_t{1} << 30) && w.shape() == dims{directions, gates * hidden, features} &&
-                      r.shape() == dims{directions, gates * hidden, hidden} && attr_int(c.self, "hidden_size", hidden) == hidden,
+                      r.shape() == dims{directions, gates * hidden, hidden},
           "W ", text(w), " and R ", text(r), " do not fit ", directions, " directions, ", gates, " gates and ", features, " features");
+    check(c.self, attr_int(c.self, "hidden_size", hidden) == hidden, "hidden_size contradicts the shape of R ", text(r));
     check(c.self, is_floating(x.type()) && w.type() == x.type() && r.type() == x.type(), "input, W and R must have one floating type");
     const auto optional = [&](std::size_t i, const dims& shape, const char* what) {
         if (!c.has_input(i)) return std::vector<double>();

@@ -1,0 +1,59 @@
+#include <support/golden_models.hpp>
+
+#include <memory>
+
+using namespace operators;
+using ocelli::format_error;
+using ocelli::invalid_argument;
+
+namespace {
+
+// A sub-graph that passes its inputs through, then gives a number where there is one.
+attribute body(std::string name, std::vector<nn::dtype> inputs, std::vector<float> constants = {}) {
+    auto g = std::make_shared<nn::graph>();
+    g->opsets[""] = 16;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const nn::value_id in = g->add_value(ocelli::detail::concat("in", i), {inputs[i], {}, {}});
+        g->inputs.push_back(in);
+        nn::node n;
+        n.op = "Identity";
+        n.opset = 16;
+        n.inputs = {in};
+        n.outputs = {g->add_value(ocelli::detail::concat("out", i))};
+        g->outputs.push_back(n.outputs[0]);
+        g->add_node(std::move(n));
+    }
+    for (const float v : constants) g->outputs.push_back(g->add_constant("", floats({}, {v})));
+    return {std::move(name), g};
+}
+
+}  // namespace
+
+TEST_CASE("Loop ends by condition or count and Scan runs backwards, as ONNX says") {
+    CHECK(ocelli_test::check_golden_models("control", 1e-6) == 4);
+}
+
+TEST_CASE("If takes the branch of its condition") {
+    const std::vector<attribute> branches = {body("then_branch", {}, {1, 2}), body("else_branch", {}, {3, 4})};
+    const auto yes = run_all("If", 16, {of<bool>({}, {true})}, branches, 2), no = run_all("If", 16, {of<bool>({1}, {false})}, branches, 2);
+    CHECK(yes[0].item() == 1);
+    CHECK(yes[1].item() == 2);
+    CHECK(no[0].item() == 3);
+    CHECK(no[1].item() == 4);
+    CHECK_REFUSED(invalid_argument, run("If", 16, {of<bool>({2}, {true, false})}, branches), "a condition must be one bool");
+    CHECK_REFUSED(invalid_argument, run("If", 16, {floats({}, {1})}, branches), "a condition must be one bool");
+    CHECK_REFUSED(format_error, run_all("If", 16, {of<bool>({}, {true})}, {body("then_branch", {}, {1}), body("else_branch", {}, {3})}, 2), "a branch must have");
+    CHECK_REFUSED(invalid_argument, run("If", 16, {of<bool>({}, {true})}, {body("then_branch", {}, {1})}), "else_branch");
+}
+
+TEST_CASE("Loop and Scan refuse bodies that do not fit") {
+    using enum nn::dtype;
+    const tensor three = of<std::int64_t>({}, {3}), yes = of<bool>({}, {true}), x = floats({2}, {1, 2});
+    CHECK_REFUSED(format_error, run("Loop", 16, {three, yes, x}, {body("body", {boolean})}), "the body must have 3 inputs and at least 2 outputs, has 1 and 1");
+    CHECK_REFUSED(format_error, run("Scan", 16, {x, x}, {body("body", {float32}), number("num_scan_inputs", 1)}), "the body must have 2 inputs");
+    CHECK_REFUSED(invalid_argument, run("Scan", 16, {x}, {body("body", {float32}), number("num_scan_inputs", 2)}), "num_scan_inputs must lie in [1, 1]");
+    CHECK_REFUSED(invalid_argument, run("Scan", 16, {x}, {body("body", {float32}), number("num_scan_inputs", 1), numbers("scan_input_axes", {0, 0})}), "wrong length");
+    CHECK_REFUSED(invalid_argument, run_all("Scan", 16, {x, floats({3}, {1, 2, 3})}, {body("body", {float32, float32}), number("num_scan_inputs", 2)}, 2), "one length, got 2 and 3");
+    CHECK(elements<float>(run("Scan", 16, {x}, {body("body", {float32}), number("num_scan_inputs", 1), numbers("scan_output_directions", {1})})) ==
+          std::vector<float>{2, 1});
+}
