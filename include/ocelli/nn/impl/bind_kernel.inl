@@ -143,7 +143,9 @@ public:
         const windows w = window_geometry(node_, {x.shape().begin() + 2, x.shape().end()}, kernel_, ceil_);
         conv_layer l = with_windows({}, x, w);
         l.channels = l.filters = l.group = x.extent(1);
-        if (!window_fits(l)) return run_reference(node_, io);
+        // A few wide windows: the kernel's vectors run along the results of a row, the reference along the elements of a window.
+        const bool few = l.out_width < 4 && l.kernel_width > 2 * l.out_width;
+        if (few || !window_fits(l)) return run_reference(node_, io);
         tensor& y = io.output(0, dtype::float32, image_shape(l.batch, l.channels, w.output));
         if (!average_) return max_pool(l, x.data<float>(), y.mutable_data<float>());
         const std::vector<float> columns = counts(w, x, w.kernel.size() - 1);
