@@ -103,7 +103,7 @@ OCELLI_ALWAYS_INLINE vec<T> overlap_of(const box_lanes<T>& a, const box_lanes<T>
 /// Rows [a_begin, a_end) of `a` against all of `b`.
 template <overlap K, bool Legacy, class T>
 void pairwise_kernel(const box_columns<T>& a, std::size_t a_begin, std::size_t a_end, const box_columns<T>& b, std::size_t m, T epsilon,
-                     T* OCELLI_RESTRICT out, bool /*stream*/) {
+                     T* OCELLI_RESTRICT out) {
     constexpr std::size_t L = lanes<T>;
     const std::size_t whole = m - m % L;
     for (std::size_t i = a_begin; i < a_end; ++i) {

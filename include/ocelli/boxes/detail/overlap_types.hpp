@@ -14,11 +14,11 @@ struct box_columns {
     const T* column(std::size_t k) const noexcept { return first + k * padded; }
 };
 
-/// Kernels of one measure. `a` and `b` of the pairwise form: rows of `a` against all of `b`; `stream` writes past the caches.
+/// Kernels of one measure. `a` and `b` of the pairwise form: rows of `a` against all of `b`.
 template <class T>
 struct overlap_kernel {
     void (*pairwise)(const box_columns<T>& a, std::size_t a_begin, std::size_t a_end, const box_columns<T>& b, std::size_t m, T epsilon,
-                     T* out, bool stream);
+                     T* out);
     void (*paired)(const box_columns<T>& a, const box_columns<T>& b, std::size_t n, T epsilon, T* out);
 };
 

@@ -92,10 +92,9 @@ void pairwise_overlap_any(overlap kind, const T* a, std::size_t n, const T* b, s
     const auto columns_a = make_columns(a, n, legacy, base == overlap::ciou);
     const auto columns_b = make_columns(b, m, legacy, base == overlap::ciou);
     const auto kernel = get_overlap_kernels(T()).measure[static_cast<int>(base)][legacy ? 1 : 0].pairwise;
-    const bool stream = n > (std::size_t{16} << 20) / sizeof(T) / m;  // a result that no cache holds
-    const std::size_t pairs = scylla_too ? 2048 : 65536;              // a block of some ten microseconds
+    const std::size_t pairs = scylla_too ? 2048 : 65536;  // a block of some ten microseconds
     parallel_for(n, pairs / m + 1, [&](std::size_t begin, std::size_t end) {
-        kernel(columns_a.view, begin, end, columns_b.view, m, static_cast<T>(options.epsilon), out, stream && !scylla_too);
+        kernel(columns_a.view, begin, end, columns_b.view, m, static_cast<T>(options.epsilon), out);
         if (scylla_too)
             for (std::size_t i = begin; i < end; ++i)
                 for (std::size_t j = 0; j < m; ++j) out[i * m + j] = scylla(a + 4 * i, b + 4 * j, out[i * m + j], legacy);
