@@ -83,7 +83,7 @@ Item* radix_sort(Item* items, Item* scratch, std::size_t n) {
     for (std::size_t i = 1; i < n; ++i) differs |= std::uint64_t{items[i].key() ^ items[0].key()};
     const unsigned width = static_cast<unsigned>(std::bit_width(differs));
     if (width == 0) return items;
-    const unsigned digit = n < 4096 ? 9 : 11;
+    const unsigned digit = n < 2048 ? 8 : n < 4096 ? 9 : 11;
     std::uint32_t counts[2][2048];
     const unsigned high_bits = width < digit ? width : digit;
     const unsigned low_bits = width - high_bits < digit ? width - high_bits : digit;
