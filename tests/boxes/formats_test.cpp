@@ -44,7 +44,11 @@ TEST_CASE_TEMPLATE("box_convert agrees with torchvision in every pair of formats
             const auto got = ocelli::box_convert(in, from, to);
             CHECK(got.shape() == expected.shape());
             if (kind == "aligned_") {
+#if defined(__FAST_MATH__) // the compiler may then rearrange sums and factors, and the last bit changes
+                CHECK(largest_difference(got, expected) < (sizeof(T) == 4 ? 1e-4 : 1e-12));
+#else
                 CHECK(got == expected);
+#endif
             } else {
                 CHECK(largest_difference(got, expected) < (sizeof(T) == 4 ? 2e-3 : 2e-12));
             }

@@ -26,7 +26,7 @@ void check_order(const std::vector<T>& values) {
 
 TEST_CASE_TEMPLATE("argsort_descending orders as a stable sort does", T, float, double) {
     std::mt19937_64 random(7);
-    for (const std::size_t n : std::initializer_list<std::size_t>{0, 1, 2, 47, 48, 49, 1000, 4095, 4096, 20000}) {
+    for (const std::size_t n : std::initializer_list<std::size_t>{0, 1, 2, 47, 48, 49, 1000, 2047, 2048, 4095, 4096, 20000}) {
         std::vector<T> values(n);
         for (T& v : values) v = std::uniform_real_distribution<T>(0, 1)(random);
         check_order(values);
