@@ -16,6 +16,7 @@
 #include <ocelli/nn/ops/gather.hpp>
 #include <ocelli/nn/ops/generate.hpp>
 #include <ocelli/nn/ops/logic.hpp>
+#include <ocelli/nn/ops/loss.hpp>
 #include <ocelli/nn/ops/math.hpp>
 #include <ocelli/nn/ops/matmul.hpp>
 #include <ocelli/nn/ops/norm.hpp>
@@ -52,6 +53,7 @@ inline std::vector<std::span<const op_def>> op_tables() {
         gather_ops(),
         generate_ops(),
         logic_ops(),
+        loss_ops(),
         math_ops(),
         matmul_ops(),
         norm_ops(),
