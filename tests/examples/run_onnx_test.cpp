@@ -51,7 +51,7 @@ ended run(const std::string& arguments) {
 }
 
 fs::path folder() {
-    const auto path = fs::current_path() / "run_onnx_test";
+    const auto path = fs::temp_directory_path() / "ocelli_run_onnx_test";
     fs::create_directories(path);
     return path;
 }

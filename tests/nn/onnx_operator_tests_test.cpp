@@ -8,11 +8,11 @@
 
 namespace {
 
-// The folder of the unpacked archive below the build folder; empty where the fixtures are absent.
+// The folder of the unpacked archive, among the temporary files; empty where the fixtures are absent.
 std::filesystem::path unpacked() {
     const std::string archive = ocelli_test::fixture("onnx_tests/onnx_tests.tar.gz");
     if (archive.empty()) return {};
-    const auto folder = std::filesystem::current_path() / "onnx_operator_tests";
+    const auto folder = std::filesystem::temp_directory_path() / "ocelli_onnx_operator_tests";
     std::filesystem::create_directories(folder);
     const std::string command = "tar xzf '" + archive + "' -C '" + folder.string() + "'";
     REQUIRE_MESSAGE(std::system(command.c_str()) == 0, command);
@@ -43,7 +43,7 @@ TEST_CASE("an operator that the engine has passes all of ONNX's tests for it, an
 
 TEST_CASE("a folder without tests gives no results, and a damaged model a failure with a message") {
     namespace fs = std::filesystem;
-    const auto folder = fs::current_path() / "onnx_operator_tests_damaged";
+    const auto folder = fs::temp_directory_path() / "ocelli_onnx_operator_tests_damaged";
     fs::create_directories(folder / "test_x" / "test_data_set_0");
     fs::remove(folder / "test_x" / "model.onnx");
     CHECK(onnx_tests::run_all(folder, reference).empty());
