@@ -100,8 +100,7 @@ struct gemm_tile_state {
         if constexpr (I + 1 < R) multiply<I + 1>(a, b);
     }
     template <int I, int J>
-    OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t ldc, int rows, int columns, bool accumulate, const gemm_epilogue* e, std::int64_t row0,
-                                  std::int64_t column0) {
+    OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t ldc, int rows, int columns, bool accumulate) {
         if (I < rows) {
             const int left = columns - J * lanes<float>;
             if (left > 0) {
@@ -109,15 +108,28 @@ struct gemm_tile_state {
                 const int count = left < lanes<float> ? left : lanes<float>;
                 vf32 x = acc[I][J];
                 if (accumulate) x = x + (count == lanes<float> ? load<float>(to) : load_first<float>(to, count));
-                if (e != nullptr) x = finish_vector(x, *e, row0 + I, column0 + J * lanes<float>, count);
                 if (count == lanes<float>) store(to, x);
                 else store_first(to, x, count);
             }
         }
-        if constexpr (J + 1 < V) put<I, J + 1>(c, ldc, rows, columns, accumulate, e, row0, column0);
-        else if constexpr (I + 1 < R) put<I + 1, 0>(c, ldc, rows, columns, accumulate, e, row0, column0);
+        if constexpr (J + 1 < V) put<I, J + 1>(c, ldc, rows, columns, accumulate);
+        else if constexpr (I + 1 < R) put<I + 1, 0>(c, ldc, rows, columns, accumulate);
     }
 };
+
+// A function of its own, over the tile just written: unrolled into every tile, it would be most of the library's compile time.
+OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
+    for (std::int64_t i = 0; i < rows; ++i)
+        for (std::int64_t j = 0; j < columns; j += lanes<float>) {
+            float* to = c + i * ldc + j;
+            const std::int64_t left = columns - j;
+            if (left >= lanes<float>) store(to, finish_vector(load<float>(to), *e, row0 + i, column0 + j, lanes<float>));
+            else {
+                const int count = static_cast<int>(left);
+                store_first(to, finish_vector(load_first<float>(to, count), *e, row0 + i, column0 + j, count), count);
+            }
+        }
+}
 
 template <int R, int V>
 void gemm_tile(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows, int columns, bool accumulate,
@@ -131,20 +143,8 @@ void gemm_tile(std::int64_t k, const float* a, const float* b, std::int64_t ldb,
         a += R;
         b += ldb;
     }
-    t.template put<0, 0>(c, ldc, rows, columns, accumulate, e, row0, column0);
-}
-
-inline void gemm_finish(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
-    for (std::int64_t i = 0; i < rows; ++i)
-        for (std::int64_t j = 0; j < columns; j += lanes<float>) {
-            float* to = c + i * ldc + j;
-            const std::int64_t left = columns - j;
-            if (left >= lanes<float>) store(to, finish_vector(load<float>(to), *e, row0 + i, column0 + j, lanes<float>));
-            else {
-                const int count = static_cast<int>(left);
-                store_first(to, finish_vector(load_first<float>(to, count), *e, row0 + i, column0 + j, count), count);
-            }
-        }
+    t.template put<0, 0>(c, ldc, rows, columns, accumulate);
+    if (e != nullptr) gemm_finish(rows, columns, c, ldc, e, row0, column0);
 }
 
 inline void gemm_dot(std::int64_t n, std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride) {
