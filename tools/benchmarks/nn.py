@@ -4,8 +4,8 @@
 
 BUILD_FOLDER holds the program benchmark_nn_networks (preset `benchmark`, or -DOCELLI_BUILD_BENCHMARKS=ON). Needs onnxruntime. Both run
 the same graphs on the same inputs with the same number of threads; outputs are compared first, a difference ends the run. Then every
-round times each once, in turn; the table has the lowest of the rounds' medians in milliseconds (a shared machine only adds time) and,
-as a measure of noise, the highest divided by the lowest. --off: ONNX Runtime without its graph optimisations (versions before 1.21 give
+round times each once, in turn; the table has the lowest time of all runs in milliseconds (a shared machine only adds time) and, as a
+measure of noise, the lowest of the rounds' medians divided by it. --off: ONNX Runtime without its graph optimisations (versions before 1.21 give
 wrong results with them on networks that pad before they average).
 """
 
@@ -32,11 +32,11 @@ program = args.build / "benchmarks" / "benchmark_nn_networks"
 def ours(case, threads, save=None):
     command = [program, "--threads", str(threads), case] + (["--save", save] if save else [])
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return next(float(row[2]) for row in (line.split("\t") for line in lines) if row[0] == case)
+    return next((float(row[2]), float(row[3])) for row in (line.split("\t") for line in lines) if row[0] == case)
 
 
 def timed(call, budget=0.5):
-    """The median in milliseconds of at least 7 runs, after two to warm up."""
+    """Median and lowest time in milliseconds of at least 7 runs, after two to warm up."""
     call()
     call()
     times, end = [], time.perf_counter() + budget
@@ -44,7 +44,7 @@ def timed(call, budget=0.5):
         start = time.perf_counter()
         call()
         times.append(1e3 * (time.perf_counter() - start))
-    return float(np.median(times))
+    return float(np.median(times)), min(times)
 
 
 def peer(model, feeds, threads):
@@ -80,7 +80,7 @@ for case, model in (line.split("\t") for line in listed):
         calls = {threads: peer(model, feeds, threads) for threads in args.threads}
         expected = calls[args.threads[0]]()
     except Exception as refusal:  # a shape that the model does not declare
-        print(f"| {case} | | refused: {str(refusal).splitlines()[0][:60]} | {ours(case, args.threads[0]):.3g} | | | |", flush=True)
+        print(f"| {case} | | refused: {str(refusal).splitlines()[0][:60]} | {ours(case, args.threads[0])[1]:.3g} | | | |", flush=True)
         continue
     error = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(results, expected, strict=True))
     if not error < 1e-4:
@@ -91,6 +91,6 @@ for case, model in (line.split("\t") for line in listed):
             times[threads, "theirs"].append(timed(call))
             times[threads, "ours"].append(ours(case, threads))
     for threads in args.threads:
-        mine, other = times[threads, "ours"], times[threads, "theirs"]
-        print(f"| {case} | {threads} | {min(other):.3g} | {min(mine):.3g} | **{min(other) / min(mine):.2f}** | "
-              f"{max(other) / min(other):.2f}, {max(mine) / min(mine):.2f} | {error:.1g} |", flush=True)
+        (mine_median, mine), (other_median, other) = (map(min, zip(*times[threads, who])) for who in ("ours", "theirs"))
+        print(f"| {case} | {threads} | {other:.3g} | {mine:.3g} | **{other / mine:.2f}** | {other_median / other:.2f}, {mine_median / mine:.2f} | "
+              f"{error:.1g} |", flush=True)
