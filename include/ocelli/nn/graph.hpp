@@ -141,6 +141,12 @@ void bind_operators(graph& g);
 /// The attribute of this name, or null.
 const attribute* find_attribute(const node& n, std::string_view attribute_name) noexcept;
 bool has_attribute(const node& n, std::string_view attribute_name) noexcept;
+/// True where an attribute is a sub-graph (If, Loop, Scan).
+inline bool has_subgraph(const node& n) noexcept {
+    for (const attribute& a : n.attributes)
+        if (std::holds_alternative<std::shared_ptr<graph>>(a.what)) return true;
+    return false;
+}
 
 /// Attribute values; the form without a default demands the attribute.
 /// @throws invalid_argument  naming node, operator and attribute, when it is missing or of another kind

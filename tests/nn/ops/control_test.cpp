@@ -1,5 +1,7 @@
 #include <support/golden_models.hpp>
 
+#include <ocelli/nn/session.hpp>
+
 #include <memory>
 
 using namespace operators;
@@ -44,6 +46,22 @@ TEST_CASE("If takes the branch of its condition") {
     CHECK_REFUSED(invalid_argument, run("If", 16, {floats({}, {1})}, branches), "a condition must be one bool");
     CHECK_REFUSED(format_error, run_all("If", 16, {of<bool>({}, {true})}, {body("then_branch", {}, {1}), body("else_branch", {}, {3})}, 2), "a branch must have");
     CHECK_REFUSED(invalid_argument, run("If", 16, {of<bool>({}, {true})}, {body("then_branch", {}, {1})}), "else_branch");
+}
+
+TEST_CASE("If with a constant condition is not folded, and runs") {
+    nn::graph g;
+    g.opsets[""] = 16;
+    nn::node n;
+    n.op = "If";
+    n.opset = 16;
+    n.attributes = {body("then_branch", {}, {1}), body("else_branch", {}, {3})};
+    n.inputs = {g.add_constant("condition", of<bool>({}, {false}))};
+    n.outputs = {g.add_value("y")};
+    g.outputs = n.outputs;
+    g.add_node(std::move(n));
+    nn::infer_facts(g);
+    CHECK(nn::evaluate(g, {})[0].item() == 3);
+    CHECK(nn::session(g).run({})[0].item() == 3);
 }
 
 TEST_CASE("Loop and Scan refuse bodies that do not fit") {

@@ -95,7 +95,7 @@ OCELLI_INLINE void infer_node(const graph&, const node& n, std::span<const fact*
         infer_context context(n, inputs, outputs);
         n.def->infer(context);
     }
-    if (fold_limit <= 0 || n.def->impure || n.def->eval == nullptr || !n.implicit_inputs.empty() || n.inputs.empty()) return;
+    if (fold_limit <= 0 || n.def->impure || n.def->eval == nullptr || has_subgraph(n) || n.inputs.empty()) return;
     for (const fact& f : outputs)
         if (f.constant.defined()) return;
     // Evaluate where everything is known and both sides are small: the arithmetic on shapes that exporters write.

@@ -11,7 +11,7 @@ namespace ocelli::nn::passes {
 OCELLI_INLINE std::vector<patch> constant_folding(const graph& g) {
     std::vector<patch> found;
     for (const node& n : g.nodes) {
-        if (n.def == nullptr || n.def->eval == nullptr || n.def->impure || !n.implicit_inputs.empty()) continue;
+        if (n.def == nullptr || n.def->eval == nullptr || n.def->impure || has_subgraph(n)) continue;
         std::vector<tensor> in, out(n.outputs.size());
         bool constant = true, known = true;
         std::int64_t in_size = 0;
