@@ -3,8 +3,8 @@
     python tools/benchmarks/boxes.py BUILD_FOLDER [--threads 1 2] [--isa avx2 avx512] [--rounds 5] [words ...]
 
 BUILD_FOLDER holds the programs of the preset `benchmark` (build/benchmark). Needs torch, torchvision and opencv-python. Results are
-compared first; a difference ends the run. Then every round times each program and each peer once, in turn; the table has the lowest of
-the rounds' medians in microseconds (a shared machine only adds time): ours into given memory and returned, and fastest peer / ours.
+compared first; a difference ends the run. Then every round times each program and each peer once, in turn; the table has the lowest time
+of all runs in microseconds (a shared machine only adds time): ours into given memory and returned, and fastest peer / ours.
 Without --isa the instruction set is the one that Ocelli chooses.
 """
 
@@ -45,17 +45,17 @@ def ours(program, case, threads, isa, save=None):
     environment = dict(os.environ, OCELLI_ISA=isa) if isa else None
     lines = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.splitlines()
     rows = (line.split("\t") for line in lines)
-    return {row[1]: float(row[2]) for row in rows if row[0] == case}
+    return {row[1]: float(row[3]) for row in rows if row[0] == case}
 
 
 def timed(call, budget=0.5):
-    """The median in milliseconds of at least 3 runs."""
+    """The lowest time in milliseconds of at least 3 runs."""
     times, end = [], time.perf_counter() + budget
     while len(times) < 3 or (len(times) < 1000 and time.perf_counter() < end):
         start = time.perf_counter()
         call()
         times.append(1e3 * (time.perf_counter() - start))
-    return float(np.median(times))
+    return min(times)
 
 
 def same_indices(result, peer):
