@@ -346,7 +346,7 @@ OCELLI_INLINE std::span<const op_def> resize_ops() {
     static constexpr op_def table[] = {
         {.name = "Upsample", .since = 7, .until = 8, .attributes = "mode:string scales:floats", .infer = detail::infer_resize,
          .eval = detail::eval_resize, .results = exactness::rounding},
-        {.name = "Upsample", .since = 9, .min_inputs = 2, .max_inputs = 2, .attributes = "mode:string", .infer = detail::infer_resize,
+        {.name = "Upsample", .since = 9, .until = 9, .min_inputs = 2, .max_inputs = 2, .attributes = "mode:string", .infer = detail::infer_resize,
          .eval = detail::eval_resize, .results = exactness::rounding},
         {.name = "Resize", .since = 10, .until = 10, .min_inputs = 2, .max_inputs = 2, .attributes = "mode:string", .infer = detail::infer_resize,
          .eval = detail::eval_resize, .results = exactness::rounding},
