@@ -52,11 +52,11 @@ struct never_executor final : executor {  // keeps its tasks until after the loo
 
 TEST_CASE("every index is visited once for any number of threads") {
     const restore_threads guard;
-    for (const std::size_t threads : {1, 2, 3, 8}) {
+    for (const std::size_t threads : {1u, 2u, 3u, 8u}) {
         set_num_threads(threads);
         CHECK(num_threads() == threads);
-        for (const std::size_t n : {0, 1, 7, 1000})
-            for (const std::size_t grain : {0, 1, 3, 1000, 5000}) CHECK(visits(n, grain) == std::vector<int>(n, 1));
+        for (const std::size_t n : {0u, 1u, 7u, 1000u})
+            for (const std::size_t grain : {0u, 1u, 3u, 1000u, 5000u}) CHECK(visits(n, grain) == std::vector<int>(n, 1));
     }
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("nested loops run inline and finish") {
 
 TEST_CASE("the first exception reaches the caller and the pool stays usable") {
     const restore_threads guard;
-    for (const std::size_t threads : {1, 4}) {
+    for (const std::size_t threads : {1u, 4u}) {
         set_num_threads(threads);
         CHECK_THROWS_WITH(parallel_for(100, 1,
                                        [](std::size_t begin, std::size_t) {

@@ -21,7 +21,12 @@ using ocelli_test::golden;
 
 namespace {
 
-const std::pair<std::string, resize_method> methods[] = {
+struct named_method {
+    std::string name;
+    resize_method method;
+};
+// Not structured bindings in the loops: Clang 14 does not let doctest's lambdas capture them.
+const named_method methods[] = {
     {"cv_nearest", resize_method::cv_nearest},
     {"cv_nearest_exact", resize_method::cv_nearest_exact},
     {"cv_linear", resize_method::cv_linear},
@@ -76,7 +81,9 @@ double worst(const std::string& kind, const std::string& name, resize_method met
 } // namespace
 
 TEST_CASE("resize gives the bytes of OpenCV, Pillow and PyTorch") {
-    for (const auto& [name, method] : methods) {
+    for (const named_method& m : methods) {
+        const std::string& name = m.name;
+        const resize_method method = m.method;
         CAPTURE(name);
         const bool near = name == "cv_linear" || name == "cv_cubic" || name == "cv_area" || name == "torch_area";
         CHECK(worst<std::uint8_t, std::uint8_t>("bytes", name, method) <= (near ? 1 : 0));
@@ -84,7 +91,9 @@ TEST_CASE("resize gives the bytes of OpenCV, Pillow and PyTorch") {
 }
 
 TEST_CASE("resize of floats is within 1e-5 of the references in double") {
-    for (const auto& [name, method] : methods) {
+    for (const named_method& m : methods) {
+        const std::string& name = m.name;
+        const resize_method method = m.method;
         CAPTURE(name);
         // Both take the same pixels; the golden ones are rounded to float.
         CHECK(worst<float, float>("floats", name, method) <= (nearest(name) ? 1e-7 : 2e-6));
@@ -93,7 +102,9 @@ TEST_CASE("resize of floats is within 1e-5 of the references in double") {
 }
 
 TEST_CASE("nearest methods take the reference's pixel for every pair of extents up to 30") {
-    for (const auto& [name, method] : methods) {
+    for (const named_method& m : methods) {
+        const std::string& name = m.name;
+        const resize_method method = m.method;
         if (!nearest(name)) continue;
         CAPTURE(name);
         const auto packed = read_npy<std::uint8_t, 1>(golden("image/indices_" + name + ".npy"));
@@ -118,7 +129,9 @@ TEST_CASE("nearest methods take the reference's pixel for every pair of extents 
 TEST_CASE("resize to the same size changes nothing") {
     const auto bytes = read_npy<std::uint8_t, 3>(golden("image/bytes0.npy"));
     const auto floats = read_npy<double, 3>(golden("image/floats0.npy"));
-    for (const auto& [name, method] : methods) {
+    for (const named_method& m : methods) {
+        const std::string& name = m.name;
+        const resize_method method = m.method;
         CAPTURE(name);
         CHECK(resize(bytes, {13, 17}, method) == bytes);
         const auto same = resize(floats, {13, 17}, method);
@@ -133,7 +146,9 @@ TEST_CASE("resize keeps a constant image constant and bytes within their range")
     xt::xtensor<std::uint8_t, 2> stripes({12, 12}, 0);
     for (std::size_t y = 0; y < 12; ++y)
         for (std::size_t x = 0; x < 12; x += 3) stripes(y, x) = 255;
-    for (const auto& [name, method] : methods) {
+    for (const named_method& m : methods) {
+        const std::string& name = m.name;
+        const resize_method method = m.method;
         CAPTURE(name);
         for (const image_size size : {image_size{3, 4}, image_size{20, 31}, image_size{4, 31}})
             CHECK(resize(white, size, method) ==
@@ -174,7 +189,9 @@ TEST_CASE("resize writes into given memory, and the same bits for any number of 
         state = state * 1664525u + 1013904223u;
         v = static_cast<std::uint8_t>(state >> 24);
     }
-    for (const auto& [name, method] : methods) {
+    for (const named_method& m : methods) {
+        const std::string& name = m.name;
+        const resize_method method = m.method;
         CAPTURE(name);
         set_num_threads(1);
         const auto one = resize(image, {173, 401}, method);
@@ -187,7 +204,9 @@ TEST_CASE("resize writes into given memory, and the same bits for any number of 
 }
 
 TEST_CASE("resize spreads NaN only to pixels whose filter covers it") {
-    for (const auto& [name, method] : methods) {
+    for (const named_method& m : methods) {
+        const std::string& name = m.name;
+        const resize_method method = m.method;
         CAPTURE(name);
         xt::xtensor<float, 2> image({10, 10}, 1.0f);
         image(0, 0) = std::numeric_limits<float>::quiet_NaN();

@@ -23,11 +23,11 @@ namespace {
 std::vector<std::byte> file_of(std::string header, std::size_t data_bytes, int major = 1) {
     std::vector<std::byte> out;
     const auto put = [&](std::size_t v) { out.push_back(static_cast<std::byte>(v & 255u)); };
-    for (const unsigned char c : std::string("\x93NUMPY")) put(c);
+    for (const char c : std::string("\x93NUMPY")) put(static_cast<unsigned char>(c));
     put(static_cast<std::size_t>(major));
     put(0);
     for (int i = 0; i < (major == 1 ? 2 : 4); ++i) put(header.size() >> (8 * i));
-    for (const unsigned char c : header) put(c);
+    for (const char c : header) put(static_cast<unsigned char>(c));
     out.resize(out.size() + data_bytes);
     return out;
 }

@@ -42,7 +42,7 @@ double rel(const tensor& got, const tensor& expected) {
 void report(const char* what, const session& net, const feed_list& feeds, double error) {
     std::printf("%-28s rel %.2g", what, error);
     if (std::getenv("OCELLI_TIMES"))
-        for (const std::size_t threads : {1, 2}) {
+        for (const std::size_t threads : {1u, 2u}) {
             double best = 1e9;
             for (int i = 0; i < 20; ++i) {
                 const auto start = std::chrono::steady_clock::now();
