@@ -94,7 +94,7 @@ auto crop_filled(const E& image, const pixel_rect& rect, const std::vector<doubl
     const auto first = [](std::int64_t from, std::int64_t size) { return from >= 0 ? 0 : from <= -size ? size : -from; };
     const auto last = [](std::int64_t from, std::int64_t size, std::int64_t extent) {
         if (from >= extent) return std::int64_t{0};
-        return extent - from >= size || extent - from < 0 ? size : extent - from;
+        return from <= extent - size ? size : extent - from;
     };
     const std::int64_t left = first(rect.x, rect.width);
     const std::int64_t right = std::max(left, last(rect.x, rect.width, w));
