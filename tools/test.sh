@@ -71,12 +71,12 @@ if [ "$mode" = --ci ]; then
   say "Thread sanitizer"
   build tsan ocelli_thread_tests
   suite tsan tsan -L threads
-  say "Fuzzers"
+  say "Fuzzers (one seed: a run can be repeated; run them with others to find more)"
   build fuzz
   for fuzzer in build/fuzz/tests/fuzz/*_fuzz; do
     corpus=tests/fuzz/corpus/$(basename "$fuzzer")
     mkdir -p "build/fuzz/found/$(basename "$fuzzer")"
-    step "$(basename "$fuzzer")" "$fuzzer" -max_total_time=60 -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
+    step "$(basename "$fuzzer")" "$fuzzer" -seed=1 -max_total_time=60 -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
       "build/fuzz/found/$(basename "$fuzzer")" $([ -d "$corpus" ] && echo "$corpus")
   done
 fi

@@ -73,6 +73,8 @@ inline void* stb_reallocate(void* block, std::size_t bytes) noexcept {
 #    if defined(__clang__)
 #        pragma clang diagnostic push
 #        pragma clang diagnostic ignored "-Weverything"
+// stb rotates by 0 as a shift by 32 and lets sums of coefficients wrap. What is not memory safe stays checked.
+#        pragma clang attribute push(__attribute__((no_sanitize("shift", "signed-integer-overflow"))), apply_to = function)
 #    elif defined(__GNUC__)
 #        pragma GCC diagnostic push
 #        pragma GCC diagnostic ignored "-Wunused-function"
@@ -101,6 +103,7 @@ namespace ocelli::detail::stb {
 #    endif
 } // namespace ocelli::detail::stb
 #    if defined(__clang__)
+#        pragma clang attribute pop
 #        pragma clang diagnostic pop
 #    elif defined(__GNUC__)
 #        pragma GCC diagnostic pop
