@@ -6,13 +6,9 @@
 #include <ocelli/core/config.hpp>
 #include <ocelli/core/executor.hpp>
 
-#include <atomic>
-#include <condition_variable>
 #include <cstddef>
-#include <exception>
-#include <functional>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <type_traits>
 
 namespace ocelli {
@@ -48,69 +44,23 @@ private:
 
 namespace detail {
 
-/// True on a thread that is inside a block of parallel_for: nested calls run inline.
-inline bool& inside_parallel() noexcept {
-    thread_local bool inside = false;
-    return inside;
-}
-
-/// The state of one parallel_for, shared with helpers that may arrive after it has returned.
-class parallel_job {
-public:
-    parallel_job(std::size_t blocks, void* context, void (*block)(void*, std::size_t)) noexcept
-        : blocks_(blocks), context_(context), block_(block) {}
-
-    /// Claims blocks until none is left.
-    void work() noexcept {
-        bool& inside = inside_parallel();
-        const bool before = inside;
-        inside = true;
-        std::size_t done = 0;
-        for (std::size_t i = next_.fetch_add(1, std::memory_order_relaxed); i < blocks_;
-             i = next_.fetch_add(1, std::memory_order_relaxed)) {
-            if (!failed_.load(std::memory_order_relaxed)) {
-                try {
-                    block_(context_, i);
-                } catch (...) {
-                    const std::lock_guard lock(mutex_);
-                    if (!failed_.exchange(true)) error_ = std::current_exception();
-                }
-            }
-            ++done;
-        }
-        inside = before;
-        if (done != 0 && done_.fetch_add(done, std::memory_order_acq_rel) + done == blocks_) {
-            const std::lock_guard lock(mutex_);  // between the waiter's test and its sleep
-            finished_.notify_all();
-        }
-    }
-
-    /// Waits for the blocks that others have claimed, and rethrows the first exception.
-    void wait() {
-        if (done_.load(std::memory_order_acquire) != blocks_) {
-            std::unique_lock lock(mutex_);
-            finished_.wait(lock, [&] { return done_.load(std::memory_order_acquire) == blocks_; });
-        }
-        if (failed_.load(std::memory_order_acquire)) {
-            const std::lock_guard lock(mutex_);
-            std::rethrow_exception(error_);
-        }
-    }
-
-private:
-    std::atomic<std::size_t> next_{0};
-    std::atomic<std::size_t> done_{0};
-    std::atomic<bool> failed_{false};
-    const std::size_t blocks_;
-    void* context_;
-    void (*block_)(void*, std::size_t);
-    std::mutex mutex_;
-    std::condition_variable finished_;
-    std::exception_ptr error_;
-};
-
 /// Runs block(context, i) for each i in [0, blocks) on at most the allowed number of threads.
 void run_blocks(std::size_t blocks, void* context, void (*block)(void*, std::size_t));
+
+/// Keeps the helpers of this thread's parallel_for calls while it lives, so that many small loops in a row wake them once.
+///
+/// The helpers come at the first loop that more than one thread can share. Between loops they look for work for `spin_us`
+/// microseconds and then sleep. Inside a parallel_for, or with one thread, it does nothing. Regions nest.
+class parallel_region {
+public:
+    explicit parallel_region(std::int64_t spin_us = 100);
+    ~parallel_region();
+    parallel_region(const parallel_region&) = delete;
+    parallel_region& operator=(const parallel_region&) = delete;
+
+private:
+    bool counted_ = false;
+};
 
 }  // namespace detail
 

@@ -8,8 +8,8 @@
 #include <ocelli/core/executor.hpp>
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -38,20 +38,33 @@ public:
 
     std::size_t concurrency() const noexcept override { return threads_; }
 
-    void run(std::size_t count, const std::function<void()>& task) override {
+    void run(std::size_t count, const std::function<void()>& task) override { add(count, {task, nullptr}); }
+
+    /// Allocates nothing once its queue has been as long before.
+    void assist(std::size_t count, const std::shared_ptr<detail::worker_team>& team) override { add(count, {nullptr, team}); }
+
+private:
+    struct queued {
+        std::function<void()> task;
+        std::shared_ptr<detail::worker_team> team;
+    };
+
+    void add(std::size_t count, const queued& one) {
         if (threads_ == 1 || count == 0) return;
         {
             const std::lock_guard lock(mutex_);
             start_workers();
             // A helper more than there are workers could only find the work done.
-            const std::size_t useful = count < workers_.size() ? count : workers_.size();
-            for (std::size_t i = 0; i < useful; ++i) tasks_.push_back(task);
-            count = useful;
+            if (count > workers_.size()) count = workers_.size();
+            if (next_ == queue_.size() || next_ > 1000) {  // what lies before next_ is done with
+                queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(next_));
+                next_ = 0;
+            }
+            queue_.insert(queue_.end(), count, one);
         }
         for (std::size_t i = 0; i < count; ++i) wake_.notify_one();
     }
 
-private:
     void start_workers() {
         while (workers_.size() + 1 < threads_) {
             try {
@@ -65,12 +78,14 @@ private:
     void serve() {
         std::unique_lock lock(mutex_);
         for (;;) {
-            wake_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
-            if (tasks_.empty()) return;
-            const std::function<void()> task = std::move(tasks_.front());
-            tasks_.pop_front();
-            lock.unlock();
-            task();
+            wake_.wait(lock, [&] { return stopping_ || next_ != queue_.size(); });
+            if (next_ == queue_.size()) return;
+            {
+                const queued now = std::move(queue_[next_++]);
+                lock.unlock();
+                if (now.team != nullptr) now.team->help();
+                else now.task();
+            }
             lock.lock();
         }
     }
@@ -78,7 +93,9 @@ private:
     const std::size_t threads_;
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<std::function<void()>> tasks_;
+    // In a vector, whose memory stays; waiting are those from next_ on.
+    std::vector<queued> queue_;
+    std::size_t next_ = 0;
     std::vector<std::thread> workers_;
     bool stopping_ = false;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/core/parallel.hpp>
 #include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/plan.hpp>
@@ -160,6 +161,7 @@ OCELLI_INLINE std::vector<tensor> plan::run(std::span<const tensor> feeds, std::
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i)
         if (feeds[i].defined()) values[static_cast<std::size_t>(graph_.inputs[i])] = feeds[i];
     if (times != nullptr) times->assign(steps_.size(), {});
+    const ocelli::detail::parallel_region awake;  // helpers come once for all layers
     const auto inside = [](const tensor& block, const tensor& t) {
         const auto* p = static_cast<const char*>(t.raw());
         const auto* begin = static_cast<const char*>(block.raw());
