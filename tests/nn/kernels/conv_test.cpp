@@ -1,11 +1,9 @@
 // ctest: per_isa
+#include <support/convolutions.hpp>
+
 #include <ocelli/core/parallel.hpp>
-#include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/kernels/conv.hpp>
-#include <ocelli/nn/ops/fused.hpp>
-#include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/ops/support.hpp>
-#include <ocelli/nn/session.hpp>
 
 #include <doctest/doctest.h>
 
@@ -16,74 +14,7 @@
 #include <string>
 #include <vector>
 
-using namespace ocelli;
-using namespace ocelli::nn;
-
-namespace {
-
-tensor random_tensor(dims shape, unsigned seed) {
-    std::mt19937 random(seed);
-    tensor t(dtype::float32, std::move(shape));
-    for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = static_cast<float>(random() >> 8) * (2.0f / 16777216.0f) - 1.0f;
-    return t;
-}
-
-struct layer {
-    dims x, w, strides, dilations, pads;
-    std::int64_t group = 1;
-};
-
-// The layer as ocelli.Conv with the epilogue, by kernel and by reference in double; the largest difference, relative to the sum of |terms|.
-double error_of(const layer& l, activation function, bool bias, bool addend, unsigned seed, const std::string& kernel) {
-    graph g;
-    g.opsets[""] = 13;
-    const tensor xv = random_tensor(l.x, seed), wv = random_tensor(l.w, seed + 1), bv = random_tensor({l.w[0]}, seed + 2), sv = random_tensor({l.w[0]}, seed + 3);
-    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape::of_rank(l.x.size()), {}});
-    const value_id w = g.add_constant("w", wv), b = bias ? g.add_constant("b", bv) : no_value;
-    const value_id r = addend ? g.add_value("r", {dtype::float32, symbolic_shape::of_rank(l.x.size()), {}}) : no_value;
-    const value_id s = function == activation::prelu ? g.add_constant("s", sv) : no_value;
-    const value_id y = g.add_value("y");
-    node n{.name = "layer", .op = "Conv", .domain = "ocelli", .opset = 1,
-           .attributes = {{"strides", l.strides}, {"dilations", l.dilations}, {"pads", l.pads}, {"group", l.group}, {"kernel", kernel},
-                          {"activation", std::string(name(function))}, {"alpha", 0.25f}, {"beta", 0.75f}},
-           .inputs = {x, w, b, r, s}, .outputs = {y}};
-    while (n.inputs.back() == no_value) n.inputs.pop_back();
-    g.add_node(n);
-    g.inputs = {x};
-    if (addend) g.inputs.push_back(r);
-    g.outputs = {y};
-    // The reference in double, and the size of the sums.
-    named_tensors feeds{{"x", xv}};
-    tensor rv;
-    {
-        graph exact = g;
-        for (value& v : exact.values)
-            if (v.what.constant.defined()) v.what.constant = v.what.constant.cast(dtype::float64);
-        graph plain = exact;
-        set_attribute(plain.nodes[0], "activation", std::string("none"));
-        plain.nodes[0].inputs.resize(2);
-        plain.inputs = {x};
-        const tensor shape_only = evaluate(plain, {{"x", xv.cast(dtype::float64)}})["y"];
-        rv = random_tensor(shape_only.shape(), seed + 4);
-        named_tensors wide{{"x", xv.cast(dtype::float64)}};
-        if (addend) {
-            feeds.add("r", rv);
-            wide.add("r", rv.cast(dtype::float64));
-        }
-        const tensor expected = evaluate(exact, wide)["y"];
-        const session net(g);
-        REQUIRE(net.explain().find("reference") == std::string::npos);
-        const tensor got = net.run(feeds)["y"];
-        REQUIRE(got.shape() == expected.shape());
-        double worst = 0;
-        const double size = 1.0 + static_cast<double>(wv.size() / l.w[0]);
-        for (std::int64_t i = 0; i < got.size(); ++i)
-            worst = std::max(worst, std::abs(static_cast<double>(got.data<float>()[i]) - expected.data<double>()[i]) / size);
-        return worst;
-    }
-}
-
-}  // namespace
+using namespace convolutions;
 
 TEST_CASE("the convolution kernels agree with the reference in double over random layers and epilogues") {
     std::mt19937 random(11);

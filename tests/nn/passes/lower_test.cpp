@@ -29,6 +29,21 @@ graph lowered(node after, const std::vector<tensor>& constants = {}, bool conv_i
     return g;
 }
 
+// c * gate(c), of a convolution's result c.
+graph lowered_product(const char* gate, std::vector<attribute> attributes) {
+    graph g;
+    g.opsets[""] = 13;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 2, 4, 4}, {}}), c = g.add_value("c"), s = g.add_value("s"), y = g.add_value("y");
+    g.add_node({.name = "conv", .op = "Conv", .inputs = {x, g.add_constant("w", tensor::zeros(dtype::float32, {3, 2, 3, 3}))}, .outputs = {c}});
+    g.add_node({.name = "gate", .op = gate, .attributes = std::move(attributes), .inputs = {c}, .outputs = {s}});
+    g.add_node({.name = "mul", .op = "Mul", .inputs = {c, s}, .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {y};
+    infer_facts(g);
+    run_passes(g, lower_passes);
+    return g;
+}
+
 }  // namespace
 
 TEST_CASE("activations fuse into the convolution before them") {
@@ -39,13 +54,22 @@ TEST_CASE("activations fuse into the convolution before them") {
     CHECK(attr_float(clip.nodes[0], "beta") == 6.f);
     const graph leaky = lowered({.op = "LeakyRelu", .attributes = {{"alpha", 0.1f}}});
     CHECK(attr_float(leaky.nodes.at(0), "alpha") == 0.1f);
+    const graph silu = lowered_product("Sigmoid", {}), hard = lowered_product("HardSigmoid", {{"alpha", 1.0f / 6}, {"beta", 0.5f}});
+    CHECK(attr_string(silu.nodes.at(0), "activation") == "silu");
+    CHECK(attr_string(hard.nodes.at(0), "activation") == "hard_swish");
+    CHECK(lowered_product("HardSigmoid", {}).nodes.size() == 3);  // another slope
     const graph prelu = lowered({.op = "PRelu"}, {tensor::from<float>({3, 1, 1}, {1.f, 2.f, 3.f})});
     REQUIRE(prelu.nodes.size() == 1);
     CHECK(prelu.nodes[0].inputs.size() == 5);
-    CHECK(attr_string(prelu.nodes[0], "kernel") == "conv_gemm");
 }
 
 TEST_CASE("what does not fit stays: slopes along the width, an output in between") {
     CHECK(lowered({.op = "PRelu"}, {tensor::from<float>({2}, {1.f, 2.f})}).nodes.size() == 2);
     CHECK(lowered({.op = "Relu"}, {}, true).nodes.size() == 2);
+}
+
+TEST_CASE("a convolution that stays in planes is given its kernel") {
+    graph g = lowered({.op = "Relu"});
+    run_passes(g, std::span<const pass>(kernel_passes).last(1));
+    CHECK(attr_string(g.nodes.at(0), "kernel") == "conv_gemm");
 }

@@ -1,57 +1,14 @@
 #pragma once
 
-#include <ocelli/nn/detail/planes.hpp>
+#include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/conv.hpp>
 #include <ocelli/nn/ops/conv_transpose.hpp>
 #include <ocelli/nn/ops/fused.hpp>
-#include <ocelli/nn/ops/support.hpp>
 #include <ocelli/nn/plan.hpp>
-
-#include <algorithm>
-#include <vector>
 
 namespace ocelli::nn {
 
 namespace detail {
-
-/// The reference evaluation in a kernel's place: for extents that the kernel is not made for.
-inline void run_reference(const node& n, const step_io& io) {
-    std::vector<tensor> in, out;
-    for (const tensor* t : io.inputs) in.push_back(t != nullptr ? *t : tensor());
-    for (tensor* t : io.outputs) out.push_back(t != nullptr ? *t : tensor());
-    eval_context context(n, in, out);
-    n.def->eval(context);
-    for (std::size_t i = 0; i < out.size(); ++i)
-        if (io.outputs[i] != nullptr) *io.outputs[i] = std::move(out[i]);
-}
-
-/// The extents of an input (N, C, H, W) or (N, C, W), and its windows, written into a layer; the other fields stay.
-inline conv_layer with_windows(conv_layer l, const tensor& x, const windows& w) {
-    const std::size_t last = w.kernel.size() - 1;
-    l.batch = x.extent(0);
-    l.width = x.extent(2 + last);
-    l.out_width = w.output[last];
-    l.kernel_width = w.kernel[last];
-    l.stride_x = w.strides[last];
-    l.dilation_x = w.dilations[last];
-    l.pad_left = w.pads_begin[last];
-    if (last == 1) {
-        l.height = x.extent(2);
-        l.out_height = w.output[0];
-        l.kernel_height = w.kernel[0];
-        l.stride_y = w.strides[0];
-        l.dilation_y = w.dilations[0];
-        l.pad_top = w.pads_begin[0];
-    }
-    return l;
-}
-
-/// (n, channels, extents...)
-inline dims image_shape(std::int64_t n, std::int64_t channels, const dims& extents) {
-    dims shape = {n, channels};
-    shape.insert(shape.end(), extents.begin(), extents.end());
-    return shape;
-}
 
 /// ocelli.Conv on the product or depthwise kernel. The layer's extents come with the input: a new shape re-plans nothing here.
 class bound_conv final : public bound_kernel {
@@ -148,8 +105,8 @@ public:
         if (few || !window_fits(l)) return run_reference(node_, io);
         tensor& y = io.output(0, dtype::float32, image_shape(l.batch, l.channels, w.output));
         if (!average_) return max_pool(l, x.data<float>(), y.mutable_data<float>());
-        const std::vector<float> columns = counts(w, x, w.kernel.size() - 1);
-        const std::vector<float> rows = w.kernel.size() == 2 ? counts(w, x, 0) : std::vector<float>{1};
+        const std::vector<float> columns = window_counts(w, x, w.kernel.size() - 1, count_padding_);
+        const std::vector<float> rows = w.kernel.size() == 2 ? window_counts(w, x, 0, count_padding_) : std::vector<float>{1};
         average_pool(l, x.data<float>(), rows.data(), columns.data(), y.mutable_data<float>());
     }
 
@@ -158,19 +115,6 @@ public:
     }
 
 private:
-    /// How many taps of each window along an axis count. What lies behind the end padding (ceil_mode) never does; a window that meets
-    /// nothing has mean 0 / 1.
-    std::vector<float> counts(const windows& w, const tensor& x, std::size_t axis) const {
-        std::vector<float> out;
-        for (std::int64_t o = 0; o < w.output[axis]; ++o) {
-            const std::int64_t offset = o * w.strides[axis] - w.pads_begin[axis], extent = x.extent(2 + axis);
-            const std::int64_t first = count_padding_ ? 0 : first_inside(offset, w.dilations[axis]);
-            const std::int64_t end = end_inside(offset, w.dilations[axis], extent + (count_padding_ ? w.pads_end[axis] : 0), w.kernel[axis]);
-            out.push_back(static_cast<float>(std::max<std::int64_t>(1, end - first)));
-        }
-        return out;
-    }
-
     const node& node_;
     dims kernel_;
     bool average_, ceil_ = false, count_padding_ = false;
@@ -240,7 +184,7 @@ private:
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const node& n, weight_cache& weights) {
     if (n.inputs.empty() || n.inputs[0] == no_value || g.at(n.inputs[0]).what.type != dtype::float32) return nullptr;
     if (n.domain == "ocelli" && n.op == "Conv" && has_attribute(n, "kernel")) return std::make_unique<detail::bound_conv>(g, n, weights);
-    if (!n.domain.empty()) return nullptr;
+    if (!n.domain.empty()) return detail::bind_blocked(g, n, weights);
     if (n.op == "AveragePool" || (n.op == "MaxPool" && n.outputs.size() == 1)) {
         const std::size_t axes = attr_ints(n, "kernel_shape").size();
         if (axes == 1 || axes == 2) return std::make_unique<detail::bound_pool>(n);

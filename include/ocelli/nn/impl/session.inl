@@ -82,8 +82,10 @@ struct session::state {
         infer_facts(g);
         if (options.simplify) v->patches = run_passes(g, simplify_passes);
         if (options.lower) {
-            auto more = run_passes(g, lower_passes);
-            v->patches.insert(v->patches.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+            for (const std::span<const pass> list : {std::span<const pass>(lower_passes), std::span<const pass>(kernel_passes)}) {
+                auto more = run_passes(g, list);
+                v->patches.insert(v->patches.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+            }
         }
         v->kernels.resize(g.nodes.size());
         if (options.lower)

@@ -7,6 +7,8 @@
 #include <ocelli/core/gemm.hpp>
 #include <ocelli/core/simd/target.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 namespace ocelli::nn {
@@ -48,6 +50,11 @@ OCELLI_KERNEL_API_END
 
 /// Floats of scratch memory a sliding window needs: the whole padded channel.
 std::int64_t window_scratch(const conv_layer& layer);
+
+/// Tasks so that each takes some ten microseconds at least.
+inline std::size_t conv_grain(std::int64_t operations_per_task) {
+    return static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, operations_per_task)));
+}
 
 }  // namespace detail
 

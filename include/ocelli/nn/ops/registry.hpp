@@ -6,6 +6,7 @@
 #include <ocelli/nn/ops/activation.hpp>
 #include <ocelli/nn/ops/arrange.hpp>
 #include <ocelli/nn/ops/basic.hpp>
+#include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/cast.hpp>
 #include <ocelli/nn/ops/control.hpp>
 #include <ocelli/nn/ops/conv.hpp>
@@ -43,6 +44,7 @@ inline std::vector<std::span<const op_def>> op_tables() {
         activation_ops(),
         arrange_ops(),
         basic_ops(),
+        blocked_ops(),
         cast_ops(),
         control_ops(),
         conv_ops(),

@@ -11,7 +11,7 @@ namespace ocelli::nn::passes {
 std::vector<patch> lower_convolution(const graph& g);
 /// ocelli.Conv -> Add of a tensor of the same shape becomes its addend.
 std::vector<patch> residual_fusion(const graph& g);
-/// ocelli.Conv -> Relu, Clip, LeakyRelu, PRelu (a slope per channel), HardSigmoid, HardSwish, Sigmoid, or x * Sigmoid(x).
+/// ocelli.Conv -> Relu, Clip, LeakyRelu, PRelu (a slope per channel), HardSigmoid, HardSwish, Sigmoid, x * Sigmoid(x), or HardSwish written as a product.
 std::vector<patch> activation_fusion(const graph& g);
 /// Names the kernel of each ocelli.Conv, from its layer's shape alone.
 std::vector<patch> choose_kernels(const graph& g);

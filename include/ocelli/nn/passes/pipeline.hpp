@@ -1,8 +1,9 @@
 #pragma once
 
 /// @file
-/// The two lists of passes, in order.
+/// The lists of passes, in order.
 
+#include <ocelli/nn/passes/blocking.hpp>
 #include <ocelli/nn/passes/lower.hpp>
 #include <ocelli/nn/passes/simplify.hpp>
 
@@ -17,11 +18,16 @@ inline constexpr std::array simplify_passes{
     pass{"batch_norm_folding", &passes::batch_norm_folding},
 };
 
-/// For the kernels of this library.
+/// For the kernels of this library: what convolutions take along,
 inline constexpr std::array lower_passes{
     pass{"lower_convolution", &passes::lower_convolution},
     pass{"residual_fusion", &passes::residual_fusion},
     pass{"activation_fusion", &passes::activation_fusion},
+};
+
+/// and then where they run.
+inline constexpr std::array kernel_passes{
+    pass{"channel_blocking", &passes::channel_blocking},
     pass{"choose_kernels", &passes::choose_kernels},
 };
 

@@ -2,31 +2,6 @@
 
 namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
 
-// to[i] = from[i * step] for i < n. Whole vectors where the source is dense.
-OCELLI_ALWAYS_INLINE void copy_strided(float* to, const float* from, std::int64_t step, std::int64_t n) {
-    constexpr int L = lanes<float>;
-    std::int64_t i = 0;
-    if (step == 1) {
-        for (; i + L <= n; i += L) store(to + i, load(from + i));
-        for (; i < n; ++i) to[i] = from[i];
-    } else {
-        for (; i < n; ++i) to[i] = from[i * step];
-    }
-}
-
-// The same 32 bits n times. As integers: they need not be a number.
-OCELLI_ALWAYS_INLINE void fill_bits(float* to, std::int32_t bits, std::int64_t n) {
-    constexpr int L = lanes<float>;
-    const vf32 all = __builtin_bit_cast(vf32, broadcast(bits));
-    const float one = __builtin_bit_cast(float, bits);
-    std::int64_t i = 0;
-    for (; i + L <= n; i += L) store(to + i, all);
-    for (; i < n; ++i) to[i] = one;
-}
-OCELLI_ALWAYS_INLINE void fill_zero(float* to, std::int64_t n) {
-    fill_bits(to, 0, n);
-}
-
 inline void conv_im2col(const nn::detail::im2col_part& p, std::int64_t k0, std::int64_t depth, std::int64_t pixel, int columns, int width, float* panel) {
     const std::int64_t taps = p.kernel_height * p.kernel_width;
     std::int64_t channel = k0 / taps;

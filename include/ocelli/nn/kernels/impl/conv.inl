@@ -30,11 +30,6 @@ OCELLI_INLINE std::int64_t window_scratch(const conv_layer& l) {
     return rows * ((padded + l.stride_x - 1) / l.stride_x + widest) * l.stride_x + 2 * widest;
 }
 
-/// Tasks so that each takes some ten microseconds at least.
-inline std::size_t conv_grain(std::int64_t operations_per_task) {
-    return static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, operations_per_task)));
-}
-
 }  // namespace detail
 
 OCELLI_INLINE std::int64_t conv_gemm_packed_size(const conv_layer& l) {

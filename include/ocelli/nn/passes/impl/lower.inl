@@ -3,6 +3,8 @@
 #include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/passes/lower.hpp>
 
+#include <cmath>
+
 namespace ocelli::nn::passes {
 
 namespace detail_lower {
@@ -126,13 +128,14 @@ OCELLI_INLINE std::vector<patch> activation_fusion(const graph& g) {
                 slope = n.inputs[1];
             } else continue;
         } else if (n.op == "Mul" && n.inputs.size() == 2) {
-            // x * Sigmoid(x)
+            // x * Sigmoid(x), x * HardSigmoid(x) with a sixth and a half
             for (std::size_t side = 0; side < 2 && function == activation::none; ++side) {
                 const value_id gate = n.inputs[side], x = n.inputs[1 - side];
                 if (gate == no_value || x == no_value || g.at(gate).producer == no_node || !detail::used_once(g, uses, gate)) continue;
                 const node& s = g.node_at(g.at(gate).producer);
-                if (s.op == "Sigmoid" && s.domain.empty() && s.inputs[0] == x) {
-                    function = activation::silu;
+                const bool hard = s.op == "HardSigmoid" && std::abs(attr_float(s, "alpha", 0.2f) - 1.0f / 6) < 1e-6f && attr_float(s, "beta", 0.5f) == 0.5f;
+                if ((s.op == "Sigmoid" || hard) && s.domain.empty() && s.inputs[0] == x) {
+                    function = hard ? activation::hard_swish : activation::silu;
                     from = x;
                     twice = true;
                 }

@@ -1,0 +1,208 @@
+#pragma once
+
+#include <ocelli/nn/detail/bound.hpp>
+#include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/ops/blocked.hpp>
+#include <ocelli/nn/ops/fused.hpp>
+
+namespace ocelli::nn::detail {
+
+/// Blocks of `channels` channels in the active instruction set's lanes.
+inline void check_blocks(const node& n, const tensor& x, std::int64_t channels) {
+    const std::int64_t lanes = block_lanes();
+    check(n, x.rank() >= 3 && x.shape().back() == lanes && x.extent(1) == block_count(channels, lanes), "an image of ", channels, " channels in blocks of ",
+          lanes, " expected, got ", text(x));
+}
+
+/// A value for each channel, in whole blocks with zeros behind.
+inline tensor in_whole_blocks(const tensor* t, std::int64_t channels) {
+    const std::int64_t lanes = block_lanes();
+    tensor out = tensor::zeros(dtype::float32, {block_count(channels, lanes) * lanes});
+    if (t != nullptr) std::copy(t->data<float>(), t->data<float>() + t->size(), out.mutable_data<float>());
+    return out;
+}
+
+/// ocelli.blocked.Conv.
+class bound_blocked_conv final : public bound_kernel {
+public:
+    bound_blocked_conv(const graph& g, const node& n, weight_cache& cache) : node_(n), weights_(g.at(n.inputs[1]).what.constant) {
+        const std::size_t spatial = weights_.rank() - 2;
+        const auto constant = [&](std::size_t i) -> const tensor* {
+            return i < n.inputs.size() && n.inputs[i] != no_value ? &g.at(n.inputs[i]).what.constant : nullptr;
+        };
+        layer_.group = attr_int(n, "group", 1);
+        layer_.filters = weights_.extent(0);
+        layer_.channels = weights_.extent(1) * layer_.group;
+        layer_.kernel_height = spatial == 2 ? weights_.extent(2) : 1;
+        layer_.kernel_width = weights_.extent(1 + spatial);
+        kernel_extents_.assign(weights_.shape().begin() + 2, weights_.shape().end());
+        check(n, attr_ints(n, "kernel_shape", kernel_extents_) == kernel_extents_, "kernel_shape contradicts the weights' shape ", text(weights_));
+        planes_ = attr_ints(n, "channels").at(0) == 0;
+        epilogue_.function = parse_activation(attr_string(n, "activation", "none"));
+        epilogue_.alpha = attr_float(n, "alpha", 0);
+        epilogue_.beta = attr_float(n, "beta", 0);
+        bias_ = in_whole_blocks(constant(2), layer_.filters);
+        slope_ = in_whole_blocks(constant(4), layer_.filters);
+        epilogue_.bias = bias_.data<float>();
+        epilogue_.slope = slope_.data<float>();
+        name_ = attr_string(n, "kernel");
+        depthwise_ = name_ == "blocked_depthwise";
+        const std::int64_t lanes = block_lanes();
+        packed_ = cache.get(weights_, ocelli::detail::concat(depthwise_ ? "depthwise/" : "blocked/", layer_.group, "/", lanes), [&] {
+            const std::int64_t taps = layer_.kernel_height * layer_.kernel_width;
+            tensor packed(dtype::float32, {depthwise_ ? block_count(layer_.filters, lanes) * lanes * taps : blocked_conv_packed_size(layer_)});
+            if (depthwise_) blocked_depthwise_pack(layer_, weights_.data<float>(), packed.mutable_data<float>());
+            else blocked_conv_pack(layer_, weights_.data<float>(), packed.mutable_data<float>());
+            return packed;
+        });
+    }
+
+    std::string_view name() const noexcept override { return name_; }
+
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const std::size_t spatial = kernel_extents_.size();
+        check(node_, x.rank() == spatial + (planes_ ? 2 : 3), "an input with ", spatial, " spatial axes expected, got ", text(x));
+        if (planes_) check(node_, x.extent(1) == layer_.channels, "input must have ", layer_.channels, " channels, got ", text(x));
+        else check_blocks(node_, x, layer_.channels);
+        const auto begin = x.shape().begin() + 2;
+        const windows w = window_geometry(node_, {begin, begin + static_cast<std::ptrdiff_t>(spatial)}, kernel_extents_);
+        const conv_layer l = with_windows(layer_, x, w);
+        const std::int64_t lanes = block_lanes();
+        dims shape = image_shape(l.batch, block_count(l.filters, lanes), w.output);
+        shape.push_back(lanes);
+        tensor& y = io.output(0, dtype::float32, shape);
+        blocked_epilogue e = epilogue_;
+        if (io.inputs.size() > 3 && io.inputs[3] != nullptr) {
+            check(node_, io.inputs[3]->shape() == shape, "shapes ", ocelli::detail::shape_text(shape), " and ",
+                  ocelli::detail::shape_text(io.inputs[3]->shape()), " of the fused Add differ");
+            e.addend = io.inputs[3]->data<float>();
+        }
+        if (depthwise_) blocked_depthwise(l, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
+        else if (!window_fits(l)) run_reference(node_, io);
+        else blocked_conv(l, x.data<float>(), planes_, packed_.data<float>(), e, y.mutable_data<float>());
+    }
+
+    double operations(const step_io& io) const override {
+        const dims& y = io.outputs[0]->shape();
+        double pixels = static_cast<double>(y[0]);
+        for (std::size_t i = 2; i + 1 < y.size(); ++i) pixels *= static_cast<double>(y[i]);
+        return 2 * pixels * static_cast<double>(weights_.size());
+    }
+
+private:
+    const node& node_;
+    tensor weights_, bias_, slope_, packed_;
+    dims kernel_extents_;
+    conv_layer layer_;
+    blocked_epilogue epilogue_;
+    std::string name_;
+    bool planes_ = false, depthwise_ = false;
+};
+
+/// ocelli.blocked.MaxPool and AveragePool.
+class bound_blocked_pool final : public bound_kernel {
+public:
+    explicit bound_blocked_pool(const node& n)
+        : node_(n), kernel_(attr_ints(n, "kernel_shape")), channels_(attr_ints(n, "channels").at(0)), average_(n.op == "AveragePool") {
+        ceil_ = attr_int(n, "ceil_mode", 0) != 0;
+        count_padding_ = average_ && attr_int(n, "count_include_pad", 0) != 0;
+    }
+
+    std::string_view name() const noexcept override { return average_ ? "blocked_pool_average" : "blocked_pool_max"; }
+
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        check_blocks(node_, x, channels_);
+        check(node_, x.rank() == kernel_.size() + 3, "an input with ", kernel_.size(), " spatial axes expected, got ", text(x));
+        const windows w = window_geometry(node_, {x.shape().begin() + 2, x.shape().end() - 1}, kernel_, ceil_);
+        conv_layer l = with_windows({}, x, w);
+        l.channels = l.filters = l.group = channels_;
+        dims shape = image_shape(l.batch, x.extent(1), w.output);
+        shape.push_back(x.shape().back());
+        tensor& y = io.output(0, dtype::float32, shape);
+        if (!average_) return blocked_max_pool(l, x.data<float>(), y.mutable_data<float>());
+        const std::vector<float> columns = window_counts(w, x, w.kernel.size() - 1, count_padding_);
+        const std::vector<float> rows = w.kernel.size() == 2 ? window_counts(w, x, 0, count_padding_) : std::vector<float>{1};
+        blocked_average_pool(l, x.data<float>(), rows.data(), columns.data(), y.mutable_data<float>());
+    }
+
+    double operations(const step_io& io) const override {
+        return static_cast<double>(io.outputs[0]->size()) * static_cast<double>(element_count(kernel_));
+    }
+
+private:
+    const node& node_;
+    dims kernel_;
+    std::int64_t channels_;
+    bool average_, ceil_ = false, count_padding_ = false;
+};
+
+/// ocelli.blocked.GlobalAveragePool.
+class bound_blocked_mean final : public bound_kernel {
+public:
+    explicit bound_blocked_mean(const node& n) : node_(n), channels_(attr_ints(n, "channels").at(0)) {}
+    std::string_view name() const noexcept override { return "blocked_mean"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        check_blocks(node_, x, channels_);
+        dims shape = x.shape();
+        for (std::size_t i = 2; i + 1 < shape.size(); ++i) shape[i] = 1;
+        tensor& y = io.output(0, dtype::float32, shape);
+        const std::int64_t blocks = shape[0] * shape[1], pixels = product(x.shape(), 2, x.rank() - 1);
+        check(node_, pixels > 0, "the mean of no pixels is asked for: ", text(x));
+        blocked_mean(blocks, pixels, x.data<float>(), y.mutable_data<float>());
+    }
+    double operations(const step_io& io) const override { return static_cast<double>(io.inputs[0]->size()); }
+
+private:
+    const node& node_;
+    std::int64_t channels_;
+};
+
+/// Block and Unblock.
+class bound_reorder final : public bound_kernel {
+public:
+    explicit bound_reorder(const node& n) : node_(n), back_(n.op == "Unblock"), channels_(back_ ? attr_int(n, "channels") : 0) {}
+    std::string_view name() const noexcept override { return "reorder"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        if (back_) {
+            check_blocks(node_, x, channels_);
+            dims shape = x.shape();
+            shape.pop_back();
+            shape[1] = channels_;
+            tensor& y = io.output(0, dtype::float32, shape);
+            from_blocks(shape[0], channels_, product(shape, 2, shape.size()), x.data<float>(), y.mutable_data<float>());
+            return;
+        }
+        check(node_, x.rank() >= 2, "an image (N, C, ...) expected, got ", text(x));
+        const std::int64_t lanes = block_lanes();
+        dims shape = x.shape();
+        shape[1] = block_count(shape[1], lanes);
+        shape.push_back(lanes);
+        tensor& y = io.output(0, dtype::float32, shape);
+        to_blocks(x.extent(0), x.extent(1), product(x.shape(), 2, x.rank()), x.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+    bool back_;
+    std::int64_t channels_;
+};
+
+OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const node& n, weight_cache& weights) {
+    const std::int64_t lanes = block_lanes();
+    if (n.domain == "ocelli" && n.op == "Unblock") return std::make_unique<bound_reorder>(n);
+    if (n.domain == "ocelli" && n.op == "Block" && attr_int(n, "lanes") == lanes) return std::make_unique<bound_reorder>(n);
+    if (n.domain != "ocelli.blocked" || attr_int(n, "lanes") != lanes) return nullptr;
+    if (n.op == "Conv" && has_attribute(n, "kernel")) return std::make_unique<bound_blocked_conv>(g, n, weights);
+    if (n.op == "GlobalAveragePool") return std::make_unique<bound_blocked_mean>(n);
+    if (n.op == "MaxPool" || n.op == "AveragePool") {
+        const std::size_t axes = attr_ints(n, "kernel_shape").size();
+        if (axes == 1 || axes == 2) return std::make_unique<bound_blocked_pool>(n);
+    }
+    return nullptr;
+}
+
+}  // namespace ocelli::nn::detail

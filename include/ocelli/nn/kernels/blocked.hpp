@@ -1,0 +1,138 @@
+#pragma once
+
+/// @file
+/// Convolution on images in blocks of channels: (batch, blocks, height, width, lanes), as many channels in a block as a vector has
+/// lanes. Unused lanes of the last block are zero, always.
+
+#include <ocelli/nn/kernels/conv.hpp>
+
+#include <cstdint>
+
+namespace ocelli::nn {
+
+/// Channels in a block: the floats of a vector of the active instruction set.
+int block_lanes();
+
+/// Blocks that hold so many channels.
+inline std::int64_t block_count(std::int64_t channels, std::int64_t lanes) noexcept {
+    return (channels + lanes - 1) / lanes;
+}
+
+/// What a blocked convolution does to an element before it is stored: bias, addend, activation, in this order.
+struct blocked_epilogue {
+    /// A value for each filter, zeros behind, whole blocks; never null.
+    const float* bias = nullptr;
+    /// An image of the result's shape that is added, or null.
+    const float* addend = nullptr;
+    activation function = activation::none;
+    float alpha = 0;
+    float beta = 0;
+    /// Slopes of prelu, laid out as the bias.
+    const float* slope = nullptr;
+};
+
+/// Floats of packed weights, and packing them: w (filters, channels / group, kernel_height, kernel_width). A group whose channels do
+/// not fill blocks of their own shares one with its neighbours, with zeros between them.
+std::int64_t blocked_conv_packed_size(const conv_layer& layer);
+void blocked_conv_pack(const conv_layer& layer, const float* w, float* packed);
+/// Whether blocked_conv() takes the layer's groups.
+bool blocked_conv_takes(const conv_layer& layer);
+
+/// Convolution of x in blocks, or in planes (batch, channels, height, width) where `planes` is set, to y in blocks. Addend and result
+/// may be the same memory.
+void blocked_conv(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& epilogue, float* y);
+
+/// Depthwise convolution of x in blocks (filters == channels == group) to y in blocks; packed by blocked_depthwise_pack(): (blocks,
+/// kernel_height, kernel_width, lanes).
+void blocked_depthwise_pack(const conv_layer& layer, const float* w, float* packed);
+void blocked_depthwise(const conv_layer& layer, const float* x, const float* packed, const blocked_epilogue& epilogue, float* y);
+
+/// Pooling of x in blocks (filters == channels); the averages' counts as average_pool() takes them.
+void blocked_max_pool(const conv_layer& layer, const float* x, float* y);
+void blocked_average_pool(const conv_layer& layer, const float* x, const float* rows, const float* columns, float* y);
+/// The mean over the pixels of each channel: x (blocks, pixels, lanes) to y (blocks, lanes).
+void blocked_mean(std::int64_t blocks, std::int64_t pixels, const float* x, float* y);
+
+/// Planes (batch, channels, pixels) to blocks (batch, blocks, pixels, lanes), and back.
+void to_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y);
+void from_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y);
+
+namespace detail {
+
+/// Some channels under one tap of the kernel: where they begin, counted from the tile's first pixel, and how many there are.
+struct blocked_segment {
+    std::int64_t offset, length;
+};
+
+/// The arguments of a tile.
+struct blocked_tile {
+    const float* x;                   ///< first pixel
+    std::int64_t x_jump;              ///< floats from the first row to the second
+    const blocked_segment* segments;  ///< `count` of them
+    std::int64_t count;
+    const float* weights;  ///< a row of filters for each channel of each segment
+    const float* bias;
+    const float* addend;   ///< as y, or null
+    float* y;
+    std::int64_t y_block, y_jump;  ///< floats from one block of filters to the next, from the first row to the second
+    bool clamps;                   ///< to [low, high]
+    float low, high;
+};
+using blocked_tile_function = void (*)(const blocked_tile&);
+inline constexpr int blocked_max_pixels = 14;
+
+/// Rows to be laid out for tiles; see blocked_unroll.
+struct blocked_rows {
+    std::int64_t rows, first, step, height, width, pad, stride, part;
+};
+
+/// One row of a depthwise result.
+struct blocked_depthwise_args {
+    const float* x;  ///< the row under the first row of taps
+    const float* weights;
+    const float* bias;
+    const float* addend;
+    float* y;
+    std::int64_t tap_row, kernel_rows, kernel_width, dilation, stride, pad, width, out_width;
+    bool clamps;
+    float low, high;
+};
+
+/// One row of a pooling; `rows` and `columns`, of averages: how many taps count.
+struct blocked_pool_args {
+    const float* x;  ///< the row under the first row of taps
+    float* y;
+    std::int64_t tap_row, kernel_rows, kernel_width, dilation, stride, pad, width, out_width;
+    float rows;
+    const float* columns;
+};
+
+struct blocked_kernels {
+    int lanes = 0;
+    int pixels = 0;  ///< of the largest tile
+    /// [x in planes][vectors of filters - 1][pixels - 1]
+    blocked_tile_function tile[2][2][blocked_max_pixels] = {};
+    /// Two rows: [vectors of filters - 1][pixels of a row - 1]
+    blocked_tile_function pair[2][blocked_max_pixels / 2] = {};
+    void (*finish)(float* y, std::int64_t pixels, const float* slope, int used) = nullptr;
+    /// [x in planes]
+    void (*unroll[2])(const blocked_rows& rows, const float* x, float* to) = {};
+    void (*depthwise_row)(const blocked_depthwise_args& row) = nullptr;
+    /// [average]
+    void (*pool_row[2])(const blocked_pool_args& row) = {};
+    void (*mean)(const float* x, std::int64_t pixels, float* y) = nullptr;
+    void (*gather)(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) = nullptr;
+    void (*scatter)(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) = nullptr;
+};
+
+OCELLI_KERNEL_API_BEGIN
+const blocked_kernels& get_blocked_kernels();
+OCELLI_KERNEL_API_END
+
+}  // namespace detail
+
+}  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/kernels/impl/blocked.inl>
+#endif

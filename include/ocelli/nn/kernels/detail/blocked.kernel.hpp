@@ -1,0 +1,275 @@
+// Convolution on channel-blocked images: tiles of pixels by vectors of filters in registers. Compiled once per instruction set.
+//
+// An image in blocks is (blocks, height, width, L): L channels, the lanes of a vector, stand together at each pixel.
+
+namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
+
+// R rows of Q pixels each, by B vectors of filters; neighbouring pixels of x are S floats apart. Unrolled by templates, as the tiles
+// of gemm.kernel.hpp.
+template <int R, int Q, int B, int S>
+struct blocked_tile_state {
+    static constexpr int P = R * Q;
+    vf32 acc[P][B];
+
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void clear() {
+        acc[I][J] = vf32{};
+        if constexpr (J + 1 < B) clear<I, J + 1>();
+        else if constexpr (I + 1 < P) clear<I + 1, 0>();
+    }
+    // Behind the sum: in front of it, a large one would cost every term's last bits.
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void add_bias(const vf32 (&bias)[B]) {
+        acc[I][J] += bias[J];
+        if constexpr (J + 1 < B) add_bias<I, J + 1>(bias);
+        else if constexpr (I + 1 < P) add_bias<I + 1, 0>(bias);
+    }
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void multiply_pixel(vf32 x, const vf32 (&w)[B]) {
+        acc[I][J] += x * w[J];
+        if constexpr (J + 1 < B) multiply_pixel<I, J + 1>(x, w);
+    }
+    template <int I>
+    OCELLI_ALWAYS_INLINE void multiply(const float* first, const float* second, const vf32 (&w)[B]) {
+        multiply_pixel<I, 0>(broadcast(I < Q ? first[I * S] : second[(I - Q) * S]), w);
+        if constexpr (I + 1 < P) multiply<I + 1>(first, second, w);
+    }
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void add(const float* from, std::int64_t block, std::int64_t jump) {
+        acc[I][J] += load(from + J * block + (I < Q ? 0 : jump) + I % Q * lanes<float>);
+        if constexpr (J + 1 < B) add<I, J + 1>(from, block, jump);
+        else if constexpr (I + 1 < P) add<I + 1, 0>(from, block, jump);
+    }
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void clamp(vf32 low, vf32 high) {
+        const vf32 v = acc[I][J] < low ? low : acc[I][J];  // NaN passes: comparisons are false
+        acc[I][J] = v > high ? high : v;
+        if constexpr (J + 1 < B) clamp<I, J + 1>(low, high);
+        else if constexpr (I + 1 < P) clamp<I + 1, 0>(low, high);
+    }
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void put(float* to, std::int64_t block, std::int64_t jump) {
+        store(to + J * block + (I < Q ? 0 : jump) + I % Q * lanes<float>, acc[I][J]);
+        if constexpr (J + 1 < B) put<I, J + 1>(to, block, jump);
+        else if constexpr (I + 1 < P) put<I + 1, 0>(to, block, jump);
+    }
+};
+
+template <int R, int Q, int B, int S>
+void blocked_tile(const nn::detail::blocked_tile& t) {
+    blocked_tile_state<R, Q, B, S> state;
+    vf32 w[B];
+    state.template clear<0, 0>();
+    const float* weights = t.weights;
+    for (const nn::detail::blocked_segment *s = t.segments, *end = s + t.count; s != end; ++s) {
+        const float* first = t.x + s->offset;
+        const float* second = first + t.x_jump;
+        for (std::int64_t c = s->length; c > 0; --c) {
+            for (int j = 0; j < B; ++j) w[j] = load(weights + j * lanes<float>);
+            state.template multiply<0>(first, second, w);
+            ++first;
+            ++second;
+            weights += B * lanes<float>;
+        }
+    }
+    for (int j = 0; j < B; ++j) w[j] = load(t.bias + j * lanes<float>);
+    state.template add_bias<0, 0>(w);
+    if (t.addend != nullptr) state.template add<0, 0>(t.addend, t.y_block, t.y_jump);
+    if (t.clamps) state.template clamp<0, 0>(broadcast(t.low), broadcast(t.high));
+    state.template put<0, 0>(t.y, t.y_block, t.y_jump);
+}
+
+// prelu with a slope for each lane, and zeros in the unused lanes; on `pixels` of one block.
+inline void blocked_finish(float* y, std::int64_t pixels, const float* slope, int used) {
+    const vi32 keep = iota<std::int32_t>() < used;
+    const vf32 slopes = slope != nullptr ? load(slope) : broadcast(1.0f);
+    for (std::int64_t i = 0; i < pixels; ++i, y += lanes<float>) {
+        vf32 v = load(y);
+        v = v < vf32{} ? v * slopes : v;
+        store(y, __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, v) & keep));
+    }
+}
+
+template <int R, int Q, int B, int S>
+void blocked_fill_row(nn::detail::blocked_tile_function* row) {
+    row[Q - 1] = &blocked_tile<R, Q, B, S>;
+    if constexpr (Q > 1) blocked_fill_row<R, Q - 1, B, S>(row);
+}
+
+// Copies `rows` rows of one block or plane, `E` floats a pixel, between zeros: row r of the result is row `first + r * step` of x.
+// A row's columns are dealt out to `stride` parts, so that a tile's pixels are neighbours.
+template <int E>
+void blocked_unroll(const nn::detail::blocked_rows& p, const float* x, float* to) {
+    for (std::int64_t r = 0; r < p.rows; ++r) {
+        const std::int64_t row = p.first + r * p.step;
+        const bool outside = row < 0 || row >= p.height;
+        const float* from = x + row * p.width * E;
+        for (std::int64_t phase = 0; phase < p.stride; ++phase, to += p.part * E) {
+            if (outside) {
+                fill_zero(to, p.part * E);
+                continue;
+            }
+            // Element i of this part is column i * stride + phase - pad.
+            std::int64_t i = p.pad - phase;
+            i = i <= 0 ? 0 : (i + p.stride - 1) / p.stride;
+            if (i > p.part) i = p.part;
+            const std::int64_t c = i * p.stride + phase - p.pad;
+            std::int64_t n = c >= p.width ? 0 : (p.width - c + p.stride - 1) / p.stride;
+            if (n > p.part - i) n = p.part - i;
+            fill_zero(to, i * E);
+            if (E == 1 || p.stride == 1) {
+                if (E == 1) copy_strided(to + i, from + c, p.stride, n);
+                else copy_strided(to + i * E, from + c * E, 1, n * E);
+            } else {
+                for (std::int64_t k = 0; k < n; ++k) store(to + (i + k) * E, load(from + (c + k * p.stride) * E));
+            }
+            fill_zero(to + (i + n) * E, (p.part - i - n) * E);
+        }
+    }
+}
+
+// One row of a depthwise convolution on one block. Taps of rows outside are left out by the caller, of columns outside here.
+template <int P, int I>
+OCELLI_ALWAYS_INLINE void depthwise_taps(vf32 (&acc)[P], const float* x, std::int64_t step, vf32 w) {
+    acc[I] += load(x + I * step) * w;
+    if constexpr (I + 1 < P) depthwise_taps<P, I + 1>(acc, x, step, w);
+}
+template <int P>
+OCELLI_ALWAYS_INLINE void depthwise_pixels(const nn::detail::blocked_depthwise_args& d, std::int64_t column, const vf32 bias, const vf32 low, const vf32 high) {
+    constexpr int L = lanes<float>;
+    vf32 acc[P];
+    for (int i = 0; i < P; ++i) acc[i] = vf32{};
+    const float* w = d.weights;
+    const std::int64_t step = d.stride * L;
+    for (std::int64_t ky = 0; ky < d.kernel_rows; ++ky) {
+        const float* x = d.x + ky * d.tap_row + (column * d.stride - d.pad) * L;
+        for (std::int64_t kx = 0; kx < d.kernel_width; ++kx, x += d.dilation * L, w += L) depthwise_taps<P, 0>(acc, x, step, load(w));
+    }
+    for (int i = 0; i < P; ++i) {
+        vf32 v = acc[i] + bias;
+        if (d.addend != nullptr) v += load(d.addend + (column + i) * L);
+        if (d.clamps) {
+            v = v < low ? low : v;
+            v = v > high ? high : v;
+        }
+        store(d.y + (column + i) * L, v);
+    }
+}
+inline void blocked_depthwise_row(const nn::detail::blocked_depthwise_args& d) {
+    constexpr int L = lanes<float>;
+    const vf32 bias = load(d.bias), low = broadcast(d.low), high = broadcast(d.high);
+    // Columns whose taps all lie inside.
+    const std::int64_t reach = (d.kernel_width - 1) * d.dilation;
+    std::int64_t inside = (d.pad + d.stride - 1) / d.stride;
+    if (inside < 0) inside = 0;
+    std::int64_t end = d.width - 1 - reach + d.pad < 0 ? 0 : (d.width - 1 - reach + d.pad) / d.stride + 1;
+    if (end > d.out_width) end = d.out_width;
+    if (inside > end) inside = end;
+    for (std::int64_t column = 0; column < d.out_width;) {
+        if (column >= inside && column < end) {
+            constexpr int P = OCELLI_TARGET_LEVEL == 2 ? 8 : 4;
+            for (; column + P <= end; column += P) depthwise_pixels<P>(d, column, bias, low, high);
+            for (; column + 2 <= end; column += 2) depthwise_pixels<2>(d, column, bias, low, high);
+            for (; column < end; ++column) depthwise_pixels<1>(d, column, bias, low, high);
+            continue;
+        }
+        vf32 v{};
+        for (std::int64_t kx = 0; kx < d.kernel_width; ++kx) {
+            const std::int64_t at = column * d.stride - d.pad + kx * d.dilation;
+            if (at < 0 || at >= d.width) continue;
+            for (std::int64_t ky = 0; ky < d.kernel_rows; ++ky) v += load(d.x + ky * d.tap_row + at * L) * load(d.weights + (ky * d.kernel_width + kx) * L);
+        }
+        v += bias;
+        if (d.addend != nullptr) v += load(d.addend + column * L);
+        if (d.clamps) {
+            v = v < low ? low : v;
+            v = v > high ? high : v;
+        }
+        store(d.y + column * L, v);
+        ++column;
+    }
+}
+
+// One row of a pooling on one block. A NaN wins the maximum, as in PyTorch; a window of padding alone gives -infinity.
+template <bool Average>
+void blocked_pool_row(const nn::detail::blocked_pool_args& d) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t column = 0; column < d.out_width; ++column) {
+        const std::int64_t at = column * d.stride - d.pad;
+        std::int64_t first = at >= 0 ? 0 : (-at + d.dilation - 1) / d.dilation;
+        std::int64_t end = at >= d.width ? 0 : (d.width - 1 - at) / d.dilation + 1;
+        if (end > d.kernel_width) end = d.kernel_width;
+        vf32 v = broadcast(Average ? 0.0f : -__builtin_inff());
+        for (std::int64_t ky = 0; ky < d.kernel_rows; ++ky) {
+            const float* x = d.x + ky * d.tap_row + (at + first * d.dilation) * L;
+            for (std::int64_t kx = first; kx < end; ++kx, x += d.dilation * L) {
+                const vf32 here = load(x);
+                if constexpr (Average) v += here;
+                else v = ((here > v) | (here != here)) ? here : v;
+            }
+        }
+        if constexpr (Average) v = v / (d.rows * d.columns[column]);
+        store(d.y + column * L, v);
+    }
+}
+
+// The mean of each lane over `pixels` vectors.
+inline void blocked_mean(const float* x, std::int64_t pixels, float* y) {
+    constexpr int L = lanes<float>;
+    vf32 s0{}, s1{}, s2{}, s3{};
+    std::int64_t i = 0;
+    for (; i + 4 <= pixels; i += 4, x += 4 * L) {
+        s0 += load(x);
+        s1 += load(x + L);
+        s2 += load(x + 2 * L);
+        s3 += load(x + 3 * L);
+    }
+    for (; i < pixels; ++i, x += L) s0 += load(x);
+    store(y, ((s0 + s1) + (s2 + s3)) / static_cast<float>(pixels));
+}
+
+// Planes to a block: y[i][c] = x[c][i] for `used` channels, zeros in the other lanes; and back.
+inline void blocked_gather(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t i = 0; i < pixels; ++i) {
+        for (int c = 0; c < used; ++c) y[i * L + c] = x[c * plane + i];
+        for (int c = used; c < L; ++c) y[i * L + c] = 0.0f;
+    }
+}
+inline void blocked_scatter(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) {
+    constexpr int L = lanes<float>;
+    for (int c = 0; c < used; ++c)
+        for (std::int64_t i = 0; i < pixels; ++i) y[c * plane + i] = x[i * L + c];
+}
+
+#if OCELLI_TARGET_LEVEL == 2
+inline constexpr int blocked_pixels = 14;
+#else
+inline constexpr int blocked_pixels = 6;
+#endif
+
+inline nn::detail::blocked_kernels make_blocked_kernels() {
+    constexpr int L = lanes<float>;
+    static_assert(blocked_pixels <= nn::detail::blocked_max_pixels);
+    nn::detail::blocked_kernels t;
+    t.lanes = L;
+    t.pixels = blocked_pixels;
+    blocked_fill_row<1, blocked_pixels, 1, L>(t.tile[0][0]);
+    blocked_fill_row<1, blocked_pixels, 2, L>(t.tile[0][1]);
+    blocked_fill_row<1, blocked_pixels, 1, 1>(t.tile[1][0]);
+    blocked_fill_row<1, blocked_pixels, 2, 1>(t.tile[1][1]);
+    blocked_fill_row<2, blocked_pixels / 2, 1, L>(t.pair[0]);
+    blocked_fill_row<2, blocked_pixels / 2, 2, L>(t.pair[1]);
+    t.finish = &blocked_finish;
+    t.unroll[0] = &blocked_unroll<L>;
+    t.unroll[1] = &blocked_unroll<1>;
+    t.depthwise_row = &blocked_depthwise_row;
+    t.pool_row[0] = &blocked_pool_row<false>;
+    t.pool_row[1] = &blocked_pool_row<true>;
+    t.mean = &blocked_mean;
+    t.gather = &blocked_gather;
+    t.scatter = &blocked_scatter;
+    return t;
+}
+
+}  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET

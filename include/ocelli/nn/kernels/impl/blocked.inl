@@ -1,0 +1,390 @@
+#pragma once
+
+#include <ocelli/core/parallel.hpp>
+#include <ocelli/core/simd/dispatch.hpp>
+#include <ocelli/nn/kernels/blocked.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#define OCELLI_KERNEL_FILE <ocelli/nn/kernels/detail/blocked.kernel.hpp>
+#include <ocelli/core/simd/for_each_target.hpp>
+
+namespace ocelli::nn {
+
+namespace detail {
+
+OCELLI_KERNEL_API_BEGIN
+OCELLI_INLINE const blocked_kernels& get_blocked_kernels() {
+    static const blocked_kernels chosen = OCELLI_CHOOSE(make_blocked_kernels);
+    return chosen;
+}
+OCELLI_KERNEL_API_END
+
+/// The groups of a convolution as blocks see them: `merged` of the layer's groups in each, so that channels and filters fill blocks.
+struct blocked_groups {
+    std::int64_t count = 0, merged = 0, channels = 0, filters = 0;
+};
+inline blocked_groups groups_in_blocks(const conv_layer& l, std::int64_t lanes) {
+    const std::int64_t channels = l.channels / l.group, filters = l.filters / l.group;
+    for (std::int64_t m = 1; m <= l.group; ++m) {
+        if (l.group % m != 0 || m > lanes) continue;  // more zeros than that cost more than planes
+        if (m != l.group && (m * channels % lanes != 0 || m * filters % lanes != 0)) continue;
+        return {l.group / m, m, m * channels, m * filters};
+    }
+    return {};
+}
+
+/// Floats of a group's packed weights.
+inline std::int64_t blocked_packed_group(const conv_layer& l, const blocked_groups& g, std::int64_t lanes) {
+    return block_count(g.filters, lanes) * lanes * g.channels * l.kernel_height * l.kernel_width;
+}
+
+/// What the tiles do themselves of an epilogue.
+struct blocked_clamp {
+    bool clamps = false;
+    float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity();
+    /// The rest is done on what they have stored.
+    bool finish = false;
+};
+inline blocked_clamp clamp_of(const blocked_epilogue& e) {
+    blocked_clamp c;
+    if (e.function == activation::none) return c;
+    if (e.function == activation::relu) c.low = 0;
+    else if (e.function == activation::clip) {
+        c.low = e.alpha;
+        c.high = e.beta;
+    } else {
+        c.finish = true;
+        return c;
+    }
+    c.clamps = true;
+    return c;
+}
+
+/// The rest of the epilogue, on `pixels` of one block whose channels begin at `channel`.
+inline void finish_block(const blocked_kernels& t, const blocked_epilogue& e, bool finish, std::int64_t channel, std::int64_t channels, std::int64_t pixels,
+                         float* y) {
+    const int used = static_cast<int>(std::min<std::int64_t>(t.lanes, channels - channel));
+    if (finish && e.function != activation::prelu) {
+        gemm_epilogue f;
+        f.function = e.function;
+        f.alpha = e.alpha;
+        f.beta = e.beta;
+        ocelli::detail::get_gemm_kernels().finish(1, pixels * t.lanes, y, 0, &f, 0, 0);
+    }
+    const float* slope = finish && e.function == activation::prelu ? e.slope + channel : nullptr;
+    if (slope != nullptr || used < t.lanes) t.finish(y, pixels, slope, used);
+}
+
+/// The first tap of an axis that lies inside the image, and the one behind the last.
+inline std::pair<std::int64_t, std::int64_t> taps_inside(std::int64_t at, std::int64_t dilation, std::int64_t taps, std::int64_t extent) {
+    const std::int64_t first = at >= 0 ? 0 : std::min(taps, (-at + dilation - 1) / dilation);
+    const std::int64_t end = at >= extent ? 0 : std::min(taps, (extent - 1 - at) / dilation + 1);
+    return {std::min(first, end), end};
+}
+
+}  // namespace detail
+
+OCELLI_INLINE int block_lanes() {
+    return detail::get_blocked_kernels().lanes;
+}
+
+OCELLI_INLINE bool blocked_conv_takes(const conv_layer& l) {
+    return detail::groups_in_blocks(l, block_lanes()).count != 0;
+}
+
+OCELLI_INLINE std::int64_t blocked_conv_packed_size(const conv_layer& l) {
+    const detail::blocked_groups g = detail::groups_in_blocks(l, block_lanes());
+    return g.count * detail::blocked_packed_group(l, g, block_lanes());
+}
+
+OCELLI_INLINE void blocked_conv_pack(const conv_layer& l, const float* w, float* packed) {
+    const std::int64_t lanes = block_lanes(), taps = l.kernel_height * l.kernel_width;
+    const detail::blocked_groups g = detail::groups_in_blocks(l, lanes);
+    const std::int64_t own_channels = l.channels / l.group, own_filters = l.filters / l.group;
+    const std::int64_t blocks = block_count(g.filters, lanes), pairs = (blocks + 1) / 2;
+    parallel_for(static_cast<std::size_t>(g.count * pairs), static_cast<std::size_t>(1 + (1 << 16) / (taps * g.channels * lanes)),
+                 [&](std::size_t begin, std::size_t end) {
+                     for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+                         const std::int64_t group = i / pairs, first = i % pairs * 2 * lanes;
+                         const std::int64_t wide = std::min(2 * lanes, blocks * lanes - first);
+                         float* to = packed + group * detail::blocked_packed_group(l, g, lanes) + first * g.channels * taps;
+                         for (std::int64_t tap = 0; tap < taps; ++tap)
+                             for (std::int64_t c = 0; c < g.channels; ++c, to += wide)
+                                 for (std::int64_t f = 0; f < wide; ++f) {
+                                     const std::int64_t filter = first + f;
+                                     const bool real = filter < g.filters && filter / own_filters == c / own_channels;
+                                     to[f] = real ? w[((group * g.filters + filter) * own_channels + c % own_channels) * taps + tap] : 0.0f;
+                                 }
+                     }
+                 });
+}
+
+OCELLI_INLINE void blocked_conv(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
+    using namespace detail;
+    const blocked_kernels& t = get_blocked_kernels();
+    const std::int64_t lanes = t.lanes;
+    const blocked_groups groups = groups_in_blocks(layer, lanes);
+    conv_layer l = layer;
+    const std::int64_t out_pixels = l.out_height * l.out_width, taps = l.kernel_height * l.kernel_width;
+    if (l.batch == 0 || l.filters == 0 || out_pixels == 0) return;
+    // One plane of x: a block, or a channel.
+    const std::int64_t each = planes ? 1 : lanes;
+    const std::int64_t depth = block_count(groups.channels, each), all_depth = block_count(l.channels, each);
+    const std::int64_t plane = l.height * l.width * each;
+    const std::int64_t reach_y = (l.kernel_height - 1) * l.dilation_y + 1, reach_x = (l.kernel_width - 1) * l.dilation_x + 1;
+    const bool direct = l.stride_x == 1 && l.pad_top == 0 && l.pad_left == 0 && (l.out_height - 1) * l.stride_y + reach_y <= l.height &&
+                        l.out_width - 1 + reach_x <= l.width;
+    // Where a tap covers the same rows whole, the image is one long row, cut anew.
+    const bool flat = direct && taps == 1 && l.stride_y == 1 && l.out_height == l.height && l.out_width == l.width;
+    if (flat) {
+        const std::int64_t wanted = 8 * t.pixels;
+        l.out_height = (out_pixels + wanted - 1) / wanted;
+        l.out_width = l.width = (out_pixels + l.out_height - 1) / l.out_height;
+        l.out_height = l.height = (out_pixels + l.out_width - 1) / l.out_width;
+    }
+    const auto row_pixels = [&](std::int64_t row) { return std::min(l.out_width, out_pixels - row * l.out_width); };
+
+    // Rows of a task, so that their unrolled input stays in the second-level cache.
+    const std::int64_t part = direct ? 0 : ((l.out_width - 1) * l.stride_x + reach_x + l.stride_x - 1) / l.stride_x;
+    const std::int64_t row_floats = direct ? l.width * each : part * l.stride_x * each;
+    std::int64_t chunk = 1;
+    const auto unrolled_rows = [&](std::int64_t rows) { return std::min((rows - 1) * l.stride_y + reach_y, rows * l.kernel_height); };
+    const std::int64_t row_work = l.out_width * groups.filters * groups.channels * taps;
+    constexpr std::int64_t budget = std::int64_t{3} << 15, least_work = std::int64_t{1} << 19;
+    while (chunk < l.out_height && (direct ? (chunk + 1) * row_work <= 8 * least_work : unrolled_rows(chunk + 1) * row_floats * depth <= budget)) ++chunk;
+    const std::int64_t blocks = block_count(groups.filters, lanes), pairs = (blocks + 1) / 2;
+    // Enough tasks for threads, as far as there is work for them; where rows do not give them, filters do.
+    const std::int64_t all_work = l.batch * groups.count * l.out_height * row_work;
+    const std::int64_t wanted = std::clamp<std::int64_t>(all_work / least_work, 1, 16);
+    const std::int64_t images = l.batch * groups.count;
+    chunk = std::max<std::int64_t>(std::min<std::int64_t>(chunk, l.out_height * images / wanted), std::min<std::int64_t>(4, chunk));
+    const std::int64_t chunks = (l.out_height + chunk - 1) / chunk;
+    chunk = (l.out_height + chunks - 1) / chunks;
+    const std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / (images * chunks), 1, pairs);
+    const std::int64_t pairs_each = (pairs + filter_tasks - 1) / filter_tasks;
+    // Rows that taps share are unrolled once; far apart, each tap's rows alone.
+    const bool shared = direct || (chunk - 1) * l.stride_y + reach_y <= chunk * l.kernel_height;
+    const std::int64_t rows_here = shared ? (chunk - 1) * l.stride_y + reach_y : chunk * l.kernel_height;
+    const std::int64_t plane_here = direct ? plane : rows_here * row_floats;
+    const std::int64_t tap_row = shared ? l.dilation_y * row_floats : chunk * row_floats;
+    const std::int64_t out_row = shared ? l.stride_y * row_floats : row_floats;
+
+    thread_local std::vector<blocked_segment> table;
+    table.clear();
+    for (std::int64_t ky = 0; ky < l.kernel_height; ++ky)
+        for (std::int64_t kx = 0; kx < l.kernel_width; ++kx)
+            for (std::int64_t c = 0; c < depth; ++c) {
+                const std::int64_t at = kx * l.dilation_x;
+                table.push_back({c * plane_here + ky * tap_row + (at % l.stride_x * part + at / l.stride_x) * each, std::min(each, groups.channels - c * each)});
+            }
+    const blocked_segment* segments = table.data();
+    const blocked_clamp clamp = clamp_of(e);
+    const std::int64_t part_segments = std::max<std::int64_t>(1, 256 / each);
+    static constexpr float zeros[2 * 16] = {};
+    const std::int64_t tasks = images * chunks * filter_tasks;
+    parallel_for(static_cast<std::size_t>(tasks), conv_grain(all_work / tasks), [&](std::size_t begin, std::size_t end) {
+        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
+            const std::int64_t pair0 = task % filter_tasks * pairs_each, pair1 = std::min(pairs, pair0 + pairs_each);
+            const std::int64_t row0 = task / filter_tasks % chunks * chunk, row1 = std::min(l.out_height, row0 + chunk);
+            const std::int64_t group = task / (filter_tasks * chunks) % groups.count, n = task / (filter_tasks * chunks * groups.count);
+            if (pair0 >= pair1 || row0 >= row1) continue;
+            const float* image = x + (n * all_depth + group * depth) * plane;
+            const float* source = image + row0 * out_row;
+            if (!direct) {
+                float* to = ocelli::detail::thread_scratch(static_cast<std::size_t>(depth * plane_here), 1);
+                source = to;
+                blocked_rows rows{rows_here, row0 * l.stride_y - l.pad_top, 1, l.height, l.width, l.pad_left, l.stride_x, part};
+                for (std::int64_t c = 0; c < depth; ++c) {
+                    if (shared) {
+                        t.unroll[planes](rows, image + c * plane, to + c * plane_here);
+                        continue;
+                    }
+                    rows.rows = chunk;
+                    rows.step = l.stride_y;
+                    for (std::int64_t ky = 0; ky < l.kernel_height; ++ky) {
+                        rows.first = row0 * l.stride_y + ky * l.dilation_y - l.pad_top;
+                        t.unroll[planes](rows, image + c * plane, to + c * plane_here + ky * tap_row);
+                    }
+                }
+            }
+            const std::int64_t first_block = group * (groups.filters / lanes);
+            const std::int64_t out_block = out_pixels * lanes;
+            float* out = y + (n * block_count(l.filters, lanes) + first_block) * out_block;
+            const float* addend = e.addend == nullptr ? nullptr : e.addend + (out - y);
+            for (std::int64_t pair = pair0; pair < pair1; ++pair) {
+                const std::int64_t b0 = 2 * pair;
+                const int wide = b0 + 2 <= blocks ? 2 : 1;
+                const std::int64_t tap_weights = l.kernel_width * groups.channels * wide * lanes;
+                const float* weights = packed + group * blocked_packed_group(l, groups, lanes) + b0 * lanes * groups.channels * taps;
+                blocked_tile tile{};
+                tile.x_jump = out_row;
+                tile.y_block = out_block;
+                tile.y_jump = l.out_width * lanes;
+                tile.low = clamp.low;
+                tile.high = clamp.high;
+                for (std::int64_t row = row0; row < row1;) {
+                    const std::int64_t pixels = row_pixels(row);
+                    const bool two = row + 1 < row1 && !planes && !flat && 2 * l.out_width <= t.pixels;
+                    auto [ky0, ky1] = taps_inside(row * l.stride_y - l.pad_top, l.dilation_y, l.kernel_height, l.height);
+                    if (two) {
+                        const auto [next0, next1] = taps_inside((row + 1) * l.stride_y - l.pad_top, l.dilation_y, l.kernel_height, l.height);
+                        if (ky0 == ky1) ky0 = next0;
+                        else if (next0 != next1) ky0 = std::min(ky0, next0);
+                        ky1 = std::max(ky1, next1);
+                    }
+                    const std::int64_t cuts = two ? 1 : (pixels + t.pixels - 1) / t.pixels;
+                    const std::int64_t to = b0 * out_block + row * l.out_width * lanes;
+                    for (std::int64_t cut = 0; cut < cuts; ++cut) {
+                        const std::int64_t p0 = pixels * cut / cuts, p1 = pixels * (cut + 1) / cuts;
+                        tile.x = source + (row - row0) * out_row + p0 * each;
+                        tile.y = out + to + p0 * lanes;
+                        const blocked_tile_function run = two ? t.pair[wide - 1][p1 - p0 - 1] : t.tile[planes][wide - 1][p1 - p0 - 1];
+                        // A long sum is made in parts: rounding errors stay small, and a part's weights stay in the first-level cache.
+                        tile.segments = segments + ky0 * l.kernel_width * depth;
+                        tile.weights = weights + ky0 * tap_weights;
+                        tile.bias = e.bias + (first_block + b0) * lanes;
+                        tile.addend = addend == nullptr ? nullptr : addend + to + p0 * lanes;
+                        tile.clamps = false;
+                        for (std::int64_t left = (ky1 - ky0) * l.kernel_width * depth; left > 0 || tile.segments == segments + ky0 * l.kernel_width * depth;) {
+                            tile.count = left <= part_segments + part_segments / 2 ? left : part_segments;
+                            left -= tile.count;
+                            if (left == 0) tile.clamps = clamp.clamps;
+                            run(tile);
+                            if (left == 0) break;
+                            for (std::int64_t s = 0; s < tile.count; ++s) tile.weights += tile.segments[s].length * wide * lanes;
+                            tile.segments += tile.count;
+                            tile.bias = zeros;
+                            tile.addend = tile.y;
+                        }
+                    }
+                    const std::int64_t done = two ? 2 * l.out_width : pixels;
+                    if (clamp.finish || (b0 + wide) * lanes > groups.filters)
+                        for (std::int64_t b = b0; b < b0 + wide; ++b)
+                            finish_block(t, e, clamp.finish, (first_block + b) * lanes, l.filters, done, out + to + (b - b0) * out_block);
+                    row += two ? 2 : 1;
+                }
+            }
+        }
+    });
+}
+
+OCELLI_INLINE void blocked_depthwise_pack(const conv_layer& l, const float* w, float* packed) {
+    const std::int64_t lanes = block_lanes(), taps = l.kernel_height * l.kernel_width;
+    for (std::int64_t b = 0; b < block_count(l.channels, lanes); ++b)
+        for (std::int64_t tap = 0; tap < taps; ++tap)
+            for (std::int64_t c = 0; c < lanes; ++c) *packed++ = b * lanes + c < l.channels ? w[(b * lanes + c) * taps + tap] : 0.0f;
+}
+
+OCELLI_INLINE void blocked_depthwise(const conv_layer& l, const float* x, const float* packed, const blocked_epilogue& e, float* y) {
+    using namespace detail;
+    const blocked_kernels& t = get_blocked_kernels();
+    const std::int64_t lanes = t.lanes, blocks = block_count(l.channels, lanes), taps = l.kernel_height * l.kernel_width;
+    const std::int64_t pixels = l.out_height * l.out_width;
+    if (pixels == 0) return;
+    const blocked_clamp clamp = clamp_of(e);
+    parallel_for(static_cast<std::size_t>(l.batch * blocks), conv_grain(pixels * taps * 4 * lanes / 8), [&](std::size_t begin, std::size_t end) {
+        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+            const std::int64_t block = i % blocks;
+            blocked_depthwise_args d{};
+            d.bias = e.bias + block * lanes;
+            d.tap_row = l.dilation_y * l.width * lanes;
+            d.kernel_width = l.kernel_width;
+            d.dilation = l.dilation_x;
+            d.stride = l.stride_x;
+            d.pad = l.pad_left;
+            d.width = l.width;
+            d.out_width = l.out_width;
+            d.clamps = clamp.clamps;
+            d.low = clamp.low;
+            d.high = clamp.high;
+            for (std::int64_t row = 0; row < l.out_height; ++row) {
+                const std::int64_t at = row * l.stride_y - l.pad_top;
+                const auto [ky0, ky1] = taps_inside(at, l.dilation_y, l.kernel_height, l.height);
+                d.kernel_rows = ky1 - ky0;
+                d.x = x + (i * l.height + (ky0 == ky1 ? 0 : at + ky0 * l.dilation_y)) * l.width * lanes;
+                d.weights = packed + (block * l.kernel_height + ky0) * l.kernel_width * lanes;
+                const std::int64_t to = (i * pixels + row * l.out_width) * lanes;
+                d.y = y + to;
+                d.addend = e.addend == nullptr ? nullptr : e.addend + to;
+                t.depthwise_row(d);
+                if (clamp.finish || (block + 1) * lanes > l.channels) finish_block(t, e, clamp.finish, block * lanes, l.channels, l.out_width, y + to);
+            }
+        }
+    });
+}
+
+namespace detail {
+
+inline void blocked_pooling(const conv_layer& l, bool average, const float* x, const float* rows, const float* columns, float* y) {
+    const blocked_kernels& t = get_blocked_kernels();
+    const std::int64_t lanes = t.lanes, blocks = block_count(l.channels, lanes), pixels = l.out_height * l.out_width;
+    if (pixels == 0) return;
+    parallel_for(static_cast<std::size_t>(l.batch * blocks), conv_grain(pixels * l.kernel_height * l.kernel_width * lanes), [&](std::size_t begin, std::size_t end) {
+        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+            blocked_pool_args d{};
+            d.tap_row = l.dilation_y * l.width * lanes;
+            d.kernel_width = l.kernel_width;
+            d.dilation = l.dilation_x;
+            d.stride = l.stride_x;
+            d.pad = l.pad_left;
+            d.width = l.width;
+            d.out_width = l.out_width;
+            d.columns = columns;
+            for (std::int64_t row = 0; row < l.out_height; ++row) {
+                const std::int64_t at = row * l.stride_y - l.pad_top;
+                const auto [ky0, ky1] = taps_inside(at, l.dilation_y, l.kernel_height, l.height);
+                d.kernel_rows = ky1 - ky0;
+                d.x = x + (i * l.height + (ky0 == ky1 ? 0 : at + ky0 * l.dilation_y)) * l.width * lanes;
+                d.y = y + (i * pixels + row * l.out_width) * lanes;
+                if (average) d.rows = rows[row];
+                t.pool_row[average](d);
+            }
+        }
+    });
+}
+
+}  // namespace detail
+
+OCELLI_INLINE void blocked_max_pool(const conv_layer& l, const float* x, float* y) {
+    detail::blocked_pooling(l, false, x, nullptr, nullptr, y);
+}
+
+OCELLI_INLINE void blocked_average_pool(const conv_layer& l, const float* x, const float* rows, const float* columns, float* y) {
+    detail::blocked_pooling(l, true, x, rows, columns, y);
+}
+
+OCELLI_INLINE void blocked_mean(std::int64_t blocks, std::int64_t pixels, const float* x, float* y) {
+    const detail::blocked_kernels& t = detail::get_blocked_kernels();
+    parallel_for(static_cast<std::size_t>(blocks), detail::conv_grain(pixels * t.lanes), [&](std::size_t begin, std::size_t end) {
+        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) t.mean(x + i * pixels * t.lanes, pixels, y + i * t.lanes);
+    });
+}
+
+OCELLI_INLINE void to_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y) {
+    const detail::blocked_kernels& t = detail::get_blocked_kernels();
+    const std::int64_t blocks = block_count(channels, t.lanes);
+    parallel_for(static_cast<std::size_t>(batch * blocks), detail::conv_grain(pixels * t.lanes * 4), [&](std::size_t begin, std::size_t end) {
+        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+            const std::int64_t first = i % blocks * t.lanes;
+            t.gather(x + (i / blocks * channels + first) * pixels, pixels, pixels, static_cast<int>(std::min<std::int64_t>(t.lanes, channels - first)),
+                     y + i * pixels * t.lanes);
+        }
+    });
+}
+
+OCELLI_INLINE void from_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y) {
+    const detail::blocked_kernels& t = detail::get_blocked_kernels();
+    const std::int64_t blocks = block_count(channels, t.lanes);
+    parallel_for(static_cast<std::size_t>(batch * blocks), detail::conv_grain(pixels * t.lanes * 4), [&](std::size_t begin, std::size_t end) {
+        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+            const std::int64_t first = i % blocks * t.lanes;
+            t.scatter(x + i * pixels * t.lanes, pixels, pixels, static_cast<int>(std::min<std::int64_t>(t.lanes, channels - first)),
+                      y + (i / blocks * channels + first) * pixels);
+        }
+    });
+}
+
+}  // namespace ocelli::nn

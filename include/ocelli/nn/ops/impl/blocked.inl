@@ -1,0 +1,197 @@
+#pragma once
+
+#include <ocelli/nn/ops/blocked.hpp>
+#include <ocelli/nn/ops/support.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace ocelli::nn {
+
+namespace detail {
+
+inline constexpr std::string_view blocked_domain = "ocelli.blocked";
+inline constexpr std::string_view blocked_attributes[] = {"lanes", "channels", "inner_domain", "inner_opset"};
+
+inline std::int64_t checked_lanes(const node& n) {
+    const std::int64_t lanes = attr_int(n, "lanes");
+    check(n, lanes >= 1 && lanes <= 64, "lanes must be 1 to 64, got ", lanes);
+    return lanes;
+}
+
+/// (N, C, ...) in blocks, and the reverse.
+inline symbolic_shape shape_in_blocks(const symbolic_shape& s, std::int64_t lanes) {
+    if (!s.ranked() || s.rank() < 2) return {};
+    std::vector<dim> out = s.extents();
+    out[1] = out[1].known() ? dim((out[1].size + lanes - 1) / lanes) : dim();
+    out.emplace_back(lanes);
+    return out;
+}
+inline symbolic_shape shape_in_planes(const symbolic_shape& s, std::int64_t channels) {
+    if (!s.ranked() || s.rank() < 3) return {};
+    std::vector<dim> out = s.extents();
+    out[1] = dim(channels);
+    out.pop_back();
+    return out;
+}
+
+template <class T>
+tensor tensor_in_blocks(const tensor& x, std::int64_t lanes, tensor out) {
+    const std::int64_t channels = x.extent(1), blocks = (channels + lanes - 1) / lanes, pixels = product(x.shape(), 2, x.rank());
+    const T* from = x.data<T>();
+    T* to = out.mutable_data<T>();
+    for (std::int64_t n = 0; n < x.extent(0); ++n)
+        for (std::int64_t b = 0; b < blocks; ++b)
+            for (std::int64_t i = 0; i < pixels; ++i)
+                for (std::int64_t c = 0; c < lanes; ++c, ++to)
+                    *to = b * lanes + c < channels ? from[(n * channels + b * lanes + c) * pixels + i] : T{};
+    return out;
+}
+template <class T>
+tensor tensor_in_planes(const tensor& x, std::int64_t channels, tensor out) {
+    const std::int64_t lanes = x.shape().back(), blocks = x.extent(1), pixels = product(x.shape(), 2, x.rank() - 1);
+    const T* from = x.data<T>();
+    T* to = out.mutable_data<T>();
+    for (std::int64_t n = 0; n < x.extent(0); ++n)
+        for (std::int64_t c = 0; c < channels; ++c)
+            for (std::int64_t i = 0; i < pixels; ++i, ++to) *to = from[((n * blocks + c / lanes) * pixels + i) * lanes + c % lanes];
+    return out;
+}
+inline dims dims_in_planes(const node& n, const tensor& x, std::int64_t channels) {
+    check(n, x.rank() >= 3 && channels >= 0 && x.extent(1) * x.shape().back() >= channels, "an image in blocks with ", channels, " channels expected, got ",
+          text(x));
+    dims shape = x.shape();
+    shape[1] = channels;
+    shape.pop_back();
+    return shape;
+}
+inline dims dims_in_blocks(const node& n, const tensor& x, std::int64_t lanes) {
+    check(n, x.rank() >= 2, "an image (N, C, ...) expected, got ", text(x));
+    dims shape = x.shape();
+    shape[1] = (shape[1] + lanes - 1) / lanes;
+    shape.push_back(lanes);
+    return shape;
+}
+
+inline void infer_block(infer_context& c) {
+    c.output(0, c.type(0), shape_in_blocks(c.shape(0), checked_lanes(c.self)));
+}
+inline void eval_block(eval_context& c) {
+    const std::int64_t lanes = checked_lanes(c.self);
+    const tensor& x = c.input(0);
+    dispatch(c.self, floating_types{}, x.type(),
+             [&]<class T>(type_tag<T>) { tensor_in_blocks<T>(x, lanes, c.output(0, x.type(), dims_in_blocks(c.self, x, lanes))); });
+}
+inline void infer_unblock(infer_context& c) {
+    c.output(0, c.type(0), shape_in_planes(c.shape(0), attr_int(c.self, "channels")));
+}
+inline void eval_unblock(eval_context& c) {
+    const std::int64_t channels = attr_int(c.self, "channels");
+    const tensor& x = c.input(0);
+    dispatch(c.self, floating_types{}, x.type(),
+             [&]<class T>(type_tag<T>) { tensor_in_planes<T>(x, channels, c.output(0, x.type(), dims_in_planes(c.self, x, channels))); });
+}
+
+inline void infer_blocked(infer_context& c) {
+    const node inner = plain_form(c.self);
+    const std::int64_t lanes = checked_lanes(c.self);
+    const std::vector<std::int64_t> channels = attr_ints(c.self, "channels");
+    std::vector<fact> in(c.input_count());
+    std::vector<const fact*> pointers(c.input_count());
+    for (std::size_t i = 0; i < in.size(); ++i) {
+        if (!c.has_input(i)) continue;
+        const bool blocked = i < channels.size() && channels[i] != 0;
+        in[i].type = c.type(i);
+        in[i].shape = blocked ? shape_in_planes(c.shape(i), channels[i]) : c.shape(i);
+        if (!blocked && c.constant(i) != nullptr) in[i].constant = *c.constant(i);
+        pointers[i] = &in[i];
+    }
+    std::vector<fact> out(c.output_count());
+    infer_context context(inner, pointers, out);
+    inner.def->infer(context);
+    for (std::size_t i = 0; i < out.size(); ++i) c.output(i, out[i].type, shape_in_blocks(out[i].shape, lanes));
+}
+
+inline void eval_blocked(eval_context& c) {
+    const node inner = plain_form(c.self);
+    const std::int64_t lanes = checked_lanes(c.self);
+    const std::vector<std::int64_t> channels = attr_ints(c.self, "channels");
+    std::vector<tensor> in(c.input_count()), out(c.output_count());
+    for (std::size_t i = 0; i < in.size(); ++i) {
+        if (!c.has_input(i)) continue;
+        const tensor& x = c.input(i);
+        if (i >= channels.size() || channels[i] == 0) in[i] = x;
+        else
+            dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+                in[i] = tensor_in_planes<T>(x, channels[i], tensor(x.type(), dims_in_planes(c.self, x, channels[i])));
+            });
+    }
+    eval_context context(inner, in, out);
+    inner.def->eval(context);
+    for (std::size_t i = 0; i < out.size(); ++i)
+        if (out[i].defined())
+            dispatch(c.self, floating_types{}, out[i].type(), [&]<class T>(type_tag<T>) {
+                tensor_in_blocks<T>(out[i], lanes, c.output(i, out[i].type(), dims_in_blocks(c.self, out[i], lanes)));
+            });
+}
+
+}  // namespace detail
+
+OCELLI_INLINE bool has_blocked_form(const node& n) {
+    return n.domain != detail::blocked_domain && find_any_op(detail::blocked_domain, n.op) != nullptr;
+}
+
+OCELLI_INLINE tensor in_blocks(const tensor& x, std::int64_t lanes) {
+    return detail::tensor_in_blocks<float>(x, lanes, tensor(dtype::float32, detail::dims_in_blocks({}, x, lanes)));
+}
+
+OCELLI_INLINE node blocked_form(const node& n, std::int64_t lanes, std::vector<std::int64_t> channels) {
+    node out = n;
+    set_attribute(out, "inner_domain", n.domain);
+    set_attribute(out, "inner_opset", n.opset);
+    set_attribute(out, "lanes", lanes);
+    set_attribute(out, "channels", std::move(channels));
+    out.domain = detail::blocked_domain;
+    out.opset = 1;
+    out.def = nullptr;
+    out.inputs.clear();
+    out.outputs.clear();
+    return out;
+}
+
+OCELLI_INLINE node plain_form(const node& n) {
+    node out = n;
+    out.domain = attr_string(n, "inner_domain");
+    out.opset = attr_int(n, "inner_opset");
+    out.def = find_op(out.domain, out.op, out.opset);
+    check(n, out.domain != detail::blocked_domain && out.def != nullptr && out.def->infer != nullptr && out.def->eval != nullptr,
+          "inner_domain and inner_opset name no operator");
+    std::erase_if(out.attributes, [](const attribute& a) {
+        return std::find(std::begin(detail::blocked_attributes), std::end(detail::blocked_attributes), a.name) != std::end(detail::blocked_attributes);
+    });
+    return out;
+}
+
+OCELLI_INLINE std::span<const op_def> blocked_ops() {
+#define OCELLI_BLOCKED_ATTRIBUTES_ " lanes:int channels:ints inner_domain:string inner_opset:int"
+    static constexpr op_def table[] = {
+        {.name = "Block", .domain = "ocelli", .attributes = "lanes:int", .infer = detail::infer_block, .eval = detail::eval_block},
+        {.name = "Unblock", .domain = "ocelli", .attributes = "channels:int", .infer = detail::infer_unblock, .eval = detail::eval_unblock},
+        {.name = "Conv", .domain = detail::blocked_domain, .min_inputs = 2, .max_inputs = 5,
+         .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
+                       "kernel:string" OCELLI_BLOCKED_ATTRIBUTES_,
+         .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
+        {.name = "MaxPool", .domain = detail::blocked_domain,
+         .attributes = "auto_pad:string ceil_mode:int dilations:ints kernel_shape:ints pads:ints storage_order:int strides:ints" OCELLI_BLOCKED_ATTRIBUTES_,
+         .infer = detail::infer_blocked, .eval = detail::eval_blocked},
+        {.name = "AveragePool", .domain = detail::blocked_domain,
+         .attributes = "auto_pad:string ceil_mode:int count_include_pad:int dilations:ints kernel_shape:ints pads:ints strides:ints" OCELLI_BLOCKED_ATTRIBUTES_,
+         .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
+        {.name = "GlobalAveragePool", .domain = detail::blocked_domain, .attributes = OCELLI_BLOCKED_ATTRIBUTES_, .infer = detail::infer_blocked,
+         .eval = detail::eval_blocked, .results = exactness::rounding},
+    };
+#undef OCELLI_BLOCKED_ATTRIBUTES_
+    return table;
+}
+
+}  // namespace ocelli::nn

@@ -1,0 +1,18 @@
+#pragma once
+
+/// @file
+/// The pass that puts images into blocks of channels (ops/blocked.hpp).
+
+#include <ocelli/nn/passes/pass.hpp>
+
+namespace ocelli::nn::passes {
+
+/// Each ocelli.Conv becomes ocelli.blocked.Conv, and what comes behind it (element-wise operators, pooling, Concat of channels) works
+/// on blocks as well. Unblock stands where an operator needs planes.
+std::vector<patch> channel_blocking(const graph& g);
+
+}  // namespace ocelli::nn::passes
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/passes/impl/blocking.inl>
+#endif

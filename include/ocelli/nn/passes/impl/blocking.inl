@@ -1,0 +1,207 @@
+#pragma once
+
+#include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/ops/blocked.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/passes/blocking.hpp>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+namespace ocelli::nn::passes {
+
+namespace detail_blocking {
+
+enum class zeros {
+    lost,
+    kept,    ///< f(0) = 0: unused lanes stay zero
+    changed  ///< works where every lane is used
+};
+inline zeros unary_zeros(std::string_view op) {
+    constexpr std::string_view kept[] = {"Relu", "LeakyRelu", "Elu",  "Celu", "Selu",  "Tanh", "Abs",  "Neg", "Sqrt", "HardSwish",
+                                         "Gelu", "Erf",       "Sign", "Ceil", "Floor", "Round", "Mish", "Sin", "Atan", "Softsign"};
+    constexpr std::string_view changed[] = {"Sigmoid", "HardSigmoid", "Exp", "Softplus", "Clip", "Log", "Reciprocal"};
+    if (std::find(std::begin(kept), std::end(kept), op) != std::end(kept)) return zeros::kept;
+    return std::find(std::begin(changed), std::end(changed), op) != std::end(changed) ? zeros::changed : zeros::lost;
+}
+inline zeros binary_zeros(std::string_view op) {
+    if (op == "Add" || op == "Sub" || op == "Mul") return zeros::kept;
+    return op == "Div" || op == "Max" || op == "Min" || op == "Pow" || op == "PRelu" ? zeros::changed : zeros::lost;
+}
+
+/// A constant that broadcasts against (N, channels, ...) of this rank, laid out to broadcast against its blocks; undefined where it does not.
+inline tensor constant_in_blocks(const tensor& t, std::size_t rank, std::int64_t channels, std::int64_t lanes) {
+    if (t.type() != dtype::float32 || t.rank() > rank) return {};
+    dims shape(rank - t.rank(), 1);
+    shape.insert(shape.end(), t.shape().begin(), t.shape().end());
+    if (shape[1] == 1) {
+        shape.push_back(1);
+        return t.reshaped(shape);
+    }
+    if (shape[1] != channels) return {};
+    return in_blocks(t.reshaped(shape), lanes);
+}
+
+/// The walk over the graph, and the patch it writes.
+class walk {
+public:
+    explicit walk(const graph& g) : g_(g), lanes_(block_lanes()) {
+        for (const node& n : g.nodes)
+            if (n.domain == "ocelli" && n.op == "Unblock") blocks_[n.outputs[0]] = {n.inputs[0], attr_int(n, "channels")};
+    }
+
+    std::vector<patch> run() {
+        for (const node& n : g_.nodes) {
+            if (n.outputs.size() != 1 || n.outputs[0] == no_value || n.inputs.empty() || n.inputs[0] == no_value) continue;
+            if (n.domain == "ocelli" && n.op == "Conv") convolution(n);
+            else if (!n.domain.empty()) continue;
+            else if (n.op == "Concat") concat(n);
+            else if (has_blocked_form(n)) window(n);
+            else elementwise(n);
+        }
+        if (p_.nodes.empty()) return {};
+        p_.reason = ocelli::detail::concat("images in blocks of ", lanes_, " channels", p_.reason);
+        std::vector<patch> found;
+        found.push_back(std::move(p_));
+        return found;
+    }
+
+private:
+    struct image {
+        value_id value = no_value;
+        std::int64_t channels = 0;
+    };
+
+    const image* blocks_of(value_id v) const {
+        const auto it = blocks_.find(v);
+        return it == blocks_.end() ? nullptr : &it->second;
+    }
+    /// The blocks of v, of an image with `channels`.
+    value_id need_blocks(value_id v, std::int64_t channels) {
+        if (const image* there = blocks_of(v)) return there->value;
+        const value_id made = p_.add_value(g_, g_.at(v).name + " in blocks", {dtype::float32, {}, {}});
+        p_.nodes.push_back({.name = g_.at(v).name, .op = "Block", .domain = "ocelli", .opset = 1, .attributes = {{"lanes", lanes_}}, .inputs = {v}, .outputs = {made}});
+        blocks_[v] = {made, channels};
+        return made;
+    }
+    /// The node in place of `old`, with a result in blocks; and the same in planes, for those who need them.
+    void put(node n, const node& old, std::int64_t channels) {
+        p_.reason += ocelli::detail::concat("\n    ", old.op, " '", old.name, "'");
+        if (has_attribute(n, "kernel")) p_.reason += " on " + attr_string(n, "kernel");
+        const value_id out = old.outputs[0];
+        const value_id made = p_.add_value(g_, g_.at(out).name + " in blocks", {dtype::float32, {}, {}});
+        n.outputs = {made};
+        p_.nodes.push_back(std::move(n));
+        const value_id planes = p_.add_value(g_, g_.at(out).name, g_.at(out).what);
+        p_.nodes.push_back({.name = g_.at(out).name, .op = "Unblock", .domain = "ocelli", .opset = 1, .attributes = {{"channels", channels}}, .inputs = {made},
+                            .outputs = {planes}});
+        p_.replace.push_back({out, planes});
+        blocks_[out] = {made, channels};
+    }
+    /// Mostly empty lanes cost more than planes.
+    bool worthwhile(std::int64_t channels) const { return 2 * block_count(channels, lanes_) * lanes_ <= 3 * channels; }
+
+    void convolution(const node& n) {
+        if (has_attribute(n, "kernel")) return;
+        const tensor* w = detail::constant_input(g_, n, 1);
+        if (w == nullptr) return;
+        conv_layer l;
+        l.group = attr_int(n, "group", 1);
+        l.filters = w->extent(0);
+        l.channels = w->extent(1) * l.group;
+        if (l.group < 1 || l.filters % l.group != 0) return;
+        const bool depthwise = l.group > 1 && w->extent(1) == 1 && l.filters == l.group;
+        if (!depthwise && !blocked_conv_takes(l)) return;
+        std::int64_t taps = 1;
+        for (std::size_t i = 2; i < w->rank(); ++i) taps *= w->extent(i);
+        std::vector<std::int64_t> channels(n.inputs.size(), 0);
+        std::vector<value_id> inputs = n.inputs;
+        // Planes are as good, except channel by channel.
+        if (depthwise || blocks_of(inputs[0]) != nullptr) {
+            inputs[0] = need_blocks(inputs[0], l.channels);
+            channels[0] = l.channels;
+        }
+        if (inputs.size() > 3 && inputs[3] != no_value) {
+            inputs[3] = need_blocks(inputs[3], l.filters);
+            channels[3] = l.filters;
+        }
+        node blocked = blocked_form(n, lanes_, std::move(channels));
+        blocked.inputs = std::move(inputs);
+        set_attribute(blocked, "kernel", std::string(depthwise ? "blocked_depthwise" : taps == 1 ? "blocked_pointwise" : "blocked_direct"));
+        put(std::move(blocked), n, l.filters);
+    }
+
+    void window(const node& n) {
+        const image* x = blocks_of(n.inputs[0]);
+        if (x == nullptr || !worthwhile(x->channels)) return;
+        const std::int64_t channels = x->channels;
+        node blocked = blocked_form(n, lanes_, {channels});
+        blocked.inputs = {x->value};
+        put(std::move(blocked), n, channels);
+    }
+
+    void concat(const node& n) {
+        const symbolic_shape& shape = g_.at(n.inputs[0]).what.shape;
+        const std::int64_t axis = attr_int(n, "axis", 1);
+        if (!shape.ranked() || (axis != 1 && axis + static_cast<std::int64_t>(shape.rank()) != 1)) return;
+        node blocked = n;
+        set_attribute(blocked, "axis", std::int64_t{1});
+        std::int64_t channels = 0;
+        for (std::size_t i = 0; i < n.inputs.size(); ++i) {
+            const image* x = n.inputs[i] == no_value ? nullptr : blocks_of(n.inputs[i]);
+            // A block with unused lanes fits at the end only.
+            if (x == nullptr || channels % lanes_ != 0) return;
+            channels += x->channels;
+            blocked.inputs[i] = x->value;
+        }
+        put(std::move(blocked), n, channels);
+    }
+
+    void elementwise(const node& n) {
+        const bool clip = n.op == "Clip";
+        const std::size_t count = clip ? 1 : n.inputs.size();
+        const zeros kind = count == 1 ? unary_zeros(n.op) : count == 2 ? binary_zeros(n.op) : zeros::lost;
+        const image* first = nullptr;
+        std::size_t rank = 0;
+        for (std::size_t i = 0; i < count; ++i)
+            if (const image* x = n.inputs[i] == no_value ? nullptr : blocks_of(n.inputs[i]); x != nullptr && first == nullptr) {
+                first = x;
+                rank = g_.at(n.inputs[i]).what.shape.rank();
+            }
+        if (first == nullptr || kind == zeros::lost || rank < 3 || !worthwhile(first->channels)) return;
+        const std::int64_t channels = first->channels;
+        const bool full = channels % lanes_ == 0;
+        if (kind == zeros::changed && !full) return;
+        node blocked = n;
+        std::vector<std::pair<std::size_t, tensor>> constants;
+        for (std::size_t i = 0; i < count; ++i) {
+            if (n.inputs[i] == no_value) return;
+            if (const image* x = blocks_of(n.inputs[i])) {
+                if (x->channels != channels || g_.at(n.inputs[i]).what.shape.rank() != rank) return;
+                blocked.inputs[i] = x->value;
+                continue;
+            }
+            const tensor* t = detail::constant_input(g_, n, i);
+            tensor blocks = t == nullptr ? tensor() : constant_in_blocks(*t, rank, channels, lanes_);
+            // A number added to unused lanes would not leave them zero.
+            if (!blocks.defined() || !(full || n.op == "Mul" || blocks.shape().back() == lanes_)) return;
+            constants.emplace_back(i, std::move(blocks));
+        }
+        for (auto& [i, blocks] : constants) blocked.inputs[i] = p_.add_constant(g_, "", std::move(blocks));
+        put(std::move(blocked), n, channels);
+    }
+
+    const graph& g_;
+    const std::int64_t lanes_;
+    patch p_;
+    std::map<value_id, image> blocks_;
+};
+
+}  // namespace detail_blocking
+
+OCELLI_INLINE std::vector<patch> channel_blocking(const graph& g) {
+    return detail_blocking::walk(g).run();
+}
+
+}  // namespace ocelli::nn::passes

@@ -1,0 +1,169 @@
+// ctest: per_isa
+#include <support/convolutions.hpp>
+
+#include <ocelli/nn/kernels/blocked.hpp>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+using namespace convolutions;
+
+namespace {
+
+const float qnan = std::numeric_limits<float>::quiet_NaN();
+
+std::vector<float> floats_of(const tensor& t) {
+    return {t.data<float>(), t.data<float>() + t.size()};
+}
+
+}  // namespace
+
+TEST_CASE("convolutions on blocks agree with the reference in double over random layers and epilogues") {
+    std::mt19937 random(17);
+    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    for (unsigned i = 0; i < 240; ++i) {
+        CAPTURE(i);
+        layer l;
+        const bool depthwise = i % 4 == 0, pointwise = i % 4 == 1, line = i % 7 == 0;
+        l.blocks = i % 3 != 0;
+        l.group = depthwise ? pick(2, 67) : i % 5 == 0 ? std::int64_t{1} << pick(0, 3) : 1;
+        const std::int64_t in = depthwise ? 1 : l.group > 1 ? 4 * pick(1, 8) : pick(1, 67), out = depthwise ? 1 : l.group > 1 ? 4 * pick(1, 8) : pick(1, 67);
+        const std::size_t spatial = line ? 1 : 2;
+        l.x = {pick(1, 3), in * l.group};
+        l.w = {out * l.group, in};
+        for (std::size_t a = 0; a < spatial; ++a) {
+            const std::int64_t kernel = pointwise ? 1 : pick(1, 5), stride = pick(1, 3), dilation = pick(1, 3);
+            l.w.push_back(kernel);
+            l.strides.push_back(stride);
+            l.dilations.push_back(dilation);
+            l.x.push_back((kernel - 1) * dilation + pick(1, 40));
+        }
+        for (std::size_t a = 0; a < 2 * spatial; ++a) l.pads.push_back(pointwise && i % 8 != 1 ? 0 : pick(0, 3));
+        const auto function = static_cast<activation>(i % 9);
+        const std::string kernel = depthwise ? "blocked_depthwise" : "";
+        CHECK(error_of(l, function, i % 2 == 0, i % 5 < 2, 1000 * i, "", kernel) < 5e-7);
+    }
+    const auto layer_of = [](dims x, dims w, std::int64_t stride, std::int64_t dilation, std::int64_t pad, std::int64_t group = 1, bool blocks = true) {
+        layer l{std::move(x), std::move(w), {stride, stride}, {dilation, dilation}, {pad, pad, pad, pad}, group};
+        l.blocks = blocks;
+        return l;
+    };
+    // Sums in parts; narrow rows in pairs; rows far apart; padding wider than the image; many pixels in one long row.
+    CHECK(error_of(layer_of({1, 200, 9, 9}, {40, 200, 3, 3}, 1, 1, 1), activation::relu, true, true, 1, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(layer_of({1, 700, 5, 5}, {37, 700, 1, 1}, 1, 1, 0), activation::clip, true, true, 2, "", "blocked_pointwise") < 5e-7);
+    CHECK(error_of(layer_of({2, 33, 7, 3}, {70, 33, 3, 3}, 1, 1, 1), activation::none, true, false, 3, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(layer_of({1, 20, 25, 25}, {20, 20, 3, 3}, 1, 12, 12), activation::silu, true, false, 4, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(layer_of({1, 2, 2, 2}, {3, 2, 3, 3}, 1, 4, 6), activation::none, true, false, 5, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(layer_of({1, 2, 2, 2}, {2, 1, 3, 3}, 1, 4, 6, 2), activation::none, true, false, 6, "", "blocked_depthwise") < 5e-7);
+    CHECK(error_of(layer_of({1, 24, 61, 83}, {24, 24, 1, 1}, 1, 1, 0), activation::hard_swish, true, true, 7, "", "blocked_pointwise") < 5e-7);
+    CHECK(error_of(layer_of({1, 3, 61, 83}, {16, 3, 7, 7}, 2, 1, 3, 1, false), activation::relu, true, false, 8, "", "blocked_direct") < 5e-7);
+}
+
+TEST_CASE("groups that do not fill blocks share them, and those that cannot stay in planes") {
+    layer l{{1, 32, 6, 6}, {32, 4, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 8};
+    l.blocks = true;
+    CHECK(error_of(l, activation::relu, true, false, 1, "", "blocked_direct") < 5e-7);
+    conv_layer c;
+    c.channels = 3 * 37;
+    c.filters = 5 * 37;
+    c.group = 37;
+    CHECK(!blocked_conv_takes(c));
+    l = {{1, 111, 6, 6}, {185, 3, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 37};
+    CHECK(error_of(l, activation::relu, true, false, 2, "", "conv_gemm") < 5e-7);
+}
+
+TEST_CASE("unused lanes are zero whatever the input and the activation") {
+    const std::int64_t lanes = block_lanes(), filters = lanes + 1;
+    conv_layer l;
+    l.channels = 3;
+    l.filters = filters;
+    l.height = l.width = l.out_height = l.out_width = 4;
+    l.kernel_width = l.kernel_height = 3;
+    l.pad_left = l.pad_top = 1;
+    tensor x = random_tensor({1, 3, 4, 4}, 1);
+    x.mutable_data<float>()[5] = qnan;
+    x.mutable_data<float>()[9] = std::numeric_limits<float>::infinity();
+    const std::vector<float> w = floats_of(random_tensor({filters, 3, 3, 3}, 2));
+    std::vector<float> packed(static_cast<std::size_t>(blocked_conv_packed_size(l)));
+    blocked_conv_pack(l, w.data(), packed.data());
+    const std::vector<float> bias(static_cast<std::size_t>(2 * lanes));
+    for (const activation f : {activation::none, activation::sigmoid, activation::clip, activation::hard_sigmoid}) {
+        blocked_epilogue e;
+        e.bias = bias.data();
+        e.function = f;
+        e.alpha = 0.5f;
+        e.beta = 0.75f;
+        // Exact-size buffers: the address sanitizer watches their ends.
+        const std::vector<float> exact = floats_of(x);
+        std::vector<float> y(static_cast<std::size_t>(2 * lanes * 16));
+        blocked_conv(l, exact.data(), true, packed.data(), e, y.data());
+        bool found = false;
+        for (std::int64_t i = 0; i < 16; ++i) {
+            found = found || std::isnan(y[static_cast<std::size_t>(i * lanes)]);
+            for (std::int64_t c = 1; c < lanes; ++c) CHECK(y[static_cast<std::size_t>((16 + i) * lanes + c)] == 0.0f);
+        }
+        CHECK(found);  // and NaN passed through the others
+    }
+}
+
+TEST_CASE("planes become blocks and planes again, with zeros in the lanes nobody uses") {
+    const std::int64_t lanes = block_lanes();
+    for (const std::int64_t channels : {std::int64_t{1}, lanes - 1, lanes, 2 * lanes + 3})
+        for (const std::int64_t pixels : {std::int64_t{1}, std::int64_t{35}}) {
+            const std::vector<float> x = floats_of(random_tensor({2, channels, pixels}, 3));
+            const std::int64_t blocks = block_count(channels, lanes);
+            std::vector<float> y(static_cast<std::size_t>(2 * blocks * pixels * lanes), 7.0f), back(x.size());
+            to_blocks(2, channels, pixels, x.data(), y.data());
+            from_blocks(2, channels, pixels, y.data(), back.data());
+            CHECK(back == x);
+            for (std::int64_t i = 0; i < pixels; ++i)
+                for (std::int64_t c = channels; c < blocks * lanes; ++c)
+                    CHECK(y[static_cast<std::size_t>(((c / lanes) * pixels + i) * lanes + c % lanes)] == 0.0f);
+        }
+}
+
+TEST_CASE("pooling and means on blocks agree with those on planes, and NaN wins a maximum") {
+    const std::int64_t lanes = block_lanes(), channels = lanes + 2, blocks = 2;
+    for (const std::int64_t stride : {1, 2, 3})
+        for (const std::int64_t dilation : {1, 2}) {
+            conv_layer l;
+            l.batch = 2;
+            l.channels = l.filters = l.group = channels;
+            l.height = 9;
+            l.width = 11;
+            l.kernel_height = 3;
+            l.kernel_width = 2;
+            l.stride_x = l.stride_y = stride;
+            l.dilation_x = l.dilation_y = dilation;
+            l.pad_left = l.pad_top = 1;
+            l.out_height = (l.height + 2 - 2 * dilation - 1) / stride + 1;
+            l.out_width = (l.width + 2 - dilation - 1) / stride + 1;
+            tensor x = random_tensor({2, channels, l.height, l.width}, 5);
+            x.mutable_data<float>()[40] = qnan;
+            const std::int64_t in = l.height * l.width, out = l.out_height * l.out_width;
+            std::vector<float> xb(static_cast<std::size_t>(2 * blocks * in * lanes)), yb(static_cast<std::size_t>(2 * blocks * out * lanes));
+            std::vector<float> y(static_cast<std::size_t>(2 * channels * out)), expected(y.size());
+            to_blocks(2, channels, in, x.data<float>(), xb.data());
+            max_pool(l, x.data<float>(), expected.data());
+            blocked_max_pool(l, xb.data(), yb.data());
+            from_blocks(2, channels, out, yb.data(), y.data());
+            for (std::size_t i = 0; i < y.size(); ++i) CHECK((std::isnan(y[i]) ? std::isnan(expected[i]) : y[i] == expected[i]));
+            const std::vector<float> rows(static_cast<std::size_t>(l.out_height), 3.0f), columns(static_cast<std::size_t>(l.out_width), 2.0f);
+            average_pool(l, x.data<float>(), rows.data(), columns.data(), expected.data());
+            blocked_average_pool(l, xb.data(), rows.data(), columns.data(), yb.data());
+            from_blocks(2, channels, out, yb.data(), y.data());
+            for (std::size_t i = 0; i < y.size(); ++i) CHECK((std::isnan(y[i]) ? std::isnan(expected[i]) : std::abs(y[i] - expected[i]) < 1e-6f));
+        }
+    for (const std::int64_t pixels : {1, 3, 49, 1000}) {
+        const tensor x = random_tensor({blocks, pixels, lanes}, 6);
+        std::vector<float> y(static_cast<std::size_t>(blocks * lanes));
+        blocked_mean(blocks, pixels, x.data<float>(), y.data());
+        for (std::int64_t b = 0; b < blocks; ++b)
+            for (std::int64_t c = 0; c < lanes; ++c) {
+                double sum = 0;
+                for (std::int64_t i = 0; i < pixels; ++i) sum += static_cast<double>(x.data<float>()[(b * pixels + i) * lanes + c]);
+                CHECK(std::abs(static_cast<double>(y[static_cast<std::size_t>(b * lanes + c)]) - sum / static_cast<double>(pixels)) < 1e-6);
+            }
+    }
+}

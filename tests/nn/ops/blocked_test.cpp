@@ -1,0 +1,78 @@
+#include <support/operators.hpp>
+
+#include <ocelli/nn/ops/blocked.hpp>
+
+using namespace operators;
+
+namespace {
+
+tensor counted(dims shape) {
+    tensor t(nn::dtype::float32, std::move(shape));
+    for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = static_cast<float>(i % 13) - 5.0f;
+    return t;
+}
+
+tensor evaluated(nn::node n, const tensor& x, const std::vector<tensor>& constants = {}) {
+    nn::graph g;
+    g.opsets[""] = 13;
+    const nn::value_id in = g.add_value("x", {x.type(), nn::symbolic_shape(x.shape()), {}}), out = g.add_value("y");
+    n.inputs = {in};
+    for (const tensor& t : constants) n.inputs.push_back(g.add_constant("", t));
+    n.outputs = {out};
+    g.inputs = {in};
+    g.outputs = {out};
+    g.add_node(std::move(n));
+    nn::infer_facts(g);
+    const tensor y = nn::evaluate(g, {{"x", x}})[0];
+    const auto inferred = g.at(out).what.shape.concrete();
+    REQUIRE(inferred.has_value());
+    CHECK(*inferred == y.shape());
+    return y;
+}
+
+nn::node block(std::int64_t lanes) {
+    return {.name = "b", .op = "Block", .domain = "ocelli", .opset = 1, .attributes = {{"lanes", lanes}}};
+}
+nn::node unblock(std::int64_t channels) {
+    return {.name = "u", .op = "Unblock", .domain = "ocelli", .opset = 1, .attributes = {{"channels", channels}}};
+}
+
+}  // namespace
+
+TEST_CASE("Block gathers channels, fills with zeros, and Unblock gives them back") {
+    const tensor x = counted({2, 5, 3, 2});
+    const tensor b = evaluated(block(4), x);
+    CHECK(b.shape() == dims{2, 2, 3, 2, 4});
+    CHECK(b.data<float>()[1] == x.data<float>()[6]);   // the first pixel's second channel
+    CHECK(b.data<float>()[24] == x.data<float>()[24]);  // the second block's first channel
+    CHECK(b.data<float>()[25] == 0.0f);
+    CHECK(elements<float>(evaluated(unblock(5), b)) == elements<float>(x));
+    CHECK(elements<float>(nn::in_blocks(x, 4)) == elements<float>(b));
+    CHECK_THROWS_AS(evaluated(unblock(9), b), ocelli::invalid_argument);
+    CHECK_THROWS_AS(evaluated(block(0), x), ocelli::invalid_argument);
+}
+
+TEST_CASE("an operator on blocks gives the blocks of its result") {
+    const tensor x = counted({1, 6, 5, 5});
+    const auto agree = [&](nn::node plain, const std::vector<tensor>& constants = {}) {
+        INFO(plain.op);
+        REQUIRE(nn::has_blocked_form(plain));
+        const nn::node blocked = nn::blocked_form(plain, 4, {6});
+        CHECK(nn::plain_form(blocked).attributes.size() == plain.attributes.size());
+        const tensor expected = evaluated(plain, x, constants);
+        const tensor got = evaluated(blocked, nn::in_blocks(x, 4), constants);
+        CHECK(got.shape().back() == 4);
+        CHECK(elements<float>(evaluated(unblock(expected.extent(1)), got)) == elements<float>(expected));
+    };
+    agree({.name = "p", .op = "MaxPool", .opset = 13, .attributes = {{"kernel_shape", dims{2, 3}}, {"strides", dims{2, 1}}}});
+    agree({.name = "a", .op = "AveragePool", .opset = 13, .attributes = {{"kernel_shape", dims{3, 3}}, {"pads", dims{1, 1, 1, 1}}}});
+    agree({.name = "g", .op = "GlobalAveragePool", .opset = 13});
+    agree({.name = "c", .op = "Conv", .domain = "ocelli", .opset = 1, .attributes = {{"activation", std::string("relu")}}}, {counted({7, 6, 3, 3})});
+    CHECK(!nn::has_blocked_form({.op = "Softmax", .opset = 13}));
+}
+
+TEST_CASE("a node on blocks that stands for no operator is refused") {
+    nn::node n = nn::blocked_form({.name = "p", .op = "MaxPool", .opset = 13, .attributes = {{"kernel_shape", dims{2, 2}}}}, 4, {4});
+    nn::set_attribute(n, "inner_domain", std::string("ocelli.blocked"));
+    CHECK_THROWS_AS(nn::plain_form(n), ocelli::invalid_argument);
+}

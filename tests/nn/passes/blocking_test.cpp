@@ -1,0 +1,100 @@
+#include <ocelli/nn/evaluate.hpp>
+#include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/passes/pipeline.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+using namespace ocelli;
+using namespace ocelli::nn;
+
+namespace {
+
+tensor filled(dims shape, float from, float step) {
+    tensor t(dtype::float32, std::move(shape));
+    for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = from + step * static_cast<float>(i % 11);
+    return t;
+}
+
+// A convolution of x to `channels` channels, and what the caller puts behind it.
+struct network {
+    graph g;
+    value_id x, conv;
+
+    explicit network(std::int64_t channels) {
+        g.opsets[""] = 13;
+        x = g.add_value("x", {dtype::float32, symbolic_shape{1, 3, 8, 8}, {}});
+        g.inputs = {x};
+        conv = convolution(x, 3, channels);
+    }
+    value_id convolution(value_id from, std::int64_t in, std::int64_t out) {
+        const value_id w = g.add_constant("", filled({out, in, 3, 3}, -0.2f, 0.05f)), y = g.add_value("");
+        g.add_node({.name = "conv", .op = "Conv", .attributes = {{"pads", dims{1, 1, 1, 1}}}, .inputs = {from, w}, .outputs = {y}});
+        return y;
+    }
+    value_id add(node n, std::vector<value_id> inputs) {
+        n.inputs = std::move(inputs);
+        n.name = n.op;
+        n.outputs = {g.add_value("")};
+        g.add_node(n);
+        return n.outputs[0];
+    }
+    // How many reorders are left; the results before and after must agree.
+    std::size_t reorders(std::vector<value_id> outputs) {
+        g.outputs = std::move(outputs);
+        infer_facts(g);
+        const tensor feed = filled({1, 3, 8, 8}, -1.f, 0.3f);
+        const tensor expected = evaluate(g, {{"x", feed}})[0];
+        run_passes(g, lower_passes);
+        run_passes(g, kernel_passes);
+        g.verify();
+        const tensor got = evaluate(g, {{"x", feed}})[0];
+        REQUIRE(got.shape() == expected.shape());
+        for (std::int64_t i = 0; i < got.size(); ++i)
+            CHECK(std::abs(got.data<float>()[i] - expected.data<float>()[i]) <= 1e-4f * (1.f + std::abs(expected.data<float>()[i])));
+        return static_cast<std::size_t>(std::count_if(g.nodes.begin(), g.nodes.end(), [](const node& n) { return n.op == "Unblock" || n.op == "Block"; }));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("what stands between two convolutions works on blocks: one reorder is left, at the end") {
+    const std::int64_t c = 2 * block_lanes();
+    network n(c);
+    const value_id pooled = n.add({.op = "MaxPool", .attributes = {{"kernel_shape", dims{2, 2}}, {"strides", dims{2, 2}}}}, {n.conv});
+    const value_id scaled = n.add({.op = "Mul"}, {pooled, n.g.add_constant("", filled({1, c, 1, 1}, 0.5f, 0.1f))});
+    const value_id shifted = n.add({.op = "Add"}, {scaled, n.g.add_constant("", tensor::scalar(0.25f))});
+    const value_id squashed = n.add({.op = "Sigmoid"}, {shifted});
+    const value_id joined = n.add({.op = "Concat", .attributes = {{"axis", std::int64_t{1}}}}, {squashed, pooled});
+    CHECK(n.reorders({n.convolution(joined, 2 * c, c)}) == 1);
+}
+
+TEST_CASE("a squeeze-excite gate stays in blocks") {
+    const std::int64_t c = block_lanes();
+    network n(c);
+    const value_id mean = n.add({.op = "GlobalAveragePool"}, {n.conv});
+    const value_id w = n.g.add_constant("", filled({c, c, 1, 1}, -0.1f, 0.02f));
+    const value_id gate = n.add({.op = "Conv"}, {mean, w});
+    CHECK(n.reorders({n.add({.op = "Mul"}, {n.conv, n.add({.op = "Sigmoid"}, {gate})})}) == 1);
+}
+
+TEST_CASE("lanes nobody uses stay zero: what would change them works on planes") {
+    const std::int64_t c = block_lanes() + block_lanes() / 2;
+    network n(c);
+    const value_id shifted = n.add({.op = "Add"}, {n.conv, n.g.add_constant("", tensor::scalar(1.0f))});
+    const value_id positive = n.add({.op = "Relu"}, {n.conv});
+    // The sum is made on planes of the convolution, and the product with it on planes of the other.
+    CHECK(n.reorders({n.add({.op = "Mul"}, {shifted, positive})}) == 2);
+}
+
+TEST_CASE("operators that need planes get them, and an output keeps its name") {
+    network n(block_lanes());
+    const value_id flat = n.add({.op = "Flatten"}, {n.conv});
+    n.g.at(flat).name = "result";
+    CHECK(n.reorders({flat}) == 1);
+    CHECK(n.g.at(n.g.outputs[0]).name == "result");
+}

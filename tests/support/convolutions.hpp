@@ -1,0 +1,101 @@
+#pragma once
+
+// A convolution with its epilogue by the session's kernels, held to the reference evaluation in double.
+
+#include <ocelli/nn/evaluate.hpp>
+#include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/ops/fused.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/session.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+#include <utility>
+
+namespace convolutions {
+
+using namespace ocelli;
+using namespace ocelli::nn;
+
+inline tensor random_tensor(dims shape, unsigned seed) {
+    std::mt19937 random(seed);
+    tensor t(dtype::float32, std::move(shape));
+    for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = static_cast<float>(random() >> 8) * (2.0f / 16777216.0f) - 1.0f;
+    return t;
+}
+
+struct layer {
+    dims x, w, strides, dilations, pads;
+    std::int64_t group = 1;
+    /// Whether the model declares the input's extents.
+    bool known = false;
+    /// Whether the input comes in blocks.
+    bool blocks = false;
+};
+
+// The layer as ocelli.Conv with the epilogue, by kernel and by reference in double; the largest difference, relative to the sum of |terms|.
+// An empty kernel: what the session chooses; explain() must name `chosen`.
+inline double error_of(const layer& l, activation function, bool bias, bool addend, unsigned seed, const std::string& kernel,
+                       const std::string& chosen = "") {
+    graph g;
+    g.opsets[""] = 13;
+    const tensor xv = random_tensor(l.x, seed), wv = random_tensor(l.w, seed + 1), bv = random_tensor({l.w[0]}, seed + 2), sv = random_tensor({l.w[0]}, seed + 3);
+    const value_id x = g.add_value("x", {dtype::float32, l.known ? symbolic_shape(l.x) : symbolic_shape::of_rank(l.x.size()), {}});
+    value_id in = x;
+    if (l.blocks) {
+        const value_id blocks = g.add_value("blocks");
+        in = g.add_value("planes", g.at(x).what);
+        g.add_node({.name = "block", .op = "Block", .domain = "ocelli", .opset = 1, .attributes = {{"lanes", std::int64_t{block_lanes()}}}, .inputs = {x}, .outputs = {blocks}});
+        g.add_node({.name = "unblock", .op = "Unblock", .domain = "ocelli", .opset = 1, .attributes = {{"channels", l.x[1]}}, .inputs = {blocks}, .outputs = {in}});
+    }
+    const value_id w = g.add_constant("w", wv), b = bias ? g.add_constant("b", bv) : no_value;
+    const value_id r = addend ? g.add_value("r", {dtype::float32, symbolic_shape::of_rank(l.x.size()), {}}) : no_value;
+    const value_id s = function == activation::prelu ? g.add_constant("s", sv) : no_value;
+    const value_id y = g.add_value("y");
+    node n{.name = "layer", .op = "Conv", .domain = "ocelli", .opset = 1,
+           .attributes = {{"strides", l.strides}, {"dilations", l.dilations}, {"pads", l.pads}, {"group", l.group},
+                          {"activation", std::string(name(function))}, {"alpha", 0.25f}, {"beta", 0.75f}},
+           .inputs = {in, w, b, r, s}, .outputs = {y}};
+    while (n.inputs.back() == no_value) n.inputs.pop_back();
+    if (!kernel.empty()) set_attribute(n, "kernel", kernel);
+    g.add_node(n);
+    g.inputs = {x};
+    if (addend) g.inputs.push_back(r);
+    g.outputs = {y};
+    // The reference in double, and the size of the sums.
+    named_tensors feeds{{"x", xv}};
+    tensor rv;
+    {
+        graph exact = g;
+        for (value& v : exact.values)
+            if (v.what.constant.defined()) v.what.constant = v.what.constant.cast(dtype::float64);
+        graph plain = exact;
+        set_attribute(plain.nodes.back(), "activation", std::string("none"));
+        plain.nodes.back().inputs.resize(2);
+        plain.inputs = {x};
+        const tensor shape_only = evaluate(plain, {{"x", xv.cast(dtype::float64)}})["y"];
+        rv = random_tensor(shape_only.shape(), seed + 4);
+        named_tensors wide{{"x", xv.cast(dtype::float64)}};
+        if (addend) {
+            feeds.add("r", rv);
+            wide.add("r", rv.cast(dtype::float64));
+        }
+        const tensor expected = evaluate(exact, wide)["y"];
+        const session net(g);
+        REQUIRE(net.explain().find("reference") == std::string::npos);
+        if (!chosen.empty()) REQUIRE(net.explain().find(chosen) != std::string::npos);
+        const tensor got = net.run(feeds)["y"];
+        REQUIRE(got.shape() == expected.shape());
+        double worst = 0;
+        const double size = 1.0 + static_cast<double>(wv.size() / l.w[0]);
+        for (std::int64_t i = 0; i < got.size(); ++i)
+            worst = std::max(worst, std::abs(static_cast<double>(got.data<float>()[i]) - expected.data<double>()[i]) / size);
+        return worst;
+    }
+}
+
+}  // namespace convolutions
