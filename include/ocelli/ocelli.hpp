@@ -7,5 +7,6 @@
 #include <ocelli/core.hpp>
 #include <ocelli/image.hpp>
 #include <ocelli/io.hpp>
+#include <ocelli/masks.hpp>
 #include <ocelli/nn.hpp>
 #include <ocelli/pipelines.hpp>
