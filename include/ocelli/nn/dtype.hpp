@@ -64,41 +64,30 @@ struct bfloat16 {
     operator float() const noexcept { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 };
 
+// Selections instead of branches, so that loops over them are compiled to vector instructions; nothing here meets a denormal float, which
+// programs compiled with -ffast-math flush to zero.
 inline float16::float16(float x) noexcept {
     const auto u = std::bit_cast<std::uint32_t>(x);
     const std::uint32_t sign = (u >> 16) & 0x8000u;
     const std::uint32_t magnitude = u & 0x7fffffffu;
-    std::uint32_t half = 0;
-    if (magnitude > 0x7f800000u) half = 0x7e00u | ((magnitude >> 13) & 0x3ffu);  // NaN keeps what fits of its payload
-    else if (magnitude >= 0x47800000u) half = 0x7c00u;
-    else if (magnitude >= 0x38800000u) {
-        // Normal: rebias the exponent, then round the 13 dropped bits. A carry runs into the exponent, up to infinity.
-        const std::uint32_t rebased = magnitude - 0x38000000u;
-        half = (rebased + 0xfffu + ((rebased >> 13) & 1u)) >> 13;
-    } else if (magnitude >= 0x33000000u) {
-        const std::uint32_t shift = 126u - (magnitude >> 23);
-        const std::uint32_t mantissa = (magnitude & 0x7fffffu) | 0x800000u;
-        const std::uint32_t kept = mantissa >> shift;
-        const std::uint32_t rest = mantissa & ((1u << shift) - 1u);
-        const std::uint32_t middle = 1u << (shift - 1u);
-        half = kept + ((rest > middle || (rest == middle && (kept & 1u))) ? 1u : 0u);
-    }
+    // Normal: rebias the exponent, then round the 13 dropped bits. A carry runs into the exponent, up to infinity.
+    const std::uint32_t rebased = magnitude - 0x38000000u;
+    const std::uint32_t normal = (rebased + 0xfffu + ((rebased >> 13) & 1u)) >> 13;
+    // Denormal halves count in steps of 2^-24, the distance of floats above 0.5: the addition rounds.
+    const std::uint32_t small = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u;
+    const std::uint32_t nan = 0x7e00u | ((magnitude >> 13) & 0x3ffu);  // keeps what fits of its payload
+    const std::uint32_t large = magnitude > 0x7f800000u ? nan : 0x7c00u;
+    const std::uint32_t half = magnitude >= 0x47800000u ? large : magnitude >= 0x38800000u ? normal : small;
     bits = static_cast<std::uint16_t>(sign | half);
 }
 
 inline float16::operator float() const noexcept {
     const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
-    const std::uint32_t exponent = (bits >> 10) & 0x1fu;
-    std::uint32_t mantissa = bits & 0x3ffu;
-    if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13));
-    if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112u) << 23) | (mantissa << 13));
-    if (mantissa == 0) return std::bit_cast<float>(sign);
-    std::uint32_t e = 113;
-    while (!(mantissa & 0x400u)) {
-        mantissa <<= 1;
-        --e;
-    }
-    return std::bit_cast<float>(sign | (e << 23) | ((mantissa & 0x3ffu) << 13));
+    const std::uint32_t magnitude = bits & 0x7fffu;
+    const std::uint32_t normal = (magnitude << 13) + 0x38000000u;  // the exponent's bias is 127 instead of 15
+    const std::uint32_t large = normal + 0x38000000u;              // infinity and NaN have all bits of the exponent
+    const auto small = std::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24f);
+    return std::bit_cast<float>(sign | (magnitude >= 0x7c00u ? large : magnitude >= 0x400u ? normal : small));
 }
 
 /// "float32", "int64", "bool", ... and "undefined".
@@ -219,6 +208,9 @@ struct type_tag {
 template <class... Ts>
 struct type_list {};
 using floating_types = type_list<float, double, float16, bfloat16>;
+/// The types that others are computed in: float for the 16-bit ones, 64 bits for the integers (`ops/detail/widen.hpp`).
+using real_types = type_list<float, double>;
+using wide_types = type_list<float, double, std::int64_t, std::uint64_t>;
 using integer_types = type_list<std::int64_t, std::int32_t, std::uint8_t, std::int8_t, std::int16_t, std::uint16_t, std::uint32_t, std::uint64_t>;
 using numeric_types = type_list<float, double, float16, bfloat16, std::int64_t, std::int32_t, std::uint8_t, std::int8_t, std::int16_t,
                                 std::uint16_t, std::uint32_t, std::uint64_t>;

@@ -165,6 +165,9 @@ std::string text(const tensor& t);
 
 namespace detail {
 
+/// Converts n elements as tensor::cast does; the two must not overlap unless they are the same memory and type.
+void convert_elements(dtype from, const void* x, dtype to, void* y, std::int64_t n);
+
 // The rank of an expression, where its type tells.
 template <class E>
 consteval std::size_t static_rank() {

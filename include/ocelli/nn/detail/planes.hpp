@@ -3,8 +3,7 @@
 /// @file
 /// Sliding windows over one to three spatial axes, written once for three: what pooling and convolution share.
 
-#include <ocelli/core/parallel.hpp>
-#include <ocelli/nn/ops/support.hpp>
+#include <ocelli/nn/ops/detail/loops.hpp>
 
 #include <array>
 
@@ -45,15 +44,15 @@ inline std::int64_t end_inside(std::int64_t offset, std::int64_t step, std::int6
 }
 
 /// Indices per block of parallel_for, so that a block costs about 2^15 steps of work.
-inline std::size_t grain_for(std::int64_t work_per_index) noexcept {
-    return static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 15) / std::max<std::int64_t>(1, work_per_index)));
+inline std::int64_t grain_for(std::int64_t work_per_index) noexcept {
+    return std::max<std::int64_t>(1, (std::int64_t{1} << 15) / std::max<std::int64_t>(1, work_per_index));
 }
 
 /// parallel_for over signed indices: f(i) for each i in [0, n).
 template <class F>
 void for_each_index(std::int64_t n, std::int64_t work_per_index, F&& f) {
-    parallel_for(static_cast<std::size_t>(n), grain_for(work_per_index), [&](std::size_t from, std::size_t to) {
-        for (std::size_t i = from; i < to; ++i) f(static_cast<std::int64_t>(i));
+    parallel_range(n, grain_for(work_per_index), [&](std::int64_t from, std::int64_t to) {
+        for (std::int64_t i = from; i < to; ++i) f(i);
     });
 }
 

@@ -77,16 +77,78 @@ OCELLI_INLINE tensor tensor::clone() const {
     return out;
 }
 
+namespace detail {
+
+// One loop per pair of all types would be 169 of them: what is narrower than float, double, int64 or uint64 passes through one of these,
+// which holds its values exactly.
+using conversion = void (*)(const void*, void*, std::int64_t);
+
+template <class From, class To>
+void convert_run(const void* x, void* y, std::int64_t n) {
+    const From* from = static_cast<const From*>(x);
+    To* to = static_cast<To*>(y);
+    for (std::int64_t i = 0; i < n; ++i) to[i] = convert_element<To>(from[i]);
+}
+
+template <class From>
+conversion conversion_to(dtype to) {
+    conversion found = nullptr;
+    dispatch_over(all_types{}, to, [&]<class To>(type_tag<To>) { found = &convert_run<From, To>; });
+    return found;
+}
+
+inline conversion conversion_from_wide(dtype wide, dtype to) {
+    switch (wide) {
+    case dtype::float32: return conversion_to<float>(to);
+    case dtype::float64: return conversion_to<double>(to);
+    case dtype::uint64: return conversion_to<std::uint64_t>(to);
+    default: return conversion_to<std::int64_t>(to);
+    }
+}
+
+constexpr dtype wide_type(dtype type) noexcept {
+    switch (type) {
+    case dtype::float32:
+    case dtype::float64:
+    case dtype::int64:
+    case dtype::uint64: return type;
+    case dtype::float16:
+    case dtype::bfloat16: return dtype::float32;
+    default: return dtype::int64;
+    }
+}
+
+OCELLI_INLINE void convert_elements(dtype from, const void* x, dtype to, void* y, std::int64_t n) {
+    if (n == 0) return;
+    if (from == to) {
+        if (x != y) std::memmove(y, x, static_cast<std::size_t>(n) * size_of(from));
+        return;
+    }
+    const dtype wide = wide_type(from);
+    if (wide == from) return conversion_from_wide(wide, to)(x, y, n);
+    conversion load = nullptr;
+    using narrow_types = type_list<float16, bfloat16, std::int32_t, std::uint8_t, std::int8_t, std::int16_t, std::uint16_t, std::uint32_t>;
+    dispatch_over(narrow_types{}, from == dtype::boolean ? dtype::uint8 : from, [&]<class From>(type_tag<From>) {
+        load = &convert_run<From, std::conditional_t<is_floating_v<From>, float, std::int64_t>>;
+    });
+    ocelli::detail::check(load != nullptr && to != dtype::undefined, "tensor: undefined element type");
+    if (wide == to) return load(x, y, n);
+    const conversion store = conversion_from_wide(wide, to);
+    constexpr std::int64_t block = 512;
+    alignas(64) std::byte room[block * 8];
+    for (std::int64_t i = 0; i < n; i += block) {
+        const std::int64_t m = n - i < block ? n - i : block;
+        load(static_cast<const std::byte*>(x) + static_cast<std::size_t>(i) * size_of(from), room, m);
+        store(room, static_cast<std::byte*>(y) + static_cast<std::size_t>(i) * size_of(to), m);
+    }
+}
+
+}  // namespace detail
+
 OCELLI_INLINE tensor tensor::cast(dtype type) const {
     if (type == type_) return *this;
     tensor out(type, shape_);
-    dispatch_over(all_types{}, type_, [&]<class From>(type_tag<From>) {
-        dispatch_over(all_types{}, type, [&]<class To>(type_tag<To>) {
-            const From* from = static_cast<const From*>(memory_.get());
-            To* to = static_cast<To*>(out.memory_.get());
-            for (std::int64_t i = 0; i < size_; ++i) to[i] = detail::convert_element<To>(from[i]);
-        });
-    });
+    detail::convert_elements(type_, memory_.get(), type, out.memory_.get(), size_);
     return out;
 }
 

@@ -13,6 +13,8 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <type_traits>
 
 namespace ocelli::nn::detail {
 
@@ -20,12 +22,14 @@ namespace ocelli::nn::detail {
 inline constexpr std::int64_t cheap_block = std::int64_t{1} << 15;
 inline constexpr std::int64_t costly_block = std::int64_t{1} << 11;
 
-/// parallel_for over signed indices.
+/// parallel_for over signed indices. The loop itself is compiled once, for a function pointer: an operator file has dozens of bodies.
+void run_range(std::int64_t n, std::int64_t block, void* context, void (*body)(void*, std::int64_t, std::int64_t));
+
 template <class F>
 void parallel_range(std::int64_t n, std::int64_t block, F&& f) {
-    if (n <= 0) return;
-    ocelli::parallel_for(static_cast<std::size_t>(n), static_cast<std::size_t>(std::max<std::int64_t>(1, block)),
-                         [&](std::size_t begin, std::size_t end) { f(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end)); });
+    using body = std::remove_reference_t<F>;
+    run_range(n, block, const_cast<void*>(static_cast<const void*>(std::addressof(f))),
+              [](void* context, std::int64_t begin, std::int64_t end) { (*static_cast<body*>(context))(begin, end); });
 }
 
 // --- strided loops over threads --------------------------------------------------------------------------------------------
@@ -40,14 +44,16 @@ void prefer_long_rows(strided_loop<N>& loop) {
     for (auto& strides : loop.strides) std::swap(strides[rank - 1], strides[rank - 2]);
 }
 
-/// Calls f(offsets, count, steps) for pieces of the innermost rows, `block` elements to a thread's piece of work; element i of
-/// operand k lies at offsets[k] + i * steps[k].
-template <std::size_t N, class F>
-void parallel_rows(const strided_loop<N>& loop, std::int64_t block, F&& f) {
+/// What parallel_rows calls: body(context, offsets, count, steps).
+template <std::size_t N>
+using row_body = void (*)(void*, const std::array<std::int64_t, N>&, std::int64_t, const std::array<std::int64_t, N>&);
+
+template <std::size_t N>
+void run_rows(const strided_loop<N>& loop, std::int64_t block, void* context, row_body<N> body) {
     if (loop.empty) return;
     std::array<std::int64_t, N> step{};
     if (loop.extents.empty()) {
-        f(std::array<std::int64_t, N>{}, std::int64_t{1}, step);
+        body(context, std::array<std::int64_t, N>{}, std::int64_t{1}, step);
         return;
     }
     const std::size_t inner = loop.extents.size() - 1;
@@ -69,7 +75,7 @@ void parallel_rows(const strided_loop<N>& loop, std::int64_t block, F&& f) {
             std::array<std::int64_t, N> here = at;
             const std::int64_t first = piece * block;
             for (std::size_t k = 0; k < N; ++k) here[k] += first * step[k];
-            f(here, std::min(block, length - first), step);
+            body(context, here, std::min(block, length - first), step);
             if (++piece < pieces) continue;
             piece = 0;
             for (std::size_t axis = inner; axis-- > 0;) {
@@ -80,6 +86,17 @@ void parallel_rows(const strided_loop<N>& loop, std::int64_t block, F&& f) {
             }
         }
     });
+}
+
+/// Calls f(offsets, count, steps) for pieces of the innermost rows, `block` elements to a thread's piece of work; element i of
+/// operand k lies at offsets[k] + i * steps[k].
+template <std::size_t N, class F>
+void parallel_rows(const strided_loop<N>& loop, std::int64_t block, F&& f) {
+    using body = std::remove_reference_t<F>;
+    run_rows<N>(loop, block, const_cast<void*>(static_cast<const void*>(std::addressof(f))),
+                [](void* context, const std::array<std::int64_t, N>& at, std::int64_t n, const std::array<std::int64_t, N>& step) {
+                    (*static_cast<body*>(context))(at, n, step);
+                });
 }
 
 // --- element-wise ------------------------------------------------------------------------------------------------------------
@@ -94,29 +111,31 @@ void unary_loop(const tensor& a, tensor& out, std::int64_t block, F f) {
     });
 }
 
-/// out = f(a, b) with broadcasting; out has the broadcast shape, and may be a or b where that has the same shape.
+/// Rows of two operands and a result, `steps` elements apart.
+using binary_row = void (*)(const void* context, const void* a, const void* b, void* r, std::int64_t n, const std::int64_t* steps);
+
+/// Calls `row` for the rows of out = f(a, b) with broadcasting; out has the broadcast shape, and may be a or b where that has the same shape.
+void run_binary(const tensor& a, const tensor& b, tensor& out, std::int64_t block, const void* context, binary_row row);
+
+/// out = f(a, b) with broadcasting, as run_binary.
 template <class A, class B, class R, class F>
 void binary_loop(const tensor& a, const tensor& b, tensor& out, std::int64_t block, F f) {
-    const A* pa = static_cast<const A*>(a.raw());
-    const B* pb = static_cast<const B*>(b.raw());
-    R* pr = static_cast<R*>(out.mutable_raw());
-    auto loop = broadcast_loop<3>(out.shape(), {&a.shape(), &b.shape(), &out.shape()});
-    prefer_long_rows(loop);
-    parallel_rows(loop, block, [&](const auto& at, std::int64_t n, const auto& step) {
-        const A* x = pa + at[0];
-        const B* y = pb + at[1];
-        R* r = pr + at[2];
+    run_binary(a, b, out, block, &f, [](const void* context, const void* pa, const void* pb, void* pr, std::int64_t n, const std::int64_t* step) {
+        const F& g = *static_cast<const F*>(context);
+        const A* x = static_cast<const A*>(pa);
+        const B* y = static_cast<const B*>(pb);
+        R* r = static_cast<R*>(pr);
         // The rows that matter, written out so that the compiler sees unit strides.
         if (step[2] == 1 && step[0] == 1 && step[1] == 1) {
-            for (std::int64_t i = 0; i < n; ++i) r[i] = f(x[i], y[i]);
+            for (std::int64_t i = 0; i < n; ++i) r[i] = g(x[i], y[i]);
         } else if (step[2] == 1 && step[0] == 1 && step[1] == 0) {
             const B second = *y;
-            for (std::int64_t i = 0; i < n; ++i) r[i] = f(x[i], second);
+            for (std::int64_t i = 0; i < n; ++i) r[i] = g(x[i], second);
         } else if (step[2] == 1 && step[0] == 0 && step[1] == 1) {
             const A first = *x;
-            for (std::int64_t i = 0; i < n; ++i) r[i] = f(first, y[i]);
+            for (std::int64_t i = 0; i < n; ++i) r[i] = g(first, y[i]);
         } else {
-            for (std::int64_t i = 0; i < n; ++i) r[i * step[2]] = f(x[i * step[0]], y[i * step[1]]);
+            for (std::int64_t i = 0; i < n; ++i) r[i * step[2]] = g(x[i * step[0]], y[i * step[1]]);
         }
     });
 }
@@ -222,12 +241,12 @@ void move_words(const W* from, W* to, const strided_loop<2>& loop) {
 }
 
 /// Moves elements from x (beginning at its element `from`) to y (at `to`) along a loop over both.
-inline void move_elements(const tensor& x, std::int64_t from, tensor& y, std::int64_t to, const strided_loop<2>& loop) {
-    if (loop.empty) return;
-    dispatch_words(x.type(), [&]<class W>(type_tag<W>) {
-        move_words(static_cast<const W*>(x.raw()) + from, static_cast<W*>(y.mutable_raw()) + to, loop);
-    });
-}
+void move_elements(const tensor& x, std::int64_t from, tensor& y, std::int64_t to, const strided_loop<2>& loop);
+
+/// The elements converted as tensor::cast does, over threads.
+tensor converted(const tensor& x, dtype type);
+/// The same into the memory of y, of y's type.
+void convert_into(const tensor& x, tensor& y);
 
 /// The loop that copies `blocks` blocks of `length` elements, from blocks `from_pitch` apart to blocks `to_pitch` apart.
 inline strided_loop<2> block_loop(std::int64_t blocks, std::int64_t length, std::int64_t from_pitch, std::int64_t to_pitch) {
@@ -288,3 +307,7 @@ inline void infer_binary(infer_context& c) {
 }
 
 }  // namespace ocelli::nn::detail
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/ops/detail/impl/loops.inl>
+#endif

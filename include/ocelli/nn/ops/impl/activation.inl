@@ -1,7 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/ops/activation.hpp>
-#include <ocelli/nn/ops/detail/loops.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 
 #include <cmath>
 
@@ -13,10 +13,9 @@ namespace detail {
 template <class F>
 void apply_activation(eval_context& c, std::int64_t block, F f) {
     const tensor& x = c.input(0);
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
-        using A = arithmetic_t<T>;
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         tensor& y = c.output(0, x.type(), x.shape());
-        unary_loop<T, T>(x, y, block, [f](T v) { return static_cast<T>(f(static_cast<A>(v))); });
+        unary_loop<T, T>(x, y, block, [f](T v) { return f(v); });
     });
 }
 
@@ -68,14 +67,11 @@ struct hard_swish_op {
 
 inline void eval_relu(eval_context& c) {
     const tensor& x = c.input(0);
-    dispatch(c.self, numeric_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    if (x.type() == dtype::uint64) return c.set_output(0, x);
+    dispatch(c.self, type_list<float, double, std::int64_t>{}, x.type(), [&]<class T>(type_tag<T>) {
         tensor& y = c.output(0, x.type(), x.shape());
-        if constexpr (std::is_unsigned_v<T>) {
-            if (x.size() != 0) std::memcpy(y.mutable_raw(), x.raw(), x.bytes());
-        } else {
-            // By bits where -ffast-math might lose a NaN.
-            unary_loop<T, T>(x, y, cheap_block, [](T v) { return v > T(0) || nan_element(v) ? v : T(0); });
-        }
+        // By bits where -ffast-math might lose a NaN.
+        unary_loop<T, T>(x, y, cheap_block, [](T v) { return v > T(0) || nan_element(v) ? v : T(0); });
     });
 }
 
@@ -151,9 +147,9 @@ inline void eval_swish(eval_context& c) {
 inline void eval_shrink(eval_context& c) {
     const tensor& x = c.input(0);
     const float bias = attr_float(c.self, "bias", 0.0f), threshold = attr_float(c.self, "lambd", 0.5f);
-    dispatch(c.self, numeric_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, wide_types{}, x.type(), [&]<class T>(type_tag<T>) {
         tensor& y = c.output(0, x.type(), x.shape());
-        using A = std::conditional_t<std::is_integral_v<T>, double, arithmetic_t<T>>;
+        using A = std::conditional_t<std::is_integral_v<T>, double, T>;
         const A b = static_cast<A>(bias), limit = static_cast<A>(threshold);
         unary_loop<T, T>(x, y, cheap_block, [b, limit](T v) {
             const A u = static_cast<A>(v);
@@ -173,10 +169,12 @@ inline void eval_prelu(eval_context& c) {
     }
     check(c.self, broadcast_shape(c.self, x.shape(), slope.shape()) == x.shape(), "slope ", ocelli::detail::shape_text(slope.shape()),
           " does not broadcast to ", ocelli::detail::shape_text(x.shape()));
-    using types = type_list<float, double, float16, bfloat16, std::int64_t, std::int32_t, std::uint32_t, std::uint64_t>;
-    dispatch(c.self, types{}, x.type(), [&]<class T>(type_tag<T>) {
+    if (x.type() == dtype::uint64) {  // nothing is negative
+        return c.set_output(0, x);
+    }
+    dispatch(c.self, type_list<float, double, std::int64_t>{}, x.type(), [&]<class T>(type_tag<T>) {
         tensor& y = c.output(0, x.type(), x.shape());
-        using A = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<arithmetic_t<T>>>::type;
+        using A = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
         binary_loop<T, T, T>(x, slope, y, cheap_block, [](T v, T s) {
             return v < T(0) ? static_cast<T>(static_cast<A>(v) * static_cast<A>(s)) : v;
         });
@@ -187,7 +185,7 @@ inline void eval_prelu(eval_context& c) {
 inline void eval_clip(eval_context& c) {
     const tensor& x = c.input(0);
     if (c.self.opset < 11) check<unsupported_operator>(c.self, is_floating(x.type()), "element type ", name(x.type()), " is not supported");
-    dispatch(c.self, numeric_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, wide_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T low{}, high{};
         bool has_low = false, has_high = false;
         if (c.self.opset < 11) {
@@ -224,26 +222,26 @@ OCELLI_INLINE std::span<const op_def> activation_ops() {
     constexpr auto rounding = exactness::rounding;
     constexpr std::string_view old = "consumed_inputs:ints";
     static constexpr op_def table[] = {
-        {.name = "Relu", .attributes = old, .infer = infer_same, .eval = eval_relu},
-        {.name = "LeakyRelu", .attributes = "alpha:float consumed_inputs:ints", .infer = infer_same, .eval = eval_leaky_relu},
-        {.name = "PRelu", .min_inputs = 2, .max_inputs = 2, .attributes = old, .infer = infer_same, .eval = eval_prelu},
-        {.name = "Elu", .attributes = "alpha:float consumed_inputs:ints", .infer = infer_same, .eval = eval_elu, .results = rounding},
-        {.name = "Selu", .attributes = "alpha:float gamma:float consumed_inputs:ints", .infer = infer_same, .eval = eval_selu, .results = rounding},
-        {.name = "Celu", .since = 12, .attributes = "alpha:float", .infer = infer_same, .eval = eval_celu, .results = rounding},
-        {.name = "ThresholdedRelu", .attributes = "alpha:float", .infer = infer_same, .eval = eval_thresholded_relu},
-        {.name = "Sigmoid", .attributes = old, .infer = infer_same, .eval = eval_activation<sigmoid_op>, .results = rounding},
-        {.name = "HardSigmoid", .attributes = "alpha:float beta:float consumed_inputs:ints", .infer = infer_same, .eval = eval_hard_sigmoid,
+        {.name = "Relu", .attributes = old, .infer = infer_same, .eval = in_wide<eval_relu>},
+        {.name = "LeakyRelu", .attributes = "alpha:float consumed_inputs:ints", .infer = infer_same, .eval = in_float<eval_leaky_relu>},
+        {.name = "PRelu", .min_inputs = 2, .max_inputs = 2, .attributes = old, .infer = infer_same, .eval = in_wide<eval_prelu, type_list<float, double, float16, bfloat16, std::int64_t, std::int32_t, std::uint32_t, std::uint64_t>>},
+        {.name = "Elu", .attributes = "alpha:float consumed_inputs:ints", .infer = infer_same, .eval = in_float<eval_elu>, .results = rounding},
+        {.name = "Selu", .attributes = "alpha:float gamma:float consumed_inputs:ints", .infer = infer_same, .eval = in_float<eval_selu>, .results = rounding},
+        {.name = "Celu", .since = 12, .attributes = "alpha:float", .infer = infer_same, .eval = in_float<eval_celu>, .results = rounding},
+        {.name = "ThresholdedRelu", .attributes = "alpha:float", .infer = infer_same, .eval = in_float<eval_thresholded_relu>},
+        {.name = "Sigmoid", .attributes = old, .infer = infer_same, .eval = in_float<eval_activation<sigmoid_op>>, .results = rounding},
+        {.name = "HardSigmoid", .attributes = "alpha:float beta:float consumed_inputs:ints", .infer = infer_same, .eval = in_float<eval_hard_sigmoid>,
          .results = rounding},
-        {.name = "HardSwish", .since = 14, .infer = infer_same, .eval = eval_hard_swish, .results = rounding},
-        {.name = "Softplus", .infer = infer_same, .eval = eval_activation<softplus_op>, .results = rounding},
-        {.name = "Softsign", .infer = infer_same, .eval = eval_activation<softsign_op>, .results = rounding},
-        {.name = "Tanh", .attributes = old, .infer = infer_same, .eval = eval_activation<tanh_op>, .results = rounding},
-        {.name = "Gelu", .since = 20, .attributes = "approximate:string", .infer = infer_same, .eval = eval_gelu, .results = rounding},
-        {.name = "Mish", .since = 18, .infer = infer_same, .eval = eval_activation<mish_op>, .results = rounding},
-        {.name = "Swish", .since = 24, .attributes = "alpha:float", .infer = infer_same, .eval = eval_swish, .results = rounding},
-        {.name = "Shrink", .since = 9, .attributes = "bias:float lambd:float", .infer = infer_same, .eval = eval_shrink},
-        {.name = "Clip", .until = 10, .attributes = "max:float min:float consumed_inputs:ints", .infer = infer_same, .eval = eval_clip},
-        {.name = "Clip", .since = 11, .max_inputs = 3, .infer = infer_same, .eval = eval_clip},
+        {.name = "HardSwish", .since = 14, .infer = infer_same, .eval = in_float<eval_hard_swish>, .results = rounding},
+        {.name = "Softplus", .infer = infer_same, .eval = in_float<eval_activation<softplus_op>>, .results = rounding},
+        {.name = "Softsign", .infer = infer_same, .eval = in_float<eval_activation<softsign_op>>, .results = rounding},
+        {.name = "Tanh", .attributes = old, .infer = infer_same, .eval = in_float<eval_activation<tanh_op>>, .results = rounding},
+        {.name = "Gelu", .since = 20, .attributes = "approximate:string", .infer = infer_same, .eval = in_float<eval_gelu>, .results = rounding},
+        {.name = "Mish", .since = 18, .infer = infer_same, .eval = in_float<eval_activation<mish_op>>, .results = rounding},
+        {.name = "Swish", .since = 24, .attributes = "alpha:float", .infer = infer_same, .eval = in_float<eval_swish>, .results = rounding},
+        {.name = "Shrink", .since = 9, .attributes = "bias:float lambd:float", .infer = infer_same, .eval = in_wide<eval_shrink>},
+        {.name = "Clip", .until = 10, .attributes = "max:float min:float consumed_inputs:ints", .infer = infer_same, .eval = in_wide<eval_clip>},
+        {.name = "Clip", .since = 11, .max_inputs = 3, .infer = infer_same, .eval = in_wide<eval_clip>},
     };
     return table;
 }

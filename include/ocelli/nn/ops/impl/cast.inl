@@ -32,12 +32,7 @@ inline void infer_cast(infer_context& c) {
 inline void cast_to(eval_context& c, dtype type) {
     const tensor& x = c.input(0);
     if (type == x.type()) return c.set_output(0, x);
-    tensor& y = c.output(0, type, x.shape());
-    dispatch(c.self, all_types{}, x.type(), [&]<class From>(type_tag<From>) {
-        dispatch(c.self, all_types{}, type, [&]<class To>(type_tag<To>) {
-            unary_loop<From, To>(x, y, cheap_block, [](From v) { return convert_element<To>(v); });
-        });
-    });
+    convert_into(x, c.output(0, type, x.shape()));
 }
 
 inline void eval_cast(eval_context& c) {

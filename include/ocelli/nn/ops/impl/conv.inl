@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/ops/conv.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/support.hpp>
 
 namespace ocelli::nn {
@@ -67,7 +68,7 @@ OCELLI_INLINE void eval_conv(eval_context& c) {
     const auto end_inside = [](std::int64_t offset, std::int64_t s, std::int64_t extent, std::int64_t count) {
         return offset >= extent ? 0 : std::min(count, (extent - 1 - offset) / s + 1);
     };
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         tensor& y = c.output(0, x.type(), shape);
         std::vector<double> sum(static_cast<std::size_t>(out_size));
         for (std::int64_t n = 0; n < x.extent(0); ++n)
@@ -103,7 +104,7 @@ OCELLI_INLINE std::span<const op_def> conv_ops() {
     static constexpr op_def table[] = {
         {.name = "Conv", .min_inputs = 2, .max_inputs = 3,
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints",
-         .infer = detail::infer_conv, .eval = detail::eval_conv, .results = exactness::rounding},
+         .infer = detail::infer_conv, .eval = detail::in_float<detail::eval_conv>, .results = exactness::rounding},
     };
     return table;
 }

@@ -2,6 +2,7 @@
 
 #include <ocelli/nn/detail/planes.hpp>
 #include <ocelli/nn/ops/conv_transpose.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 
 #include <cmath>
 
@@ -100,7 +101,7 @@ inline void eval_conv_transpose(eval_context& c) {
     const plane_windows p(spatial, g);
     const std::int64_t taps = p.kernel[0] * p.kernel[1] * p.kernel[2];
     const std::int64_t channels = x.extent(1) / group, per_group = w.extent(1);
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* y = c.output(0, x.type(), shape).template mutable_data<T>();
         const T* weights = w.data<T>();
         const T* bias = c.has_input(2) ? c.input(2).data<T>() : nullptr;
@@ -167,7 +168,7 @@ inline void eval_col2im(eval_context& c) {
     const tensor& x = c.input(0);
     const col2im_geometry g = fold_geometry(c.self, x.shape(), c.input(1).to_ints(), c.input(2).to_ints());
     const plane_windows& w = g.w;
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* y = c.output(0, x.type(), g.shape).template mutable_data<T>();
         for_each_index(g.shape[0] * g.shape[1], w.out_size * g.taps, [&](std::int64_t plane) {
             std::vector<double> sum(static_cast<std::size_t>(w.in_size), 0.0);
@@ -248,7 +249,7 @@ inline void eval_deform_conv(eval_context& c) {
           "all inputs must have one type");
     const dims shape = {x.extent(0), filters, g.output[0], g.output[1]};
     const std::int64_t per_group = w.extent(1), per_offset = channels / offset_group;
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* y = c.output(0, x.type(), shape).template mutable_data<T>();
         const T* bias = biased ? c.input(3).data<T>() : nullptr;
         const T* mask = masked ? c.input(4).data<T>() : nullptr;
@@ -288,12 +289,12 @@ OCELLI_INLINE std::span<const op_def> conv_transpose_ops() {
     static constexpr op_def table[] = {
         {.name = "ConvTranspose", .min_inputs = 2, .max_inputs = 3,
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints output_padding:ints output_shape:ints pads:ints strides:ints",
-         .infer = detail::infer_conv_transpose, .eval = detail::eval_conv_transpose, .results = exactness::rounding},
+         .infer = detail::infer_conv_transpose, .eval = detail::in_float<detail::eval_conv_transpose>, .results = exactness::rounding},
         {.name = "DeformConv", .since = 19, .min_inputs = 3, .max_inputs = 5,
          .attributes = "dilations:ints group:int kernel_shape:ints offset_group:int pads:ints strides:ints", .infer = detail::infer_deform_conv,
-         .eval = detail::eval_deform_conv, .results = exactness::rounding},
+         .eval = detail::in_float<detail::eval_deform_conv>, .results = exactness::rounding},
         {.name = "Col2Im", .since = 18, .min_inputs = 3, .max_inputs = 3, .attributes = "dilations:ints pads:ints strides:ints",
-         .infer = detail::infer_col2im, .eval = detail::eval_col2im, .results = exactness::rounding},
+         .infer = detail::infer_col2im, .eval = detail::in_float<detail::eval_col2im>, .results = exactness::rounding},
     };
     return table;
 }

@@ -2,6 +2,7 @@
 
 #include <ocelli/boxes/nms.hpp>
 #include <ocelli/nn/detail/planes.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/detection.hpp>
 
 #include <cmath>
@@ -74,7 +75,7 @@ inline void eval_roi_align(eval_context& c) {
     for (const std::int64_t b : batch) check(c.self, b >= 0 && b < x.extent(0), "batch index ", b, " is outside a batch of ", x.extent(0));
     check(c.self, height > 0 && width > 0, "the feature map has no elements: ", text(x));
     const std::vector<double> boxes = doubles(rois);
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* to = c.output(0, x.type(), {rois.extent(0), channels, out_h, out_w}).template mutable_data<T>();
         for_each_index(rois.extent(0), channels * out_h * out_w * 16, [&](std::int64_t r) {
             const double* box = boxes.data() + 4 * r;
@@ -155,7 +156,7 @@ inline void eval_max_roi_pool(eval_context& c) {
         check(c.self, i % 5 != 0 || (boxes[i] >= 0 && boxes[i] < static_cast<double>(x.extent(0))), "batch index ", boxes[i], " is outside a batch of ",
               x.extent(0));
     }
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* to = c.output(0, x.type(), {rois.extent(0), channels, out_h, out_w}).template mutable_data<T>();
         for_each_index(rois.extent(0) * channels, height * width, [&](std::int64_t at) {
             const std::int64_t r = at / channels, k = at % channels;
@@ -241,9 +242,9 @@ OCELLI_INLINE std::span<const op_def> detection_ops() {
     static constexpr op_def table[] = {
         {.name = "RoiAlign", .since = 10, .min_inputs = 3, .max_inputs = 3,
          .attributes = "coordinate_transformation_mode:string mode:string output_height:int output_width:int sampling_ratio:int spatial_scale:float",
-         .infer = detail::infer_roi_align, .eval = detail::eval_roi_align, .results = exactness::rounding},
+         .infer = detail::infer_roi_align, .eval = detail::in_float<detail::eval_roi_align>, .results = exactness::rounding},
         {.name = "MaxRoiPool", .min_inputs = 2, .max_inputs = 2, .attributes = "pooled_shape:ints spatial_scale:float",
-         .infer = detail::infer_max_roi_pool, .eval = detail::eval_max_roi_pool},
+         .infer = detail::infer_max_roi_pool, .eval = detail::in_float<detail::eval_max_roi_pool>},
         {.name = "NonMaxSuppression", .since = 10, .min_inputs = 2, .max_inputs = 5, .attributes = "center_point_box:int", .infer = detail::infer_nms,
          .eval = detail::eval_nms},
     };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/ops/conv.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/support.hpp>
 
@@ -25,7 +26,7 @@ inline void eval_fused_conv(eval_context& c) {
     const windows g = window_geometry(c.self, spatial, kernel);
     dims shape = {x.extent(0), c.input(1).extent(0)};
     shape.insert(shape.end(), g.output.begin(), g.output.end());
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* y = c.output(0, x.type(), shape).template mutable_data<T>();
         const T* addend = nullptr;
         if (c.has_input(3)) {
@@ -79,7 +80,7 @@ OCELLI_INLINE std::span<const op_def> fused_ops() {
         {.name = "Conv", .domain = "ocelli", .min_inputs = 2, .max_inputs = 5,
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
                        "kernel:string",
-         .infer = detail::infer_conv, .eval = detail::eval_fused_conv, .results = exactness::rounding},
+         .infer = detail::infer_conv, .eval = detail::in_float<detail::eval_fused_conv>, .results = exactness::rounding},
     };
     return table;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ocelli/nn/ops/detail/loops.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/gather.hpp>
 
 namespace ocelli::nn {
@@ -31,16 +31,16 @@ inline void infer_gather(infer_context& c) {
     c.output(0, c.type(0), symbolic_shape(std::move(out)));
 }
 
-// Copies blocks of `inner` elements: block i of the output is block from(i) of the input.
-template <class From>
-void gather_blocks(const tensor& x, tensor& y, std::int64_t blocks, std::int64_t inner, From from) {
+// Copies blocks of `inner` elements: block i of the output is block (i / places.size() * extent + places[i % places.size()]) of the input.
+inline void gather_blocks(const tensor& x, tensor& y, std::int64_t blocks, std::int64_t inner, std::int64_t extent, const std::vector<std::int64_t>& places) {
     if (blocks == 0 || inner == 0) return;
+    const auto count = static_cast<std::int64_t>(places.size());
     dispatch_words(x.type(), [&]<class W>(type_tag<W>) {
         const W* source = static_cast<const W*>(x.raw());
         W* target = static_cast<W*>(y.mutable_raw());
         parallel_range(blocks, cheap_block / inner, [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t i = begin; i < end; ++i) {
-                const W* s = source + from(i) * inner;
+                const W* s = source + (i / count * extent + places[static_cast<std::size_t>(i % count)]) * inner;
                 W* t = target + i * inner;
                 if (inner == 1) *t = *s;
                 else std::memcpy(t, s, static_cast<std::size_t>(inner) * sizeof(W));
@@ -61,7 +61,7 @@ inline void eval_gather(eval_context& c) {
     const std::int64_t outer = product(x.shape(), 0, axis), inner = product(x.shape(), axis + 1, x.rank()), extent = x.extent(axis);
     const auto count = static_cast<std::int64_t>(indices.size());
     tensor& y = c.output(0, x.type(), shape);
-    gather_blocks(x, y, outer * count, inner, [&](std::int64_t i) { return i / count * extent + indices[static_cast<std::size_t>(i % count)]; });
+    gather_blocks(x, y, outer * count, inner, extent, indices);
 }
 
 // --- GatherElements, ScatterElements --------------------------------------------------------------------------------------------------
@@ -117,22 +117,42 @@ inline scatter_reduction reduction_attribute(const node& n) {
     fail<unsupported_operator>(n, "attribute reduction = '", how, "' is not supported");
 }
 
-// Calls f with a function (old, update) -> new on pointers to the elements' type.
-template <class F>
-void with_reduction(const node& n, scatter_reduction how, dtype type, F&& f) {
+// Merges blocks of `inner` updates into the blocks of y at `places`, one after the other: of several updates of one element the last wins,
+// and sums have one order.
+template <class W, class Merge>
+void scatter_blocks(const tensor& updates, tensor& y, const std::vector<std::int64_t>& places, std::int64_t inner, Merge merge) {
+    const W* from = static_cast<const W*>(updates.raw());
+    W* to = static_cast<W*>(y.mutable_raw());
+    for (const std::int64_t place : places) {
+        W* target = to + place * inner;
+        for (std::int64_t i = 0; i < inner; ++i) target[i] = merge(target[i], from[i]);
+        from += inner;
+    }
+}
+
+inline void scatter(const node& n, const tensor& x, const tensor& updates, tensor& y, const std::vector<std::int64_t>& places, std::int64_t inner) {
+    const scatter_reduction how = reduction_attribute(n);
+    if (x.size() != 0) std::memcpy(y.mutable_raw(), x.raw(), x.bytes());
     if (how == scatter_reduction::none) {
-        dispatch_words(type, [&]<class W>(type_tag<W>) { f(type_tag<W>{}, [](W, W update) { return update; }); });
+        dispatch_words(x.type(), [&]<class W>(type_tag<W>) { scatter_blocks<W>(updates, y, places, inner, [](W, W update) { return update; }); });
         return;
     }
-    dispatch(n, numeric_types{}, type, [&]<class T>(type_tag<T> tag) {
+    dispatch(n, wide_types{}, x.type(), [&]<class T>(type_tag<T>) {
         using M = modular_t<T>;
         switch (how) {
-        case scatter_reduction::add: f(tag, [](T a, T b) { return static_cast<T>(static_cast<M>(a) + static_cast<M>(b)); }); break;
-        case scatter_reduction::mul: f(tag, [](T a, T b) { return static_cast<T>(static_cast<M>(a) * static_cast<M>(b)); }); break;
-        case scatter_reduction::max: f(tag, [](T a, T b) { return nan_element(a) || !(nan_element(b) || b > a) ? a : b; }); break;
-        default: f(tag, [](T a, T b) { return nan_element(a) || !(nan_element(b) || b < a) ? a : b; }); break;
+        case scatter_reduction::add: scatter_blocks<T>(updates, y, places, inner, [](T a, T b) { return static_cast<T>(static_cast<M>(a) + static_cast<M>(b)); }); break;
+        case scatter_reduction::mul: scatter_blocks<T>(updates, y, places, inner, [](T a, T b) { return static_cast<T>(static_cast<M>(a) * static_cast<M>(b)); }); break;
+        case scatter_reduction::max: scatter_blocks<T>(updates, y, places, inner, [](T a, T b) { return nan_element(a) || !(nan_element(b) || b > a) ? a : b; }); break;
+        default: scatter_blocks<T>(updates, y, places, inner, [](T a, T b) { return nan_element(a) || !(nan_element(b) || b < a) ? a : b; }); break;
         }
     });
+}
+
+// Only arithmetic asks for the element's type.
+template <void (*body)(eval_context&)>
+void in_wide_if_merged(eval_context& c) {
+    if (reduction_attribute(c.self) == scatter_reduction::none) body(c);
+    else in_wide<body>(c);
 }
 
 inline void eval_scatter_elements(eval_context& c) {
@@ -144,21 +164,14 @@ inline void eval_scatter_elements(eval_context& c) {
     const std::size_t axis = normalize_axis(c.self, attr_int(c.self, "axis", 0), x.rank());
     const element_walk walk = walk_elements(c.self, x, index, axis);
     const std::vector<std::int64_t> indices = checked_indices(c.self, index, x.extent(axis));
-    const scatter_reduction how = reduction_attribute(c.self);
-    tensor& y = c.output(0, x.type(), x.shape());
-    if (x.size() != 0) std::memcpy(y.mutable_raw(), x.raw(), x.bytes());
-    // On one thread: of several updates of one element the last wins, and sums have one order.
-    with_reduction(c.self, how, x.type(), [&]<class T>(type_tag<T>, auto merge) {
-        const T* from = static_cast<const T*>(updates.raw());
-        T* to = static_cast<T*>(y.mutable_raw());
-        walk.loop.each_row([&](const auto& at, std::int64_t n, const auto& step) {
-            for (std::int64_t i = 0; i < n; ++i) {
-                const std::int64_t place = at[1] + i * step[1];
-                T& target = to[at[0] + i * step[0] + indices[static_cast<std::size_t>(place)] * walk.axis_stride];
-                target = merge(target, from[place]);
-            }
-        });
+    std::vector<std::int64_t> places(indices.size());
+    walk.loop.each_row([&](const auto& at, std::int64_t n, const auto& step) {
+        for (std::int64_t i = 0; i < n; ++i) {
+            const auto place = static_cast<std::size_t>(at[1] + i * step[1]);
+            places[place] = at[0] + i * step[0] + indices[place] * walk.axis_stride;
+        }
     });
+    scatter(c.self, x, updates, c.output(0, x.type(), x.shape()), places, 1);
 }
 
 // --- GatherND, ScatterND -----------------------------------------------------------------------------------------------------------------
@@ -223,8 +236,7 @@ inline void eval_gather_nd(eval_context& c) {
     dims shape = where.lead;
     shape.insert(shape.end(), where.tail.begin(), where.tail.end());
     tensor& y = c.output(0, x.type(), shape);
-    gather_blocks(x, y, static_cast<std::int64_t>(where.places.size()), where.inner,
-                  [&](std::int64_t i) { return where.places[static_cast<std::size_t>(i)]; });
+    gather_blocks(x, y, static_cast<std::int64_t>(where.places.size()), where.inner, 0, where.places);
 }
 
 inline void eval_scatter_nd(eval_context& c) {
@@ -235,18 +247,7 @@ inline void eval_scatter_nd(eval_context& c) {
     dims expected = where.lead;
     expected.insert(expected.end(), where.tail.begin(), where.tail.end());
     check(c.self, updates.shape() == expected, "updates must have shape ", ocelli::detail::shape_text(expected), ", got ", nn::text(updates));
-    const scatter_reduction how = reduction_attribute(c.self);
-    tensor& y = c.output(0, x.type(), x.shape());
-    if (x.size() != 0) std::memcpy(y.mutable_raw(), x.raw(), x.bytes());
-    with_reduction(c.self, how, x.type(), [&]<class T>(type_tag<T>, auto merge) {
-        const T* from = static_cast<const T*>(updates.raw());
-        T* to = static_cast<T*>(y.mutable_raw());
-        for (const std::int64_t place : where.places) {
-            T* target = to + place * where.inner;
-            for (std::int64_t i = 0; i < where.inner; ++i) target[i] = merge(target[i], from[i]);
-            from += where.inner;
-        }
-    });
+    scatter(c.self, x, updates, c.output(0, x.type(), x.shape()), where.places, where.inner);
 }
 
 // --- Compress ------------------------------------------------------------------------------------------------------------------------------
@@ -277,7 +278,7 @@ inline void eval_compress(eval_context& c) {
     const auto count = static_cast<std::int64_t>(kept.size());
     shape[axis] = count;
     tensor& y = c.output(0, x.type(), shape);
-    gather_blocks(x, y, outer * count, inner, [&](std::int64_t i) { return i / count * extent + kept[static_cast<std::size_t>(i % count)]; });
+    gather_blocks(x, y, outer * count, inner, extent, kept);
 }
 
 }  // namespace detail
@@ -292,14 +293,14 @@ OCELLI_INLINE std::span<const op_def> gather_ops() {
         {.name = "GatherND", .since = 12, .min_inputs = 2, .max_inputs = 2, .attributes = "batch_dims:int", .infer = infer_gather_nd,
          .eval = eval_gather_nd},
         {.name = "Scatter", .since = 9, .until = 10, .min_inputs = 3, .max_inputs = 3, .attributes = "axis:int", .infer = infer_same,
-         .eval = eval_scatter_elements},
+         .eval = in_wide_if_merged<eval_scatter_elements>},
         {.name = "ScatterElements", .since = 11, .until = 15, .min_inputs = 3, .max_inputs = 3, .attributes = "axis:int", .infer = infer_same,
-         .eval = eval_scatter_elements},
+         .eval = in_wide_if_merged<eval_scatter_elements>},
         {.name = "ScatterElements", .since = 16, .min_inputs = 3, .max_inputs = 3, .attributes = "axis:int reduction:string", .infer = infer_same,
-         .eval = eval_scatter_elements},
-        {.name = "ScatterND", .since = 11, .until = 15, .min_inputs = 3, .max_inputs = 3, .infer = infer_same, .eval = eval_scatter_nd},
+         .eval = in_wide_if_merged<eval_scatter_elements>},
+        {.name = "ScatterND", .since = 11, .until = 15, .min_inputs = 3, .max_inputs = 3, .infer = infer_same, .eval = in_wide_if_merged<eval_scatter_nd>},
         {.name = "ScatterND", .since = 16, .min_inputs = 3, .max_inputs = 3, .attributes = "reduction:string", .infer = infer_same,
-         .eval = eval_scatter_nd},
+         .eval = in_wide_if_merged<eval_scatter_nd>},
         {.name = "Compress", .since = 9, .min_inputs = 2, .max_inputs = 2, .attributes = "axis:int", .infer = infer_compress, .eval = eval_compress},
     };
     return table;

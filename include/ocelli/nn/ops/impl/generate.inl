@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ocelli/nn/ops/detail/loops.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/generate.hpp>
 
 #include <cmath>
@@ -50,8 +50,7 @@ inline void eval_range(eval_context& c) {
         check_same_type(c.self, start, c.input(i));
         check(c.self, c.input(i).size() == 1, "start, limit and delta must be scalars, got ", nn::text(c.input(i)));
     }
-    using types = type_list<float, double, std::int16_t, std::int32_t, std::int64_t>;
-    dispatch(c.self, types{}, start.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, type_list<float, double, std::int64_t>{}, start.type(), [&]<class T>(type_tag<T>) {
         const T first = *start.data<T>(), limit = *c.input(1).data<T>(), delta = *c.input(2).data<T>();
         check(c.self, delta != T(0) && !nan_element(first) && !nan_element(limit) && !nan_element(delta), "delta must not be 0, and nothing NaN");
         std::int64_t count = 0;
@@ -99,11 +98,11 @@ inline void eval_eye_like(eval_context& c) {
     tensor& y = c.output(0, type, x.shape());
     if (y.size() == 0) return;
     std::memset(y.mutable_raw(), 0, y.bytes());
-    dispatch(c.self, all_types{}, type, [&]<class T>(type_tag<T>) {
-        T* to = y.mutable_data<T>();
-        if (k <= -rows || k >= columns) return;
-        for (std::int64_t row = std::max<std::int64_t>(0, -k); row < rows && row + k < columns; ++row) to[row * columns + row + k] = static_cast<T>(1);
-    });
+    if (k <= -rows || k >= columns) return;
+    const tensor one = tensor::scalar(1.0f).cast(type);
+    const std::size_t width = size_of(type);
+    for (std::int64_t row = std::max<std::int64_t>(0, -k); row < rows && row + k < columns; ++row)
+        std::memcpy(static_cast<std::byte*>(y.mutable_raw()) + static_cast<std::size_t>(row * columns + row + k) * width, one.raw(), width);
 }
 
 // --- OneHot ----------------------------------------------------------------------------------------------------------------------------
@@ -152,7 +151,7 @@ OCELLI_INLINE std::span<const op_def> generate_ops() {
     using namespace detail;
     static constexpr op_def table[] = {
         {.name = "ConstantOfShape", .since = 9, .attributes = "value:tensor", .infer = infer_constant_of_shape, .eval = eval_constant_of_shape},
-        {.name = "Range", .since = 11, .min_inputs = 3, .max_inputs = 3, .infer = infer_range, .eval = eval_range},
+        {.name = "Range", .since = 11, .min_inputs = 3, .max_inputs = 3, .infer = infer_range, .eval = in_wide<eval_range, type_list<float, double, std::int16_t, std::int32_t, std::int64_t>>},
         {.name = "EyeLike", .since = 9, .attributes = "dtype:int k:int", .infer = infer_eye_like, .eval = eval_eye_like},
         {.name = "OneHot", .since = 9, .min_inputs = 3, .max_inputs = 3, .attributes = "axis:int", .infer = infer_one_hot, .eval = eval_one_hot},
     };

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ocelli/nn/ops/detail/loops.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/logic.hpp>
 
 namespace ocelli::nn {
@@ -63,9 +63,8 @@ void eval_comparison(eval_context& c) {
     check_same_type(c.self, a, b);
     const dims shape = broadcast_shape(c.self, a.shape(), b.shape());
     dispatch(c.self, Types{}, a.type(), [&]<class T>(type_tag<T>) {
-        using A = arithmetic_t<T>;
         tensor& y = c.output(0, dtype::boolean, shape);
-        binary_loop<T, T, bool>(a, b, y, cheap_block, [](T u, T v) { return F{}(static_cast<A>(u), static_cast<A>(v)); });
+        binary_loop<T, T, bool>(a, b, y, cheap_block, F{});
     });
 }
 
@@ -79,65 +78,52 @@ inline void eval_not(eval_context& c) {
 
 // --- bits -------------------------------------------------------------------------------------------------------------------------------
 
+// On the bits of 64-bit integers; narrower ones were widened, and are cut off behind.
 struct bit_and_op {
-    template <class T>
-    T operator()(T u, T v) const {
-        return static_cast<T>(u & v);
-    }
+    std::int64_t operator()(std::int64_t u, std::int64_t v) const { return u & v; }
 };
 struct bit_or_op {
-    template <class T>
-    T operator()(T u, T v) const {
-        return static_cast<T>(u | v);
-    }
+    std::int64_t operator()(std::int64_t u, std::int64_t v) const { return u | v; }
 };
 struct bit_xor_op {
-    template <class T>
-    T operator()(T u, T v) const {
-        return static_cast<T>(u ^ v);
-    }
+    std::int64_t operator()(std::int64_t u, std::int64_t v) const { return u ^ v; }
 };
-// Shifting by the width or more leaves 0.
+// Of unsigned integers. Shifting by the width or more leaves 0.
 struct shift_left_op {
-    template <class T>
-    T operator()(T u, T v) const {
-        return v >= static_cast<T>(8 * sizeof(T)) ? T(0) : static_cast<T>(static_cast<std::uint64_t>(u) << v);
+    std::int64_t operator()(std::int64_t u, std::int64_t v) const {
+        const auto by = static_cast<std::uint64_t>(v);
+        return by >= 64 ? 0 : static_cast<std::int64_t>(static_cast<std::uint64_t>(u) << by);
     }
 };
 struct shift_right_op {
-    template <class T>
-    T operator()(T u, T v) const {
-        return v >= static_cast<T>(8 * sizeof(T)) ? T(0) : static_cast<T>(u >> v);
+    std::int64_t operator()(std::int64_t u, std::int64_t v) const {
+        const auto by = static_cast<std::uint64_t>(v);
+        return by >= 64 ? 0 : static_cast<std::int64_t>(static_cast<std::uint64_t>(u) >> by);
     }
 };
 
-template <class F, class Types>
+template <class F>
 void eval_bits(eval_context& c) {
     const tensor& a = c.input(0);
     const tensor& b = c.input(1);
     check_same_type(c.self, a, b);
-    const dims shape = broadcast_shape(c.self, a.shape(), b.shape());
-    dispatch(c.self, Types{}, a.type(), [&]<class T>(type_tag<T>) {
-        tensor& y = c.output(0, a.type(), shape);
-        binary_loop<T, T, T>(a, b, y, cheap_block, F{});
-    });
+    tensor& y = c.output(0, a.type(), broadcast_shape(c.self, a.shape(), b.shape()));
+    binary_loop<std::int64_t, std::int64_t, std::int64_t>(a, b, y, cheap_block, F{});
 }
 
 using unsigned_types = type_list<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>;
 
 inline void eval_bit_shift(eval_context& c) {
     const std::string direction = attr_string(c.self, "direction");
-    if (direction == "LEFT") return eval_bits<shift_left_op, unsigned_types>(c);
+    if (direction == "LEFT") return eval_bits<shift_left_op>(c);
     check(c.self, direction == "RIGHT", "attribute direction must be LEFT or RIGHT, got '", direction, "'");
-    eval_bits<shift_right_op, unsigned_types>(c);
+    eval_bits<shift_right_op>(c);
 }
 
 inline void eval_bit_not(eval_context& c) {
     const tensor& x = c.input(0);
-    dispatch(c.self, integer_types{}, x.type(), [&]<class T>(type_tag<T>) {
-        tensor& y = c.output(0, x.type(), x.shape());
-        unary_loop<T, T>(x, y, cheap_block, [](T v) { return static_cast<T>(~v); });
-    });
+    tensor& y = c.output(0, x.type(), x.shape());
+    unary_loop<std::int64_t, std::int64_t>(x, y, cheap_block, [](std::int64_t v) { return ~v; });
 }
 
 // --- Where ------------------------------------------------------------------------------------------------------------------------------
@@ -178,18 +164,18 @@ OCELLI_INLINE std::span<const op_def> logic_ops() {
     constexpr std::string_view legacy = "axis:int broadcast:int";
     static constexpr op_def table[] = {
         {.name = "Equal", .until = 6, .min_inputs = 2, .max_inputs = 2, .attributes = legacy, .infer = infer_comparison,
-         .eval = eval_comparison<equal_op, all_types>},
-        {.name = "Equal", .since = 7, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison, .eval = eval_comparison<equal_op, all_types>},
+         .eval = in_wide<eval_comparison<equal_op, wide_types>, all_types, -1>},
+        {.name = "Equal", .since = 7, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison, .eval = in_wide<eval_comparison<equal_op, wide_types>, all_types, -1>},
         {.name = "Greater", .until = 6, .min_inputs = 2, .max_inputs = 2, .attributes = legacy, .infer = infer_comparison,
-         .eval = eval_comparison<greater_op, numeric_types>},
-        {.name = "Greater", .since = 7, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison, .eval = eval_comparison<greater_op, numeric_types>},
+         .eval = in_wide<eval_comparison<greater_op, wide_types>, numeric_types, -1>},
+        {.name = "Greater", .since = 7, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison, .eval = in_wide<eval_comparison<greater_op, wide_types>, numeric_types, -1>},
         {.name = "Less", .until = 6, .min_inputs = 2, .max_inputs = 2, .attributes = legacy, .infer = infer_comparison,
-         .eval = eval_comparison<less_op, numeric_types>},
-        {.name = "Less", .since = 7, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison, .eval = eval_comparison<less_op, numeric_types>},
+         .eval = in_wide<eval_comparison<less_op, wide_types>, numeric_types, -1>},
+        {.name = "Less", .since = 7, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison, .eval = in_wide<eval_comparison<less_op, wide_types>, numeric_types, -1>},
         {.name = "GreaterOrEqual", .since = 12, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison,
-         .eval = eval_comparison<greater_equal_op, numeric_types>},
+         .eval = in_wide<eval_comparison<greater_equal_op, wide_types>, numeric_types, -1>},
         {.name = "LessOrEqual", .since = 12, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison,
-         .eval = eval_comparison<less_equal_op, numeric_types>},
+         .eval = in_wide<eval_comparison<less_equal_op, wide_types>, numeric_types, -1>},
         {.name = "And", .until = 6, .min_inputs = 2, .max_inputs = 2, .attributes = legacy, .infer = infer_comparison,
          .eval = eval_comparison<and_op, type_list<bool>>},
         {.name = "And", .since = 7, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison, .eval = eval_comparison<and_op, type_list<bool>>},
@@ -200,12 +186,12 @@ OCELLI_INLINE std::span<const op_def> logic_ops() {
          .eval = eval_comparison<xor_op, type_list<bool>>},
         {.name = "Xor", .since = 7, .min_inputs = 2, .max_inputs = 2, .infer = infer_comparison, .eval = eval_comparison<xor_op, type_list<bool>>},
         {.name = "Not", .infer = infer_same, .eval = eval_not},
-        {.name = "BitwiseAnd", .since = 18, .min_inputs = 2, .max_inputs = 2, .infer = infer_broadcast, .eval = eval_bits<bit_and_op, integer_types>},
-        {.name = "BitwiseOr", .since = 18, .min_inputs = 2, .max_inputs = 2, .infer = infer_broadcast, .eval = eval_bits<bit_or_op, integer_types>},
-        {.name = "BitwiseXor", .since = 18, .min_inputs = 2, .max_inputs = 2, .infer = infer_broadcast, .eval = eval_bits<bit_xor_op, integer_types>},
-        {.name = "BitwiseNot", .since = 18, .infer = infer_same, .eval = eval_bit_not},
+        {.name = "BitwiseAnd", .since = 18, .min_inputs = 2, .max_inputs = 2, .infer = infer_broadcast, .eval = in_modular<eval_bits<bit_and_op>, integer_types>},
+        {.name = "BitwiseOr", .since = 18, .min_inputs = 2, .max_inputs = 2, .infer = infer_broadcast, .eval = in_modular<eval_bits<bit_or_op>, integer_types>},
+        {.name = "BitwiseXor", .since = 18, .min_inputs = 2, .max_inputs = 2, .infer = infer_broadcast, .eval = in_modular<eval_bits<bit_xor_op>, integer_types>},
+        {.name = "BitwiseNot", .since = 18, .infer = infer_same, .eval = in_modular<eval_bit_not, integer_types>},
         {.name = "BitShift", .since = 11, .min_inputs = 2, .max_inputs = 2, .attributes = "direction:string", .infer = infer_broadcast,
-         .eval = eval_bit_shift},
+         .eval = in_modular<eval_bit_shift, unsigned_types>},
         {.name = "Where", .since = 9, .min_inputs = 3, .max_inputs = 3, .infer = infer_where, .eval = eval_where},
     };
     return table;

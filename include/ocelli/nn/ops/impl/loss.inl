@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/detail/planes.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/loss.hpp>
 
 #include <cmath>
@@ -61,7 +62,7 @@ inline void reduce_loss(eval_context& c, const class_planes& p, const std::vecto
         weight_sum += weight;
     }
     const tensor& x = c.input(0);
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         if (how == loss_reduction::none) {
             T* y = c.output(0, x.type(), c.input(1).shape()).template mutable_data<T>();
             for (std::size_t i = 0; i < each.size(); ++i) y[i] = static_cast<T>(each[i]);
@@ -90,7 +91,7 @@ inline void eval_softmax_cross_entropy(eval_context& c) {
             for (std::int64_t k = 0; k < p.classes; ++k) column[k * p.inner] -= shift;
         }
     if (c.wants(1))
-        dispatch(c.self, floating_types{}, c.input(0).type(), [&]<class T>(type_tag<T>) {
+        dispatch(c.self, real_types{}, c.input(0).type(), [&]<class T>(type_tag<T>) {
             T* y = c.output(1, c.input(0).type(), c.input(0).shape()).template mutable_data<T>();
             for (std::size_t i = 0; i < x.size(); ++i) y[i] = static_cast<T>(x[i]);
         });
@@ -102,9 +103,9 @@ inline void eval_softmax_cross_entropy(eval_context& c) {
 OCELLI_INLINE std::span<const op_def> loss_ops() {
     static constexpr op_def table[] = {
         {.name = "NegativeLogLikelihoodLoss", .since = 12, .min_inputs = 2, .max_inputs = 3, .attributes = "ignore_index:int reduction:string",
-         .infer = detail::infer_loss, .eval = detail::eval_negative_log_likelihood, .results = exactness::rounding},
+         .infer = detail::infer_loss, .eval = detail::in_float<detail::eval_negative_log_likelihood>, .results = exactness::rounding},
         {.name = "SoftmaxCrossEntropyLoss", .since = 12, .min_inputs = 2, .max_inputs = 3, .max_outputs = 2, .attributes = "ignore_index:int reduction:string",
-         .infer = detail::infer_loss, .eval = detail::eval_softmax_cross_entropy, .results = exactness::rounding},
+         .infer = detail::infer_loss, .eval = detail::in_float<detail::eval_softmax_cross_entropy, 0>, .results = exactness::rounding},
     };
     return table;
 }

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <ocelli/nn/ops/detail/loops.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/matmul.hpp>
 
 #include <cmath>
+#include <functional>
 #include <map>
 
 namespace ocelli::nn {
@@ -73,21 +74,16 @@ void multiply_matrices(std::int64_t m, std::int64_t n, std::int64_t k, matrix_op
     });
 }
 
-// The types products are computed in: the 16-bit ones in float, integers modulo 2^32 or 2^64.
+// The types of products. Integers are computed modulo 2^64, narrower ones widened.
 using product_types = type_list<float, double, float16, bfloat16, std::int32_t, std::int64_t, std::uint32_t, std::uint64_t>;
+using multiplied_types = type_list<float, double, std::int64_t>;
 template <class T>
 using product_t = modular_t<T>;
 
-// The elements of x as product_t: its own memory where it has them.
+// Signed and unsigned integers may alias.
 template <class T>
-const product_t<T>* product_elements(const tensor& x, std::vector<product_t<T>>& room) {
-    if constexpr (std::is_same_v<T, product_t<T>> || std::is_integral_v<T>) {
-        return static_cast<const product_t<T>*>(x.raw());  // signed and unsigned integers may alias
-    } else {
-        const auto all = x.values<T>();
-        room.assign(all.begin(), all.end());
-        return room.data();
-    }
+const product_t<T>* product_elements(const tensor& x) {
+    return static_cast<const product_t<T>*>(x.raw());
 }
 
 // --- MatMul ---------------------------------------------------------------------------------------------------------------------------
@@ -127,33 +123,28 @@ inline void eval_matmul(eval_context& c) {
     dims shape = lead;
     if (a.rank() > 1) shape.push_back(m);
     if (b.rank() > 1) shape.push_back(n);
-    dispatch(c.self, product_types{}, a.type(), [&]<class T>(type_tag<T>) {
+    tensor& y = c.output(0, a.type(), shape);
+    // Pairs of matrices in the order of the output; one matrix on the right: all rows of the left at once.
+    const bool one = element_count(lead_b) == 1;
+    std::vector<std::pair<std::int64_t, std::int64_t>> pairs;
+    if (one) pairs.emplace_back(0, 0);
+    else {
+        const dims step_a = broadcast_strides(lead_a, lead), step_b = broadcast_strides(lead_b, lead);
+        strided_loop<2> loop;
+        for (std::size_t i = 0; i < lead.size(); ++i) loop.push(lead[i], {step_a[i] * m * k, step_b[i] * k * n});
+        loop.each_row([&](const auto& from, std::int64_t count, const auto& step) {
+            for (std::int64_t i = 0; i < count; ++i) pairs.emplace_back(from[0] + i * step[0], from[1] + i * step[1]);
+        });
+    }
+    const std::int64_t rows = one ? element_count(lead_a) * m : m;
+    dispatch(c.self, multiplied_types{}, a.type(), [&]<class T>(type_tag<T>) {
         using P = product_t<T>;
-        std::vector<P> room_a, room_b, room_y;
-        const P* pa = product_elements<T>(a, room_a);
-        const P* pb = product_elements<T>(b, room_b);
-        tensor& y = c.output(0, a.type(), shape);
+        const P* pa = product_elements<T>(a);
+        const P* pb = product_elements<T>(b);
         P* py = static_cast<P*>(y.mutable_raw());
-        if constexpr (!std::is_same_v<T, P> && !std::is_integral_v<T>) {
-            room_y.resize(static_cast<std::size_t>(y.size()));
-            py = room_y.data();
-        }
-        if (element_count(lead_b) == 1) {  // one matrix on the right: all rows of the left at once
-            multiply_matrices<P>(element_count(lead_a) * m, n, k, {pa, k, 1}, {pb, n, 1}, py);
-        } else {
-            std::int64_t at = 0;
-            // Row by row of matrices, in the order of the output.
-            const dims step_a = broadcast_strides(lead_a, lead), step_b = broadcast_strides(lead_b, lead);
-            strided_loop<2> loop;
-            for (std::size_t i = 0; i < lead.size(); ++i) loop.push(lead[i], {step_a[i] * m * k, step_b[i] * k * n});
-            loop.each_row([&](const auto& from, std::int64_t count, const auto& step) {
-                for (std::int64_t i = 0; i < count; ++i, at += m * n)
-                    multiply_matrices<P>(m, n, k, {pa + from[0] + i * step[0], k, 1}, {pb + from[1] + i * step[1], n, 1}, py + at);
-            });
-        }
-        if constexpr (!std::is_same_v<T, P> && !std::is_integral_v<T>) {
-            T* to = y.mutable_data<T>();
-            for (std::size_t i = 0; i < room_y.size(); ++i) to[i] = static_cast<T>(room_y[i]);
+        for (const auto& [from_a, from_b] : pairs) {
+            multiply_matrices<P>(rows, n, k, {pa + from_a, k, 1}, {pb + from_b, n, 1}, py);
+            py += rows * n;
         }
     });
 }
@@ -192,26 +183,14 @@ inline void eval_gemm(eval_context& c) {
         check(c.self, fits && *fits == shape, "C ", nn::text(c.input(2)), " does not broadcast to ", ocelli::detail::shape_text(shape));
     }
     check<unsupported_operator>(c.self, c.self.opset >= 9 || is_floating(a.type()), "element type ", name(a.type()), " is not supported");
-    dispatch(c.self, product_types{}, a.type(), [&]<class T>(type_tag<T>) {
+    tensor& y = c.output(0, a.type(), shape);
+    dispatch(c.self, multiplied_types{}, a.type(), [&]<class T>(type_tag<T>) {
         using P = product_t<T>;
-        std::vector<P> room_a, room_b;
-        const P* pa = product_elements<T>(a, room_a);
-        const P* pb = product_elements<T>(b, room_b);
-        tensor& y = c.output(0, a.type(), shape);
-        std::vector<P> room_y;
-        P* py = static_cast<P*>(y.mutable_raw());
-        if constexpr (!std::is_same_v<T, P> && !std::is_integral_v<T>) {
-            room_y.resize(static_cast<std::size_t>(y.size()));
-            py = room_y.data();
-        }
-        multiply_matrices<P>(m, n, k, {pa, ta ? 1 : k, ta ? m : 1}, {pb, tb ? 1 : n, tb ? k : 1}, py);
-        // alpha A B + beta C, in the arithmetic of the floats that scale.
-        using S = std::conditional_t<std::is_integral_v<T>, double, P>;
-        const auto scaled = [](float factor, P v) {
-            if (factor == 1.0f) return v;
-            if constexpr (std::is_integral_v<T>) return static_cast<P>(convert_element<T>(static_cast<S>(factor) * static_cast<S>(static_cast<T>(v))));
-            else return static_cast<P>(static_cast<S>(factor) * v);
-        };
+        multiply_matrices<P>(m, n, k, {product_elements<T>(a), ta ? 1 : k, ta ? m : 1}, {product_elements<T>(b), tb ? 1 : n, tb ? k : 1},
+                             static_cast<P*>(y.mutable_raw()));
+        // alpha A B + beta C, in the arithmetic of the floats that scale; sums of integers wrap.
+        using S = std::conditional_t<std::is_integral_v<T>, double, T>;
+        const auto scaled = [](float factor, T v) { return static_cast<P>(factor == 1.0f ? v : convert_element<T>(static_cast<S>(factor) * static_cast<S>(v))); };
         T* to = y.mutable_data<T>();
         if (c.has_input(2)) {
             const tensor& bias = c.input(2);
@@ -219,9 +198,9 @@ inline void eval_gemm(eval_context& c) {
             const T* from = bias.data<T>();
             for (std::int64_t i = 0; i < m; ++i)
                 for (std::int64_t j = 0; j < n; ++j)
-                    to[i * n + j] = static_cast<T>(scaled(alpha, py[i * n + j]) + scaled(beta, static_cast<P>(from[i * step[0] + j * step[1]])));
-        } else if (alpha != 1.0f || !room_y.empty()) {
-            for (std::int64_t i = 0; i < m * n; ++i) to[i] = static_cast<T>(scaled(alpha, py[i]));
+                    to[i * n + j] = static_cast<T>(scaled(alpha, to[i * n + j]) + scaled(beta, from[i * step[0] + j * step[1]]));
+        } else if (alpha != 1.0f) {
+            for (std::int64_t i = 0; i < m * n; ++i) to[i] = static_cast<T>(scaled(alpha, to[i]));
         }
     });
 }
@@ -368,88 +347,88 @@ inline void eval_einsum(eval_context& c) {
         }
     dims shape;
     for (const int label : e.output) shape.push_back(extents[label]);
-    dispatch(c.self, product_types{}, c.input(0).type(), [&]<class T>(type_tag<T>) {
-        using P = product_t<T>;
-        tensor& y = c.output(0, c.input(0).type(), shape);
-        if (y.size() == 0) return;
-        T* out = y.mutable_data<T>();
-        // Two operands whose labels are batch, row, column or summed are a product of matrices.
-        if (count == 2) {
-            std::vector<int> batch, rows, columns, summed;
-            bool plain = true;
-            for (const auto& [label, extent] : extents) {
-                const bool in_a = std::count(e.inputs[0].begin(), e.inputs[0].end(), label) > 0, in_b = std::count(e.inputs[1].begin(), e.inputs[1].end(), label) > 0;
-                const bool in_out = std::count(e.output.begin(), e.output.end(), label) > 0;
-                if (label < 0 && in_a && in_b)
-                    for (std::size_t i = 0; i < 2; ++i)
-                        for (std::size_t d = 0; d < ranks[i]; ++d) plain = plain && (e.inputs[i][d] != label || c.input(i).extent(d) == extent);
-                if (in_a && in_b) (in_out ? batch : summed).push_back(label);
-                else if (in_out) (in_a ? rows : columns).push_back(label);
-                else plain = false;
-            }
-            if (plain) {
-                const auto join = [](std::vector<int> u, const std::vector<int>& v, const std::vector<int>& w) {
-                    u.insert(u.end(), v.begin(), v.end());
-                    u.insert(u.end(), w.begin(), w.end());
-                    return u;
-                };
-                const auto total = [&](const std::vector<int>& labels) {
-                    dims all;
-                    for (const int label : labels) all.push_back(extents[label]);
-                    return element_count(all);
-                };
-                const tensor a = arrange_operand(c.input(0), e.inputs[0], join(batch, rows, summed));
-                const tensor b = arrange_operand(c.input(1), e.inputs[1], join(batch, summed, columns));
-                const std::vector<int> order = join(batch, rows, columns);
-                dims product_shape;
-                for (const int label : order) product_shape.push_back(extents[label]);
-                const std::int64_t batches = total(batch), m = total(rows), n = total(columns), k = total(summed);
-                std::vector<P> room_a, room_b, result(static_cast<std::size_t>(y.size()));
-                const P* pa = product_elements<T>(a, room_a);
-                const P* pb = product_elements<T>(b, room_b);
+    tensor& y = c.output(0, c.input(0).type(), shape);
+    if (y.size() == 0) return;
+    // Two operands whose labels are batch, row, column or summed are a product of matrices.
+    if (count == 2) {
+        std::vector<int> batch, rows, columns, summed;
+        bool plain = true;
+        for (const auto& [label, extent] : extents) {
+            const bool in_a = std::count(e.inputs[0].begin(), e.inputs[0].end(), label) > 0, in_b = std::count(e.inputs[1].begin(), e.inputs[1].end(), label) > 0;
+            const bool in_out = std::count(e.output.begin(), e.output.end(), label) > 0;
+            if (label < 0 && in_a && in_b)
+                for (std::size_t i = 0; i < 2; ++i)
+                    for (std::size_t d = 0; d < ranks[i]; ++d) plain = plain && (e.inputs[i][d] != label || c.input(i).extent(d) == extent);
+            if (in_a && in_b) (in_out ? batch : summed).push_back(label);
+            else if (in_out) (in_a ? rows : columns).push_back(label);
+            else plain = false;
+        }
+        if (plain) {
+            const auto join = [](std::vector<int> u, const std::vector<int>& v, const std::vector<int>& w) {
+                u.insert(u.end(), v.begin(), v.end());
+                u.insert(u.end(), w.begin(), w.end());
+                return u;
+            };
+            const auto total = [&](const std::vector<int>& labels) {
+                dims all;
+                for (const int label : labels) all.push_back(extents[label]);
+                return element_count(all);
+            };
+            const tensor a = arrange_operand(c.input(0), e.inputs[0], join(batch, rows, summed));
+            const tensor b = arrange_operand(c.input(1), e.inputs[1], join(batch, summed, columns));
+            const std::vector<int> order = join(batch, rows, columns);
+            dims product_shape;
+            for (const int label : order) product_shape.push_back(extents[label]);
+            const std::int64_t batches = total(batch), m = total(rows), n = total(columns), k = total(summed);
+            tensor result(y.type(), product_shape);
+            dispatch(c.self, multiplied_types{}, y.type(), [&]<class T>(type_tag<T>) {
+                using P = product_t<T>;
+                P* to = static_cast<P*>(result.mutable_raw());
                 for (std::int64_t i = 0; i < batches; ++i)
-                    multiply_matrices<P>(m, n, k, {pa + i * m * k, k, 1}, {pb + i * k * n, n, 1}, result.data() + i * m * n);
-                tensor dense(y.type(), product_shape);
-                for (std::int64_t i = 0; i < y.size(); ++i) dense.mutable_data<T>()[i] = static_cast<T>(result[static_cast<std::size_t>(i)]);
-                const tensor arranged = arrange_operand(dense, order, e.output);
-                std::memcpy(out, arranged.raw(), arranged.bytes());
-                return;
-            }
-        }
-        // Any other: a loop over the output's labels around a loop over the summed ones.
-        std::vector<int> summed;
-        for (const auto& [label, extent] : extents)
-            if (std::find(e.output.begin(), e.output.end(), label) == e.output.end()) summed.push_back(label);
-        std::vector<std::vector<P>> rooms(count);
-        std::vector<const P*> data(count);
-        std::vector<std::map<int, std::int64_t>> strides(count);
-        for (std::size_t i = 0; i < count; ++i) {
-            data[i] = product_elements<T>(c.input(i), rooms[i]);
-            const dims own = dense_strides(c.input(i).shape());
-            for (std::size_t d = 0; d < ranks[i]; ++d)
-                if (c.input(i).extent(d) != 1) strides[i][e.inputs[i][d]] += own[d];
-        }
-        std::vector<std::int64_t> at(count, 0);
-        const auto nest = [&](const auto& self, const std::vector<int>& labels, std::size_t depth, const auto& body) -> void {
-            if (depth == labels.size()) return body();
-            const std::int64_t extent = extents[labels[depth]];
-            const std::vector<std::int64_t> before = at;
-            for (std::int64_t i = 0; i < extent; ++i) {
-                self(self, labels, depth + 1, body);
-                for (std::size_t k = 0; k < count; ++k)
-                    if (const auto s = strides[k].find(labels[depth]); s != strides[k].end()) at[k] += s->second;
-            }
-            at = before;
-        };
-        std::int64_t next = 0;
-        nest(nest, e.output, 0, [&] {
-            P sum = 0;
-            nest(nest, summed, 0, [&] {
-                P term = 1;
-                for (std::size_t k = 0; k < count; ++k) term *= data[k][at[k]];
-                sum += term;
+                    multiply_matrices<P>(m, n, k, {product_elements<T>(a) + i * m * k, k, 1}, {product_elements<T>(b) + i * k * n, n, 1}, to + i * m * n);
             });
-            out[next++] = static_cast<T>(sum);
+            const tensor arranged = arrange_operand(result, order, e.output);
+            std::memcpy(y.mutable_raw(), arranged.raw(), arranged.bytes());
+            return;
+        }
+    }
+    // Any other: a loop over the output's labels around a loop over the summed ones.
+    std::vector<int> summed;
+    for (const auto& [label, extent] : extents)
+        if (std::find(e.output.begin(), e.output.end(), label) == e.output.end()) summed.push_back(label);
+    std::vector<std::map<int, std::int64_t>> strides(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const dims own = dense_strides(c.input(i).shape());
+        for (std::size_t d = 0; d < ranks[i]; ++d)
+            if (c.input(i).extent(d) != 1) strides[i][e.inputs[i][d]] += own[d];
+    }
+    std::vector<std::int64_t> at(count, 0);
+    const auto nest = [&](const auto& self, const std::vector<int>& labels, std::size_t depth, const std::function<void()>& body) -> void {
+        if (depth == labels.size()) return body();
+        const std::int64_t extent = extents[labels[depth]];
+        const std::vector<std::int64_t> before = at;
+        for (std::int64_t i = 0; i < extent; ++i) {
+            self(self, labels, depth + 1, body);
+            for (std::size_t k = 0; k < count; ++k)
+                if (const auto s = strides[k].find(labels[depth]); s != strides[k].end()) at[k] += s->second;
+        }
+        at = before;
+    };
+    dispatch(c.self, multiplied_types{}, y.type(), [&]<class T>(type_tag<T>) {
+        using P = product_t<T>;
+        std::vector<const P*> data(count);
+        for (std::size_t i = 0; i < count; ++i) data[i] = product_elements<T>(c.input(i));
+        T* out = y.mutable_data<T>();
+        P sum = 0;
+        const std::function<void()> add = [&] {
+            P term = 1;
+            for (std::size_t k = 0; k < count; ++k) term *= data[k][at[k]];
+            sum += term;
+        };
+        nest(nest, e.output, 0, [&] {
+            sum = 0;
+            nest(nest, summed, 0, add);
+            *out++ = static_cast<T>(sum);
         });
     });
 }
@@ -490,7 +469,7 @@ inline void eval_det(eval_context& c) {
     check(c.self, x.rank() >= 2 && x.extent(x.rank() - 1) == x.extent(x.rank() - 2), "input must hold square matrices, got ", nn::text(x));
     const dims shape(x.shape().begin(), x.shape().end() - 2);
     const std::int64_t n = x.shape().back();
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         tensor& y = c.output(0, x.type(), shape);
         std::vector<double> matrix(static_cast<std::size_t>(n * n));
         for (std::int64_t i = 0; i < y.size(); ++i) {
@@ -506,13 +485,13 @@ OCELLI_INLINE std::span<const op_def> matmul_ops() {
     using namespace detail;
     constexpr auto rounding = exactness::rounding;
     static constexpr op_def table[] = {
-        {.name = "MatMul", .min_inputs = 2, .max_inputs = 2, .infer = infer_matmul, .eval = eval_matmul, .results = rounding},
+        {.name = "MatMul", .min_inputs = 2, .max_inputs = 2, .infer = infer_matmul, .eval = in_modular<eval_matmul, product_types>, .results = rounding},
         {.name = "Gemm", .until = 6, .min_inputs = 3, .max_inputs = 3, .attributes = "alpha:float beta:float broadcast:int transA:int transB:int",
-         .infer = infer_gemm, .eval = eval_gemm, .results = rounding},
+         .infer = infer_gemm, .eval = in_wide<eval_gemm, product_types>, .results = rounding},
         {.name = "Gemm", .since = 7, .min_inputs = 2, .max_inputs = 3, .attributes = "alpha:float beta:float transA:int transB:int", .infer = infer_gemm,
-         .eval = eval_gemm, .results = rounding},
-        {.name = "Einsum", .since = 12, .max_inputs = -1, .attributes = "equation:string", .infer = infer_einsum, .eval = eval_einsum, .results = rounding},
-        {.name = "Det", .since = 11, .infer = infer_det, .eval = eval_det, .results = rounding},
+         .eval = in_wide<eval_gemm, product_types>, .results = rounding},
+        {.name = "Einsum", .since = 12, .max_inputs = -1, .attributes = "equation:string", .infer = infer_einsum, .eval = in_modular<eval_einsum, product_types>, .results = rounding},
+        {.name = "Det", .since = 11, .infer = infer_det, .eval = in_float<eval_det>, .results = rounding},
     };
     return table;
 }

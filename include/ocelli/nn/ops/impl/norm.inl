@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/detail/planes.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/norm.hpp>
 
 #include <cmath>
@@ -53,7 +54,7 @@ inline void eval_batch_norm(eval_context& c) {
     auto mean = doubles(c.input(3)), variance = doubles(c.input(4));
     const double epsilon = static_cast<double>(attr_float(c.self, "epsilon", 1e-5f));
     const std::int64_t batch = x.rank() > 0 ? x.extent(0) : 1, size = product(x.shape(), std::min<std::size_t>(2, x.rank()), x.rank());
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         const T* from = x.data<T>();
         if (training) {
             const double momentum = static_cast<double>(attr_float(c.self, "momentum", 0.9f));
@@ -96,7 +97,7 @@ inline void eval_instance_norm(eval_context& c) {
     check_per_channel(c, 2, channels);
     const auto scale = doubles(c.input(1)), bias = doubles(c.input(2));
     const double epsilon = static_cast<double>(attr_float(c.self, "epsilon", 1e-5f));
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         const T* from = x.data<T>();
         T* to = c.output(0, x.type(), x.shape()).template mutable_data<T>();
         for_each_index(x.extent(0) * channels, 3 * size, [&](std::int64_t plane) {
@@ -120,7 +121,7 @@ inline void eval_group_norm(eval_context& c) {
     check_per_channel(c, 2, by_group ? groups : channels);
     const auto scale = doubles(c.input(1)), bias = doubles(c.input(2));
     const double epsilon = static_cast<double>(attr_float(c.self, "epsilon", 1e-5f));
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         const T* from = x.data<T>();
         T* to = c.output(0, x.type(), x.shape()).template mutable_data<T>();
         for_each_index(x.extent(0) * groups, 3 * per_group * size, [&](std::int64_t at) {
@@ -176,7 +177,7 @@ inline void eval_layer_norm(eval_context& c) {
     const auto bias = c.has_input(2) ? spread(c.self, c.input(2), normalised) : std::vector<double>(scale.size(), 0.0);
     const double epsilon = static_cast<double>(attr_float(c.self, "epsilon", 1e-5f));
     std::vector<double> means(static_cast<std::size_t>(rows)), inverses(means.size());
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         const T* from = x.data<T>();
         T* to = c.output(0, x.type(), x.shape()).template mutable_data<T>();
         for_each_index(rows, 3 * size, [&](std::int64_t row) {
@@ -212,7 +213,7 @@ inline void eval_mean_variance_norm(eval_context& c) {
         }
     std::vector<double> mean(static_cast<std::size_t>(element_count(kept)), 0.0), variance(mean.size(), 0.0);
     const auto loop = broadcast_loop<2>(x.shape(), {&x.shape(), &kept});
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         const T* from = x.data<T>();
         T* to = c.output(0, x.type(), x.shape()).template mutable_data<T>();
         const auto each = [&](auto&& f) {
@@ -240,7 +241,7 @@ inline void eval_lp_norm(eval_context& c) {
     const std::int64_t p = attr_int(c.self, "p", 2);
     check(c.self, p == 1 || p == 2, "p must be 1 or 2, got ", p);
     const std::int64_t outer = product(x.shape(), 0, axis), extent = x.extent(axis), inner = product(x.shape(), axis + 1, x.rank());
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         const T* from = x.data<T>();
         T* to = c.output(0, x.type(), x.shape()).template mutable_data<T>();
         for_each_index(outer, 2 * extent * inner, [&](std::int64_t o) {
@@ -270,7 +271,7 @@ inline void eval_lrn(eval_context& c) {
     const double alpha = static_cast<double>(attr_float(c.self, "alpha", 1e-4f)), beta = static_cast<double>(attr_float(c.self, "beta", 0.75f)),
                  bias = static_cast<double>(attr_float(c.self, "bias", 1.0f));
     const std::int64_t channels = x.extent(1), plane = product(x.shape(), 2, x.rank());
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* to = c.output(0, x.type(), x.shape()).template mutable_data<T>();
         for_each_index(x.extent(0) * channels, plane * std::min(size, channels), [&](std::int64_t at) {
             const std::int64_t n = at / channels, k = at % channels;
@@ -321,24 +322,24 @@ OCELLI_INLINE std::span<const op_def> norm_ops() {
     static constexpr op_def table[] = {
         {.name = "BatchNormalization", .until = 6, .min_inputs = 5, .max_inputs = 5, .max_outputs = 5,
          .attributes = "consumed_inputs:ints epsilon:float is_test:int momentum:float spatial:int", .infer = detail::infer_batch_norm,
-         .eval = detail::eval_batch_norm, .results = exactness::rounding},
+         .eval = detail::in_float<detail::eval_batch_norm, 3, 4>, .results = exactness::rounding},
         {.name = "BatchNormalization", .since = 7, .until = 13, .min_inputs = 5, .max_inputs = 5, .max_outputs = 5,
-         .attributes = "epsilon:float momentum:float spatial:int", .infer = detail::infer_batch_norm, .eval = detail::eval_batch_norm,
+         .attributes = "epsilon:float momentum:float spatial:int", .infer = detail::infer_batch_norm, .eval = detail::in_float<detail::eval_batch_norm, 3, 4>,
          .results = exactness::rounding},
         {.name = "BatchNormalization", .since = 14, .min_inputs = 5, .max_inputs = 5, .max_outputs = 3,
-         .attributes = "epsilon:float momentum:float training_mode:int", .infer = detail::infer_batch_norm, .eval = detail::eval_batch_norm,
+         .attributes = "epsilon:float momentum:float training_mode:int", .infer = detail::infer_batch_norm, .eval = detail::in_float<detail::eval_batch_norm, 3, 4>,
          .results = exactness::rounding},
         {.name = "InstanceNormalization", .min_inputs = 3, .max_inputs = 3, .attributes = "consumed_inputs:ints epsilon:float", .infer = infer_same,
-         .eval = detail::eval_instance_norm, .results = exactness::rounding},
+         .eval = detail::in_float<detail::eval_instance_norm>, .results = exactness::rounding},
         {.name = "GroupNormalization", .since = 18, .min_inputs = 3, .max_inputs = 3, .attributes = "epsilon:float num_groups:int stash_type:int",
-         .infer = infer_same, .eval = detail::eval_group_norm, .results = exactness::rounding},
+         .infer = infer_same, .eval = detail::in_float<detail::eval_group_norm>, .results = exactness::rounding},
         {.name = "LayerNormalization", .since = 17, .min_inputs = 2, .max_inputs = 3, .max_outputs = 3,
-         .attributes = "axis:int epsilon:float stash_type:int", .infer = detail::infer_layer_norm, .eval = detail::eval_layer_norm,
+         .attributes = "axis:int epsilon:float stash_type:int", .infer = detail::infer_layer_norm, .eval = detail::in_float<detail::eval_layer_norm>,
          .results = exactness::rounding},
-        {.name = "MeanVarianceNormalization", .since = 9, .attributes = "axes:ints", .infer = infer_same, .eval = detail::eval_mean_variance_norm,
+        {.name = "MeanVarianceNormalization", .since = 9, .attributes = "axes:ints", .infer = infer_same, .eval = detail::in_float<detail::eval_mean_variance_norm>,
          .results = exactness::rounding},
-        {.name = "LpNormalization", .attributes = "axis:int p:int", .infer = infer_same, .eval = detail::eval_lp_norm, .results = exactness::rounding},
-        {.name = "LRN", .attributes = "alpha:float beta:float bias:float size:int", .infer = infer_same, .eval = detail::eval_lrn,
+        {.name = "LpNormalization", .attributes = "axis:int p:int", .infer = infer_same, .eval = detail::in_float<detail::eval_lp_norm>, .results = exactness::rounding},
+        {.name = "LRN", .attributes = "alpha:float beta:float bias:float size:int", .infer = infer_same, .eval = detail::in_float<detail::eval_lrn>,
          .results = exactness::rounding},
         {.name = "Dropout", .until = 6, .max_outputs = 2, .attributes = "consumed_inputs:ints is_test:int ratio:float", .infer = detail::infer_dropout,
          .eval = detail::eval_dropout},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/detail/planes.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/pool.hpp>
 
 #include <cmath>
@@ -92,13 +93,15 @@ constexpr arithmetic_t<T> lowest_element() noexcept {
     else return std::numeric_limits<T>::lowest();
 }
 
+using pooled_types = type_list<float, double, float16, bfloat16, std::int64_t, std::int32_t, std::uint8_t, std::int8_t, std::int16_t, std::uint16_t, std::uint32_t>;
+
 inline void eval_max_pool(eval_context& c) {
     const tensor& x = c.input(0);
     const pooling p = pool_geometry(c);
     const plane_windows& w = p.w;
     const bool column_major = attr_int(c.self, "storage_order", 0) != 0 && x.rank() == 4;
-    dispatch(c.self, numeric_types{}, x.type(), [&]<class T>(type_tag<T>) {
-        using A = arithmetic_t<T>;
+    dispatch(c.self, type_list<float, double, std::int64_t>{}, x.type(), [&]<class T>(type_tag<T>) {
+        using A = T;
         T* y = c.output(0, x.type(), p.shape).template mutable_data<T>();
         const T* all = x.data<T>();
         for_each_index(p.planes, w.out_size * w.taps, [&](std::int64_t plane) {
@@ -159,7 +162,7 @@ inline void eval_average_pool(eval_context& c) {
             const std::int64_t n = include_pad ? padded : std::max<std::int64_t>(0, inside.end - inside.first);
             taps[axis].push_back(n);
         }
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* y = c.output(0, x.type(), p.shape).template mutable_data<T>();
         for_each_index(p.planes, w.out_size * w.taps, [&](std::int64_t plane) {
             std::vector<double> acc(static_cast<std::size_t>(w.out[2]));
@@ -194,7 +197,7 @@ inline void eval_lp_pool(eval_context& c) {
     const plane_windows& w = g.w;
     const std::int64_t p = attr_int(c.self, "p", 2);
     check(c.self, p >= 1, "p must be at least 1, got ", p);
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* y = c.output(0, x.type(), g.shape).template mutable_data<T>();
         for_each_index(g.planes, w.out_size * w.taps, [&](std::int64_t plane) {
             std::vector<double> acc(static_cast<std::size_t>(w.out[2]));
@@ -230,9 +233,10 @@ void eval_global_pool(eval_context& c, Fold fold) {
     shape[1] = x.extent(1);
     const std::int64_t size = product(x.shape(), 2, x.rank());
     check(c.self, size > 0, "input has no elements to pool: ", text(x));
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* y = c.output(0, x.type(), shape).template mutable_data<T>();
-        for_each_index(shape[0] * shape[1], size, [&](std::int64_t plane) { y[plane] = static_cast<T>(fold(x.data<T>() + plane * size, size)); });
+        const T* from = x.data<T>();
+        for_each_index(shape[0] * shape[1], size, [&](std::int64_t plane) { y[plane] = static_cast<T>(fold(from + plane * size, size)); });
     });
 }
 
@@ -341,16 +345,16 @@ OCELLI_INLINE std::span<const op_def> pool_ops() {
     static constexpr op_def table[] = {
         {.name = "MaxPool", .max_outputs = 2,
          .attributes = "auto_pad:string ceil_mode:int dilations:ints kernel_shape:ints pads:ints storage_order:int strides:ints",
-         .infer = detail::infer_pool, .eval = detail::eval_max_pool},
+         .infer = detail::infer_pool, .eval = detail::in_wide<detail::eval_max_pool, detail::pooled_types>},
         {.name = "AveragePool",
          .attributes = "auto_pad:string ceil_mode:int count_include_pad:int dilations:ints kernel_shape:ints pads:ints strides:ints",
-         .infer = detail::infer_pool, .eval = detail::eval_average_pool, .results = exactness::rounding},
+         .infer = detail::infer_pool, .eval = detail::in_float<detail::eval_average_pool>, .results = exactness::rounding},
         {.name = "LpPool", .since = 2,
          .attributes = "auto_pad:string ceil_mode:int dilations:ints kernel_shape:ints p:int pads:ints strides:ints",
-         .infer = detail::infer_pool, .eval = detail::eval_lp_pool, .results = exactness::rounding},
-        {.name = "GlobalMaxPool", .infer = detail::infer_global_pool, .eval = detail::eval_global_max_pool},
-        {.name = "GlobalAveragePool", .infer = detail::infer_global_pool, .eval = detail::eval_global_average_pool, .results = exactness::rounding},
-        {.name = "GlobalLpPool", .since = 2, .attributes = "p:int", .infer = detail::infer_global_pool, .eval = detail::eval_global_lp_pool,
+         .infer = detail::infer_pool, .eval = detail::in_float<detail::eval_lp_pool>, .results = exactness::rounding},
+        {.name = "GlobalMaxPool", .infer = detail::infer_global_pool, .eval = detail::in_float<detail::eval_global_max_pool>},
+        {.name = "GlobalAveragePool", .infer = detail::infer_global_pool, .eval = detail::in_float<detail::eval_global_average_pool>, .results = exactness::rounding},
+        {.name = "GlobalLpPool", .since = 2, .attributes = "p:int", .infer = detail::infer_global_pool, .eval = detail::in_float<detail::eval_global_lp_pool>,
          .results = exactness::rounding},
         {.name = "MaxUnpool", .since = 9, .min_inputs = 2, .max_inputs = 3, .attributes = "kernel_shape:ints pads:ints strides:ints",
          .infer = detail::infer_max_unpool, .eval = detail::eval_max_unpool},

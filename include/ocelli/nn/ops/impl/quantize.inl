@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/detail/planes.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/quantize.hpp>
 
 #include <cmath>
@@ -92,20 +93,25 @@ inline void eval_quantize(eval_context& c) {
     const scale_layout layout = scales_of(c.self, x, scale);
     const auto scales = doubles(scale);
     const auto zeros = zero_points(c.self, c.has_input(2) ? &c.input(2) : nullptr, scale.size());
-    const bool integers = x.type() == dtype::int32;
-    const tensor input = integers ? x.cast(dtype::float64) : x;
-    dispatch(c.self, floating_types{}, input.type(), [&]<class X>(type_tag<X>) {
-        dispatch(c.self, quantized_types{}, type, [&]<class T>(type_tag<T>) {
-            T* y = c.output(0, type, x.shape()).template mutable_data<T>();
-            const X* from = input.data<X>();
-            each_scaled(layout, [&](std::int64_t at, std::int64_t which) {
-                // The division in the input's arithmetic decides what is a tie.
-                const auto k = static_cast<std::size_t>(which);
-                const auto quotient = static_cast<arithmetic_t<X>>(from[at]) / static_cast<arithmetic_t<X>>(scales[k]);
-                y[at] = saturated<T>(static_cast<double>(quotient), zeros[k]);
-            });
+    // Results as int64 in the range of their type, stored narrow behind.
+    double low = 0, high = 0;
+    dispatch(c.self, quantized_types{}, type, [&]<class T>(type_tag<T>) {
+        low = static_cast<double>(std::numeric_limits<T>::lowest());
+        high = static_cast<double>(std::numeric_limits<T>::max());
+    });
+    tensor result(dtype::int64, x.shape());
+    std::int64_t* y = result.mutable_data<std::int64_t>();
+    const tensor input = x.type() == dtype::int32 ? converted(x, dtype::float64) : x;
+    dispatch(c.self, real_types{}, input.type(), [&]<class X>(type_tag<X>) {
+        const X* from = input.data<X>();
+        each_scaled(layout, [&](std::int64_t at, std::int64_t which) {
+            // The division in the input's arithmetic decides what is a tie.
+            const auto k = static_cast<std::size_t>(which);
+            const auto quotient = static_cast<double>(from[at] / static_cast<X>(scales[k]));
+            y[at] = ocelli::detail::is_nan(quotient) ? zeros[k] : static_cast<std::int64_t>(std::clamp(std::nearbyint(quotient) + static_cast<double>(zeros[k]), low, high));
         });
     });
+    convert_into(result, c.output(0, type, x.shape()));
 }
 
 inline void infer_dequantize(infer_context& c) {
@@ -118,14 +124,14 @@ inline void eval_dequantize(eval_context& c) {
     const scale_layout layout = scales_of(c.self, x, scale);
     const auto scales = doubles(scale);
     const auto zeros = zero_points(c.self, c.has_input(2) ? &c.input(2) : nullptr, scale.size());
-    dispatch(c.self, dequantized_types{}, x.type(), [&]<class X>(type_tag<X>) {
-        dispatch(c.self, floating_types{}, scale.type(), [&]<class T>(type_tag<T>) {
-            T* y = c.output(0, scale.type(), x.shape()).template mutable_data<T>();
-            const X* from = x.data<X>();
-            each_scaled(layout, [&](std::int64_t at, std::int64_t which) {
-                const auto k = static_cast<std::size_t>(which);
-                y[at] = static_cast<T>(static_cast<double>(static_cast<std::int64_t>(from[at]) - zeros[k]) * scales[k]);
-            });
+    dispatch(c.self, dequantized_types{}, x.type(), [](auto) {});
+    const tensor wide = converted(x, dtype::float64);  // holds 32-bit integers exactly
+    const double* from = wide.data<double>();
+    dispatch(c.self, real_types{}, scale.type(), [&]<class T>(type_tag<T>) {
+        T* y = c.output(0, scale.type(), x.shape()).template mutable_data<T>();
+        each_scaled(layout, [&](std::int64_t at, std::int64_t which) {
+            const auto k = static_cast<std::size_t>(which);
+            y[at] = static_cast<T>((from[at] - static_cast<double>(zeros[k])) * scales[k]);
         });
     });
 }
@@ -335,9 +341,9 @@ inline void eval_qlinear_conv(eval_context& c) {
 OCELLI_INLINE std::span<const op_def> quantize_ops() {
     static constexpr op_def table[] = {
         {.name = "QuantizeLinear", .since = 10, .min_inputs = 2, .max_inputs = 3, .attributes = "axis:int block_size:int output_dtype:int saturate:int",
-         .infer = detail::infer_quantize, .eval = detail::eval_quantize, .results = exactness::rounding},
+         .infer = detail::infer_quantize, .eval = detail::in_float_for<detail::eval_quantize, type_list<float, double, float16, bfloat16, std::int32_t>>, .results = exactness::rounding},
         {.name = "DequantizeLinear", .since = 10, .min_inputs = 2, .max_inputs = 3, .attributes = "axis:int block_size:int",
-         .infer = detail::infer_dequantize, .eval = detail::eval_dequantize, .results = exactness::rounding},
+         .infer = detail::infer_dequantize, .eval = detail::in_float_for<detail::eval_dequantize, all_types, 1>, .results = exactness::rounding},
         {.name = "DynamicQuantizeLinear", .since = 11, .max_outputs = 3, .infer = detail::infer_dynamic_quantize, .eval = detail::eval_dynamic_quantize,
          .results = exactness::rounding},
         {.name = "MatMulInteger", .since = 10, .min_inputs = 2, .max_inputs = 4, .infer = detail::infer_matmul_integer, .eval = detail::eval_matmul_integer},

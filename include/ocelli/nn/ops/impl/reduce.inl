@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ocelli/nn/ops/detail/loops.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/reduce.hpp>
 
 #include <cmath>
@@ -67,8 +67,8 @@ struct reduce_sum {
 template <class T>
 struct reduce_mean : reduce_sum<T> {
     static T finish(sum_t<T> s, std::int64_t n) {
-        if constexpr (std::is_unsigned_v<T>) return static_cast<T>(n == 0 ? 0 : s / static_cast<std::uint64_t>(n));
-        else if constexpr (std::is_integral_v<T>) return static_cast<T>(n == 0 ? 0 : static_cast<std::int64_t>(s) / n);
+        if constexpr (std::is_unsigned_v<T>) return n == 0 ? 0 : s / static_cast<std::uint64_t>(n);
+        else if constexpr (std::is_integral_v<T>) return n == 0 ? 0 : static_cast<std::int64_t>(s) / n;
         else return static_cast<T>(n == 0 ? std::numeric_limits<double>::quiet_NaN() : s / static_cast<double>(n));
     }
 };
@@ -81,39 +81,24 @@ struct reduce_prod {
     static T finish(state s, std::int64_t) { return static_cast<T>(s); }
 };
 template <class T>
-struct reduce_sum_square {
-    using state = sum_t<T>;
-    static state start() { return 0; }
-    static void add(state& s, T v) { s += static_cast<state>(v) * static_cast<state>(v); }
-    static void join(state& s, state other) { s += other; }
-    static T finish(state s, std::int64_t) { return static_cast<T>(s); }
+struct reduce_sum_square : reduce_sum<T> {
+    static void add(sum_t<T>& s, T v) { s += static_cast<sum_t<T>>(v) * static_cast<sum_t<T>>(v); }
 };
 template <class T>
-struct reduce_l1 {
-    using state = sum_t<T>;
-    static state start() { return 0; }
-    static void add(state& s, T v) {
-        if constexpr (std::is_integral_v<T>) s += v < T(0) ? std::uint64_t{0} - static_cast<std::uint64_t>(v) : static_cast<std::uint64_t>(v);
+struct reduce_l1 : reduce_sum<T> {
+    static void add(sum_t<T>& s, T v) {
+        if constexpr (std::is_integral_v<T>) s += v < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(v) : static_cast<std::uint64_t>(v);
         else s += std::abs(static_cast<double>(v));
     }
-    static void join(state& s, state other) { s += other; }
-    static T finish(state s, std::int64_t) { return static_cast<T>(s); }
 };
 template <class T>
-struct reduce_l2 {
-    using state = double;
-    static state start() { return 0; }
-    static void add(state& s, T v) { s += static_cast<double>(v) * static_cast<double>(v); }
-    static void join(state& s, state other) { s += other; }
-    static T finish(state s, std::int64_t) { return convert_element<T>(std::sqrt(s)); }
+struct reduce_l2 : reduce_sum<T> {
+    static void add(double& s, T v) { s += static_cast<double>(v) * static_cast<double>(v); }
+    static T finish(double s, std::int64_t) { return static_cast<T>(std::sqrt(s)); }
 };
 template <class T>
-struct reduce_log_sum {
-    using state = double;
-    static state start() { return 0; }
-    static void add(state& s, T v) { s += static_cast<double>(v); }
-    static void join(state& s, state other) { s += other; }
-    static T finish(state s, std::int64_t) { return convert_element<T>(std::log(s)); }
+struct reduce_log_sum : reduce_sum<T> {
+    static T finish(double s, std::int64_t) { return static_cast<T>(std::log(s)); }
 };
 // The sum of exp(v - peak), with the largest v so far as peak: does not overflow.
 template <class T>
@@ -129,58 +114,91 @@ struct reduce_log_sum_exp {
         else if (other.peak > s.peak) s = {other.peak, s.sum * std::exp(s.peak - other.peak) + other.sum};
         else s.sum += other.sum * std::exp(other.peak - s.peak);  // NaN ends here and stays
     }
-    static T finish(state s, std::int64_t) { return convert_element<T>(s.peak + std::log(s.sum)); }
+    static T finish(state s, std::int64_t) { return static_cast<T>(s.peak + std::log(s.sum)); }
 };
-template <class T>
-struct reduce_max {
+// The largest, or the smallest; NaN wins.
+template <class T, bool largest>
+struct reduce_extreme {
     struct state {
         T value;
         bool nan;
     };
-    static T lowest() {
-        if constexpr (is_floating_v<T>) return static_cast<T>(-std::numeric_limits<float>::infinity());
-        else return std::numeric_limits<T>::lowest();
+    static state start() {
+        using limits = std::numeric_limits<T>;
+        if constexpr (is_floating_v<T>) return {largest ? -limits::infinity() : limits::infinity(), false};
+        else return {largest ? limits::lowest() : limits::max(), false};
     }
-    static state start() { return {lowest(), false}; }
     static void add(state& s, T v) {
         s.nan = s.nan || nan_element(v);
-        s.value = v > s.value ? v : s.value;
+        s.value = (largest ? v > s.value : v < s.value) ? v : s.value;
     }
     static void join(state& s, state other) {
         s.nan = s.nan || other.nan;
-        s.value = other.value > s.value ? other.value : s.value;
+        s.value = (largest ? other.value > s.value : other.value < s.value) ? other.value : s.value;
     }
     static T finish(state s, std::int64_t) {
         if constexpr (is_floating_v<T>)
-            if (s.nan) return static_cast<T>(std::numeric_limits<float>::quiet_NaN());
+            if (s.nan) return std::numeric_limits<T>::quiet_NaN();
         return s.value;
     }
 };
 template <class T>
-struct reduce_min {
-    using state = typename reduce_max<T>::state;
-    static T highest() {
-        if constexpr (is_floating_v<T>) return static_cast<T>(std::numeric_limits<float>::infinity());
-        else return std::numeric_limits<T>::max();
-    }
-    static state start() { return {highest(), false}; }
-    static void add(state& s, T v) {
-        s.nan = s.nan || nan_element(v);
-        s.value = v < s.value ? v : s.value;
-    }
-    static void join(state& s, state other) {
-        s.nan = s.nan || other.nan;
-        s.value = other.value < s.value ? other.value : s.value;
-    }
-    static T finish(state s, std::int64_t n) { return reduce_max<T>::finish(s, n); }
-};
+using reduce_max = reduce_extreme<T, true>;
+template <class T>
+using reduce_min = reduce_extreme<T, false>;
 
 // --- the loop ------------------------------------------------------------------------------------------------------------------------
 
-// Reduces x over the marked axes. Sums of a dense row run in eight interleaved parts, sums of columns side by side; both orders
-// depend on the shape alone.
+// What is added up for one result, or for a strip of neighbours: rows of n elements `step` apart, at these offsets.
+struct summed_rows {
+    std::vector<std::int64_t> offsets;
+    std::int64_t n = 1, step = 1;
+    /// All of them.
+    std::int64_t count = 1;
+};
+
+// A reduction of one element type as two functions; geometry and threads are compiled once.
+struct reduction_loops {
+    std::size_t element;
+    void (*one)(const void* x, const summed_rows& rows, void* y);
+    void (*strip)(const void* x, const summed_rows& rows, std::int64_t width, void* y);
+};
+
+inline constexpr std::int64_t reduction_strip = 128;
+
+// Sums of a dense row run in eight interleaved parts.
 template <class R, class T>
-void reduce_elements(const tensor& x, const std::vector<bool>& marked, T* y) {
+void reduce_one(const void* x, const summed_rows& rows, void* y) {
+    constexpr std::int64_t lanes = 8;
+    typename R::state parts[lanes];
+    for (auto& s : parts) s = R::start();
+    for (const std::int64_t offset : rows.offsets) {
+        const T* row = static_cast<const T*>(x) + offset;
+        std::int64_t i = 0;
+        if (rows.step == 1)
+            for (; i + lanes <= rows.n; i += lanes)
+                for (std::int64_t k = 0; k < lanes; ++k) R::add(parts[k], row[i + k]);
+        for (; i < rows.n; ++i) R::add(parts[0], row[i * rows.step]);
+    }
+    for (std::int64_t k = 1; k < lanes; ++k) R::join(parts[0], parts[k]);
+    *static_cast<T*>(y) = R::finish(parts[0], rows.count);
+}
+
+// Sums of columns run side by side.
+template <class R, class T>
+void reduce_strip(const void* x, const summed_rows& rows, std::int64_t width, void* y) {
+    typename R::state parts[reduction_strip];
+    for (std::int64_t j = 0; j < width; ++j) parts[j] = R::start();
+    for (const std::int64_t offset : rows.offsets)
+        for (std::int64_t i = 0; i < rows.n; ++i) {
+            const T* row = static_cast<const T*>(x) + offset + i * rows.step;
+            for (std::int64_t j = 0; j < width; ++j) R::add(parts[j], row[j]);
+        }
+    for (std::int64_t j = 0; j < width; ++j) static_cast<T*>(y)[j] = R::finish(parts[j], rows.count);
+}
+
+// Reduces x over the marked axes; the order of additions depends on the shape alone.
+inline void run_reduction(const reduction_loops& loops, const tensor& x, const std::vector<bool>& marked, tensor& out) {
     // Axes merge where neighbours are both kept or both reduced; those of extent 1 vanish.
     dims extents;
     std::vector<bool> reduced;
@@ -193,115 +211,132 @@ void reduce_elements(const tensor& x, const std::vector<bool>& marked, T* y) {
         }
     }
     const dims steps = dense_strides(extents);
-    strided_loop<1> kept, summed;
-    std::int64_t results = 1, count = 1;
+    dims kept_extents, kept_steps;
+    std::int64_t results = 1;
+    summed_rows rows;
+    rows.offsets = {0};
     const bool last_kept = !extents.empty() && !reduced.back();
+    // The innermost of the reduced axes is walked by the loops, the others are written out.
+    std::size_t innermost = extents.size();
+    for (std::size_t i = 0; i < extents.size(); ++i)
+        if (reduced[i]) innermost = i;
     for (std::size_t i = 0; i < extents.size(); ++i) {
-        if (reduced[i]) {
-            count *= extents[i];
-            summed.push(extents[i], {steps[i]});
-        } else {
+        if (!reduced[i]) {
             results *= extents[i];
-            kept.push(extents[i], {steps[i]});
+            kept_extents.push_back(extents[i]);
+            kept_steps.push_back(steps[i]);
+            continue;
         }
+        rows.count *= extents[i];
+        if (i == innermost) {
+            rows.n = extents[i];
+            rows.step = steps[i];
+            continue;
+        }
+        std::vector<std::int64_t> all;
+        all.reserve(rows.offsets.size() * static_cast<std::size_t>(extents[i]));
+        for (const std::int64_t offset : rows.offsets)
+            for (std::int64_t k = 0; k < extents[i]; ++k) all.push_back(offset + k * steps[i]);
+        rows.offsets = std::move(all);
     }
     if (results == 0) return;
-    using state = typename R::state;
-    const T* from = x.data<T>();
+    const auto* from = static_cast<const std::byte*>(x.raw());
+    auto* to = static_cast<std::byte*>(out.mutable_raw());
+    const auto width = static_cast<std::int64_t>(loops.element);
     // Offset of a result's first element.
     const auto offset = [&](std::int64_t i) {
         std::int64_t at = 0;
-        for (std::size_t axis = kept.extents.size(); axis-- > 0;) {
-            at += i % kept.extents[axis] * kept.strides[0][axis];
-            i /= kept.extents[axis];
+        for (std::size_t axis = kept_extents.size(); axis-- > 0;) {
+            at += i % kept_extents[axis] * kept_steps[axis];
+            i /= kept_extents[axis];
         }
         return at;
     };
-    const std::int64_t grain = std::max<std::int64_t>(1, cheap_block / std::max<std::int64_t>(1, count));
+    const std::int64_t grain = std::max<std::int64_t>(1, cheap_block / std::max<std::int64_t>(1, rows.count));
     if (last_kept) {
-        constexpr std::int64_t strip = 128;
-        const std::int64_t width = extents.back(), strips = (width - 1) / strip + 1;
-        parallel_range(results / width * strips, std::max<std::int64_t>(1, grain / strip), [&](std::int64_t begin, std::int64_t end) {
-            state parts[strip];
+        const std::int64_t line = extents.back(), strips = (line - 1) / reduction_strip + 1;
+        parallel_range(results / line * strips, std::max<std::int64_t>(1, grain / reduction_strip), [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t id = begin; id < end; ++id) {
-                const std::int64_t first = id / strips * width + id % strips * strip, n = std::min(strip, width - id % strips * strip);
-                for (std::int64_t j = 0; j < n; ++j) parts[j] = R::start();
-                const T* base = from + offset(first);
-                summed.each_row([&](const auto& at, std::int64_t rows, const auto& step) {
-                    for (std::int64_t i = 0; i < rows; ++i) {
-                        const T* row = base + at[0] + i * step[0];
-                        for (std::int64_t j = 0; j < n; ++j) R::add(parts[j], row[j]);
-                    }
-                });
-                for (std::int64_t j = 0; j < n; ++j) y[first + j] = R::finish(parts[j], count);
+                const std::int64_t at = id % strips * reduction_strip, first = id / strips * line + at;
+                loops.strip(from + offset(first) * width, rows, std::min(reduction_strip, line - at), to + first * width);
             }
         });
         return;
     }
     parallel_range(results, grain, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t id = begin; id < end; ++id) {
-            constexpr std::int64_t lanes = 8;
-            state parts[lanes];
-            for (state& s : parts) s = R::start();
-            const T* base = from + offset(id);
-            summed.each_row([&](const auto& at, std::int64_t n, const auto& step) {
-                const T* row = base + at[0];
-                std::int64_t i = 0;
-                if (step[0] == 1)
-                    for (; i + lanes <= n; i += lanes)
-                        for (std::int64_t k = 0; k < lanes; ++k) R::add(parts[k], row[i + k]);
-                for (; i < n; ++i) R::add(parts[0], row[i * step[0]]);
-            });
-            for (std::int64_t k = 1; k < lanes; ++k) R::join(parts[0], parts[k]);
-            y[id] = R::finish(parts[0], count);
-        }
+        for (std::int64_t id = begin; id < end; ++id) loops.one(from + offset(id) * width, rows, to + id * width);
     });
 }
 
-template <template <class> class R, class Types>
-void eval_reduce(eval_context& c) {
-    const tensor& x = c.input(0);
+inline reduced_axes reduced_axes_of(const eval_context& c) {
     std::optional<std::vector<std::int64_t>> axes;
     if (has_attribute(c.self, "axes")) axes = attr_ints(c.self, "axes");
     else if (c.has_input(1)) axes = list_input(c, 1);
-    const reduced_axes r = mark_reduced(c.self, x.rank(), axes);
+    return mark_reduced(c.self, c.input(0).rank(), axes);
+}
+
+inline dims reduced_shape(const tensor& x, const reduced_axes& r) {
     dims shape;
     for (std::size_t i = 0; i < x.rank(); ++i) {
         if (!r.marked[i]) shape.push_back(x.extent(i));
         else if (r.keep) shape.push_back(1);
     }
-    if (x.type() == dtype::boolean) {
-        // Max and Min of bool, since operator set 20: any and all.
-        const auto as_bytes = tensor::borrow(dtype::uint8, x.shape(), x.raw(), x.memory());
-        constexpr bool takes_bool = std::is_same_v<R<std::uint8_t>, reduce_max<std::uint8_t>> || std::is_same_v<R<std::uint8_t>, reduce_min<std::uint8_t>>;
-        if constexpr (takes_bool) {
-            check<unsupported_operator>(c.self, c.self.opset >= 20, "element type bool is not supported");
-            std::vector<std::uint8_t> result(static_cast<std::size_t>(element_count(shape)));
-            reduce_elements<R<std::uint8_t>>(as_bytes, r.marked, result.data());
-            bool* y = c.output(0, dtype::boolean, shape).template mutable_data<bool>();
-            for (std::size_t i = 0; i < result.size(); ++i) y[i] = result[i] != 0;
-            return;
-        }
-    }
-    if (r.idle) {
-        // Nothing to reduce; ONNX leaves the elements as they are.
-        dispatch(c.self, Types{}, x.type(), [](auto) {});
-        return c.set_output(0, x);
-    }
-    dispatch(c.self, Types{}, x.type(), [&]<class T>(type_tag<T>) {
-        reduce_elements<R<T>>(x, r.marked, c.output(0, x.type(), shape).template mutable_data<T>());
+    return shape;
+}
+
+// `loops` gives the functions for an element type, or none.
+inline void eval_reduction(eval_context& c, reduction_loops (*loops_of)(dtype)) {
+    const tensor& x = c.input(0);
+    const reduced_axes r = reduced_axes_of(c);
+    if (r.idle) return c.set_output(0, x);  // nothing to reduce; ONNX leaves the elements as they are
+    const dims shape = reduced_shape(x, r);
+    const reduction_loops loops = loops_of(x.type());
+    if (loops.one != nullptr) return run_reduction(loops, x, r.marked, c.output(0, x.type(), shape));
+    // Integers whose result is a root or a logarithm.
+    tensor result(dtype::float64, shape);
+    run_reduction(loops_of(dtype::float64), converted(x, dtype::float64), r.marked, result);
+    convert_into(result, c.output(0, x.type(), shape));
+}
+
+template <template <class> class R, class Types>
+void eval_reduce(eval_context& c) {
+    eval_reduction(c, [](dtype type) {
+        reduction_loops loops{};
+        dispatch_over(Types{}, type, [&]<class T>(type_tag<T>) { loops = {sizeof(T), reduce_one<R<T>, T>, reduce_strip<R<T>, T>}; });
+        return loops;
     });
 }
 
-using reduced_types = type_list<float, double, float16, bfloat16, std::int64_t, std::int32_t, std::uint32_t, std::uint64_t>;
-using compared_types = type_list<float, double, float16, bfloat16, std::int64_t, std::int32_t, std::uint32_t, std::uint64_t, std::uint8_t, std::int8_t>;
+// Sums modulo 2^64 need no code for uint64; absolute values of unsigned integers are the integers.
+using modular_reduction = type_list<float, double, std::int64_t>;
 
-template <template <class> class R, class Types>
-constexpr std::array<op_def, 2> reduction(std::string_view name, int axes_as_input, exactness results) {
-    op_def before{.name = name, .until = axes_as_input - 1, .attributes = "axes:ints keepdims:int", .infer = infer_reduce, .eval = eval_reduce<R, Types>,
+inline void eval_reduce_l1(eval_context& c) {
+    if (c.input(0).type() == dtype::uint64) eval_reduce<reduce_sum, wide_types>(c);
+    else eval_reduce<reduce_l1, modular_reduction>(c);
+}
+
+using reduced_types = type_list<float, double, float16, bfloat16, std::int64_t, std::int32_t, std::uint32_t, std::uint64_t>;
+using compared_types = type_list<float, double, float16, bfloat16, std::int64_t, std::int32_t, std::uint32_t, std::uint64_t, std::uint8_t, std::int8_t, bool>;
+
+// Max and Min of bool, since operator set 20: any and all.
+template <template <class> class R, bool largest>
+void eval_extreme(eval_context& c) {
+    const tensor& x = c.input(0);
+    check<unsupported_operator>(c.self, c.self.opset >= 20 || x.type() != dtype::boolean, "element type bool is not supported");
+    if (x.size() == 0 && is_integer(x.type())) {  // the end of its own type's range, not of the wide one's
+        tensor& y = c.output(0, x.type(), reduced_shape(x, reduced_axes_of(c)));
+        const double end = largest ? -1e30 : 1e30;  // conversion saturates
+        const tensor one = tensor::scalar(end).cast(x.type());
+        return move_elements(one, 0, y, 0, broadcast_loop<2>(y.shape(), {&one.shape(), &y.shape()}));
+    }
+    in_wide<eval_reduce<R, wide_types>, compared_types>(c);
+}
+
+constexpr std::array<op_def, 2> reduction(std::string_view name, int axes_as_input, void (*eval)(eval_context&), exactness results) {
+    op_def before{.name = name, .until = axes_as_input - 1, .attributes = "axes:ints keepdims:int", .infer = infer_reduce, .eval = eval,
                   .results = results};
     op_def after{.name = name, .since = axes_as_input, .max_inputs = 2, .attributes = "keepdims:int noop_with_empty_axes:int", .infer = infer_reduce,
-                 .eval = eval_reduce<R, Types>, .results = results};
+                 .eval = eval, .results = results};
     return {before, after};
 }
 
@@ -313,16 +348,16 @@ OCELLI_INLINE std::span<const op_def> reduce_ops() {
     static constexpr auto table = [] {
         constexpr auto rounding = exactness::rounding;
         const std::array<op_def, 2> pairs[] = {
-            reduction<reduce_sum, reduced_types>("ReduceSum", 13, rounding),
-            reduction<reduce_mean, reduced_types>("ReduceMean", 18, rounding),
-            reduction<reduce_max, compared_types>("ReduceMax", 18, exactness::exact),
-            reduction<reduce_min, compared_types>("ReduceMin", 18, exactness::exact),
-            reduction<reduce_prod, reduced_types>("ReduceProd", 18, rounding),
-            reduction<reduce_l1, reduced_types>("ReduceL1", 18, rounding),
-            reduction<reduce_l2, reduced_types>("ReduceL2", 18, rounding),
-            reduction<reduce_log_sum, reduced_types>("ReduceLogSum", 18, rounding),
-            reduction<reduce_log_sum_exp, reduced_types>("ReduceLogSumExp", 18, rounding),
-            reduction<reduce_sum_square, reduced_types>("ReduceSumSquare", 18, rounding),
+            reduction("ReduceSum", 13, in_modular<eval_reduce<reduce_sum, modular_reduction>, reduced_types>, rounding),
+            reduction("ReduceMean", 18, in_wide<eval_reduce<reduce_mean, wide_types>, reduced_types>, rounding),
+            reduction("ReduceMax", 18, eval_extreme<reduce_max, true>, exactness::exact),
+            reduction("ReduceMin", 18, eval_extreme<reduce_min, false>, exactness::exact),
+            reduction("ReduceProd", 18, in_modular<eval_reduce<reduce_prod, modular_reduction>, reduced_types>, rounding),
+            reduction("ReduceL1", 18, in_wide<eval_reduce_l1, reduced_types>, rounding),
+            reduction("ReduceL2", 18, in_wide<eval_reduce<reduce_l2, real_types>, reduced_types>, rounding),
+            reduction("ReduceLogSum", 18, in_wide<eval_reduce<reduce_log_sum, real_types>, reduced_types>, rounding),
+            reduction("ReduceLogSumExp", 18, in_wide<eval_reduce<reduce_log_sum_exp, real_types>, reduced_types>, rounding),
+            reduction("ReduceSumSquare", 18, in_modular<eval_reduce<reduce_sum_square, modular_reduction>, reduced_types>, rounding),
         };
         std::array<op_def, 2 * std::size(pairs)> all;
         for (std::size_t i = 0; i < std::size(pairs); ++i) {

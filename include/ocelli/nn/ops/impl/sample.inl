@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/detail/planes.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/sample.hpp>
 
 #include <cmath>
@@ -121,7 +122,7 @@ inline void eval_grid_sample(eval_context& c) {
     check(c.self, plane > 0 || points * x.extent(0) == 0, "cannot sample a tensor without elements");
     const three_extents in = three_axes(dims(x.shape().begin() + 2, x.shape().end()), 1);
     const std::vector<double> places = doubles(grid);
-    dispatch(c.self, numeric_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         const T* from = x.data<T>();
         T* to = c.output(0, x.type(), shape).template mutable_data<T>();
         for_each_index(x.extent(0) * points, channels * 16, [&](std::int64_t at) {
@@ -147,10 +148,7 @@ inline void eval_grid_sample(eval_context& c) {
                                              taps[2].weight[static_cast<std::size_t>(e)];
                             sum += w * static_cast<double>(image[(z * in[1] + v) * in[2] + u]);
                         }
-                T* out = to + (n * channels + k) * points + point;
-                if constexpr (is_floating_v<T>) *out = static_cast<T>(sum);
-                else *out = static_cast<T>(std::clamp(sum, static_cast<double>(std::numeric_limits<T>::lowest()),
-                                                      std::nextafter(static_cast<double>(std::numeric_limits<T>::max()), 0.0)));
+                to[(n * channels + k) * points + point] = static_cast<T>(sum);
             }
         });
     });
@@ -182,7 +180,7 @@ inline void eval_affine_grid(eval_context& c) {
     for (std::size_t i = 0; i < axes; ++i) shape.push_back(size[i + 2]);
     shape.push_back(a);
     element_count(shape);
-    dispatch(c.self, floating_types{}, theta.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, theta.type(), [&]<class T>(type_tag<T>) {
         T* to = c.output(0, theta.type(), shape).template mutable_data<T>();
         const std::vector<double> matrix = doubles(theta);
         const std::int64_t points = product(shape, 1, axes + 1);
@@ -211,9 +209,9 @@ inline void eval_affine_grid(eval_context& c) {
 OCELLI_INLINE std::span<const op_def> sample_ops() {
     static constexpr op_def table[] = {
         {.name = "GridSample", .since = 16, .min_inputs = 2, .max_inputs = 2, .attributes = "align_corners:int mode:string padding_mode:string",
-         .infer = detail::infer_grid_sample, .eval = detail::eval_grid_sample, .results = exactness::rounding},
+         .infer = detail::infer_grid_sample, .eval = detail::in_real<detail::eval_grid_sample>, .results = exactness::rounding},
         {.name = "AffineGrid", .since = 20, .min_inputs = 2, .max_inputs = 2, .attributes = "align_corners:int", .infer = detail::infer_affine_grid,
-         .eval = detail::eval_affine_grid, .results = exactness::rounding},
+         .eval = detail::in_float<detail::eval_affine_grid>, .results = exactness::rounding},
     };
     return table;
 }

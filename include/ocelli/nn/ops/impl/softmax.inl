@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ocelli/nn/ops/detail/loops.hpp>
+#include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/softmax.hpp>
 
 #include <cmath>
@@ -14,11 +14,10 @@ enum class softmax_kind { soft, log, hard };
 // One line of n elements `step` apart.
 template <softmax_kind kind, class T>
 void softmax_line(const T* x, T* y, std::int64_t n, std::int64_t step) {
-    using A = arithmetic_t<T>;
-    A peak = static_cast<A>(x[0]);
+    T peak = x[0];
     std::int64_t peak_at = 0;
     for (std::int64_t i = 1; i < n; ++i) {
-        const A v = static_cast<A>(x[i * step]);
+        const T v = x[i * step];
         if (v > peak) {
             peak = v;
             peak_at = i;
@@ -29,22 +28,17 @@ void softmax_line(const T* x, T* y, std::int64_t n, std::int64_t step) {
     } else if constexpr (kind == softmax_kind::soft) {
         double sum = 0;
         for (std::int64_t i = 0; i < n; ++i) {
-            const A e = std::exp(static_cast<A>(x[i * step]) - peak);
+            const T e = std::exp(x[i * step] - peak);
             sum += static_cast<double>(e);
-            y[i * step] = static_cast<T>(e);
+            y[i * step] = e;
         }
-        if constexpr (std::is_same_v<T, A>) {
-            const A scale = static_cast<A>(1 / sum);
-            for (std::int64_t i = 0; i < n; ++i) y[i * step] *= scale;
-        } else {  // not from the rounded exponentials
-            for (std::int64_t i = 0; i < n; ++i)
-                y[i * step] = static_cast<T>(std::exp(static_cast<A>(x[i * step]) - peak) / static_cast<A>(sum));
-        }
+        const T scale = static_cast<T>(1 / sum);
+        for (std::int64_t i = 0; i < n; ++i) y[i * step] *= scale;
     } else {
         double sum = 0;
-        for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(std::exp(static_cast<A>(x[i * step]) - peak));
-        const A shift = static_cast<A>(std::log(sum));
-        for (std::int64_t i = 0; i < n; ++i) y[i * step] = static_cast<T>(static_cast<A>(x[i * step]) - peak - shift);
+        for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(std::exp(x[i * step] - peak));
+        const T shift = static_cast<T>(std::log(sum));
+        for (std::int64_t i = 0; i < n; ++i) y[i * step] = x[i * step] - peak - shift;
     }
 }
 
@@ -63,7 +57,7 @@ void eval_softmax(eval_context& c) {
         n = shape[axis];
         inner = product(shape, axis + 1, x.rank());
     }
-    dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         tensor& out = c.output(0, x.type(), shape);
         if (out.size() == 0) return;
         const T* from = x.data<T>();
@@ -82,9 +76,9 @@ void eval_softmax(eval_context& c) {
 OCELLI_INLINE std::span<const op_def> softmax_ops() {
     using namespace detail;
     static constexpr op_def table[] = {
-        {.name = "Softmax", .attributes = "axis:int", .infer = infer_same, .eval = eval_softmax<softmax_kind::soft>, .results = exactness::rounding},
-        {.name = "LogSoftmax", .attributes = "axis:int", .infer = infer_same, .eval = eval_softmax<softmax_kind::log>, .results = exactness::rounding},
-        {.name = "Hardmax", .attributes = "axis:int", .infer = infer_same, .eval = eval_softmax<softmax_kind::hard>},
+        {.name = "Softmax", .attributes = "axis:int", .infer = infer_same, .eval = in_float<eval_softmax<softmax_kind::soft>>, .results = exactness::rounding},
+        {.name = "LogSoftmax", .attributes = "axis:int", .infer = infer_same, .eval = in_float<eval_softmax<softmax_kind::log>>, .results = exactness::rounding},
+        {.name = "Hardmax", .attributes = "axis:int", .infer = infer_same, .eval = in_float<eval_softmax<softmax_kind::hard>>},
     };
     return table;
 }
