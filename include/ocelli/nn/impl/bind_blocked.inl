@@ -1,7 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/detail/bound.hpp>
-#include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/fused.hpp>
 
@@ -47,14 +47,8 @@ public:
         epilogue_.slope = slope_.data<float>();
         name_ = attr_string(n, "kernel");
         depthwise_ = name_ == "blocked_depthwise";
-        const std::int64_t lanes = block_lanes();
-        packed_ = cache.get(weights_, ocelli::detail::concat(depthwise_ ? "depthwise/" : "blocked/", layer_.group, "/", lanes), [&] {
-            const std::int64_t taps = layer_.kernel_height * layer_.kernel_width;
-            tensor packed(dtype::float32, {depthwise_ ? block_count(layer_.filters, lanes) * lanes * taps : blocked_conv_packed_size(layer_)});
-            if (depthwise_) blocked_depthwise_pack(layer_, weights_.data<float>(), packed.mutable_data<float>());
-            else blocked_conv_pack(layer_, weights_.data<float>(), packed.mutable_data<float>());
-            return packed;
-        });
+        tile_ = name_ == "blocked_winograd4" ? 4 : name_ == "blocked_winograd2" ? 2 : 0;
+        packed_ = cache.get(weights_, ocelli::detail::concat(name_, "/", layer_.group, "/", block_lanes()), [&] { return pack(); });
     }
 
     std::string_view name() const noexcept override { return name_; }
@@ -79,6 +73,7 @@ public:
             e.addend = io.inputs[3]->data<float>();
         }
         if (depthwise_) blocked_depthwise(l, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
+        else if (tile_ != 0) winograd_conv(l, tile_, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
         else if (!window_fits(l)) run_reference(node_, io);
         else blocked_conv(l, x.data<float>(), planes_, packed_.data<float>(), e, y.mutable_data<float>());
     }
@@ -91,6 +86,18 @@ public:
     }
 
 private:
+    tensor pack() const {
+        const std::int64_t lanes = block_lanes(), taps = layer_.kernel_height * layer_.kernel_width;
+        tensor packed(dtype::float32, {depthwise_   ? block_count(layer_.filters, lanes) * lanes * taps
+                                       : tile_ != 0 ? winograd_packed_size(layer_, tile_)
+                                                    : blocked_conv_packed_size(layer_)});
+        float* to = packed.mutable_data<float>();
+        if (depthwise_) blocked_depthwise_pack(layer_, weights_.data<float>(), to);
+        else if (tile_ != 0) winograd_pack(layer_, tile_, weights_.data<float>(), to);
+        else blocked_conv_pack(layer_, weights_.data<float>(), to);
+        return packed;
+    }
+
     const node& node_;
     tensor weights_, bias_, slope_, packed_;
     dims kernel_extents_;
@@ -98,6 +105,7 @@ private:
     blocked_epilogue epilogue_;
     std::string name_;
     bool planes_ = false, depthwise_ = false;
+    int tile_ = 0;
 };
 
 /// ocelli.blocked.MaxPool and AveragePool.

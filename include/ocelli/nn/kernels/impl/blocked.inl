@@ -3,9 +3,9 @@
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/kernels/detail/epilogue.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #define OCELLI_KERNEL_FILE <ocelli/nn/kernels/detail/blocked.kernel.hpp>
@@ -39,43 +39,6 @@ inline blocked_groups groups_in_blocks(const conv_layer& l, std::int64_t lanes) 
 /// Floats of a group's packed weights.
 inline std::int64_t blocked_packed_group(const conv_layer& l, const blocked_groups& g, std::int64_t lanes) {
     return block_count(g.filters, lanes) * lanes * g.channels * l.kernel_height * l.kernel_width;
-}
-
-/// What the tiles do themselves of an epilogue.
-struct blocked_clamp {
-    bool clamps = false;
-    float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity();
-    /// The rest is done on what they have stored.
-    bool finish = false;
-};
-inline blocked_clamp clamp_of(const blocked_epilogue& e) {
-    blocked_clamp c;
-    if (e.function == activation::none) return c;
-    if (e.function == activation::relu) c.low = 0;
-    else if (e.function == activation::clip) {
-        c.low = e.alpha;
-        c.high = e.beta;
-    } else {
-        c.finish = true;
-        return c;
-    }
-    c.clamps = true;
-    return c;
-}
-
-/// The rest of the epilogue, on `pixels` of one block whose channels begin at `channel`.
-inline void finish_block(const blocked_kernels& t, const blocked_epilogue& e, bool finish, std::int64_t channel, std::int64_t channels, std::int64_t pixels,
-                         float* y) {
-    const int used = static_cast<int>(std::min<std::int64_t>(t.lanes, channels - channel));
-    if (finish && e.function != activation::prelu) {
-        gemm_epilogue f;
-        f.function = e.function;
-        f.alpha = e.alpha;
-        f.beta = e.beta;
-        ocelli::detail::get_gemm_kernels().finish(1, pixels * t.lanes, y, 0, &f, 0, 0);
-    }
-    const float* slope = finish && e.function == activation::prelu ? e.slope + channel : nullptr;
-    if (slope != nullptr || used < t.lanes) t.finish(y, pixels, slope, used);
 }
 
 /// The first tap of an axis that lies inside the image, and the one behind the last.

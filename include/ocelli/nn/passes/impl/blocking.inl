@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/blocking.hpp>
@@ -115,10 +115,11 @@ private:
         if (!depthwise && !blocked_conv_takes(l)) return;
         std::int64_t taps = 1;
         for (std::size_t i = 2; i < w->rank(); ++i) taps *= w->extent(i);
+        const int tile = depthwise ? 0 : winograd_tile(with_extents(l, n, *w));
         std::vector<std::int64_t> channels(n.inputs.size(), 0);
         std::vector<value_id> inputs = n.inputs;
         // Planes are as good, except channel by channel.
-        if (depthwise || blocks_of(inputs[0]) != nullptr) {
+        if (depthwise || tile != 0 || blocks_of(inputs[0]) != nullptr) {
             inputs[0] = need_blocks(inputs[0], l.channels);
             channels[0] = l.channels;
         }
@@ -128,8 +129,32 @@ private:
         }
         node blocked = blocked_form(n, lanes_, std::move(channels));
         blocked.inputs = std::move(inputs);
-        set_attribute(blocked, "kernel", std::string(depthwise ? "blocked_depthwise" : taps == 1 ? "blocked_pointwise" : "blocked_direct"));
+        const char* direct = depthwise ? "blocked_depthwise" : taps == 1 ? "blocked_pointwise" : "blocked_direct";
+        set_attribute(blocked, "kernel", tile == 0 ? std::string(direct) : ocelli::detail::concat("blocked_winograd", tile));
         put(std::move(blocked), n, l.filters);
+    }
+
+    /// The layer with its windows and extents, as far as Winograd asks for them; group 0 where they are not known.
+    conv_layer with_extents(conv_layer l, const node& n, const tensor& w) const {
+        const auto in = g_.at(n.inputs[0]).what.shape, out = g_.at(n.outputs[0]).what.shape;
+        const bool known = w.rank() == 4 && in.ranked() && out.ranked() && in.rank() == 4 && out.rank() == 4 && in[2].known() && in[3].known() && out[2].known() &&
+                           out[3].known();
+        if (!known) {
+            l.group = 0;
+            return l;
+        }
+        l.height = in[2].size;
+        l.width = in[3].size;
+        l.out_height = out[2].size;
+        l.out_width = out[3].size;
+        l.kernel_height = w.extent(2);
+        l.kernel_width = w.extent(3);
+        const auto strides = attr_ints(n, "strides", {1, 1}), dilations = attr_ints(n, "dilations", {1, 1});
+        l.stride_y = strides.at(0);
+        l.stride_x = strides.at(1);
+        l.dilation_y = dilations.at(0);
+        l.dilation_x = dilations.at(1);
+        return l;
     }
 
     void window(const node& n) {

@@ -1,0 +1,184 @@
+#pragma once
+
+#include <ocelli/core/parallel.hpp>
+#include <ocelli/core/simd/dispatch.hpp>
+#include <ocelli/nn/kernels/detail/epilogue.hpp>
+#include <ocelli/nn/kernels/winograd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#define OCELLI_KERNEL_FILE <ocelli/nn/kernels/detail/winograd.kernel.hpp>
+#include <ocelli/core/simd/for_each_target.hpp>
+
+namespace ocelli::nn {
+
+namespace detail {
+
+OCELLI_KERNEL_API_BEGIN
+OCELLI_INLINE const winograd_kernels& get_winograd_kernels() {
+    static const winograd_kernels chosen = OCELLI_CHOOSE(make_winograd_kernels);
+    return chosen;
+}
+OCELLI_KERNEL_API_END
+
+/// Tiles along an axis of one phase.
+inline std::int64_t winograd_tiles_along(std::int64_t extent, std::int64_t dilation, std::int64_t edge) {
+    return ((extent + dilation - 1) / dilation + edge - 1) / edge;
+}
+inline std::int64_t winograd_tile_count(const conv_layer& l, std::int64_t edge) {
+    return winograd_tiles_along(l.out_height, l.dilation_y, edge) * winograd_tiles_along(l.out_width, l.dilation_x, edge) * l.dilation_y * l.dilation_x;
+}
+
+}  // namespace detail
+
+OCELLI_INLINE int winograd_tile(const conv_layer& l) {
+    if (l.group != 1 || l.kernel_height != 3 || l.kernel_width != 3 || l.stride_x != 1 || l.stride_y != 1 || l.dilation_x != l.dilation_y) return 0;
+    if (l.channels < 16 || l.filters < 16) return 0;
+    // Processor cycles: products at two vectors a cycle, weights from memory at some ten bytes a cycle, transforms as measured.
+    const double lanes = block_lanes(), channels = static_cast<double>(l.channels), filters = static_cast<double>(l.filters);
+    const auto products = [&](double products_each, double weights_each) {
+        return std::max(products_each * channels * filters / (2 * lanes), weights_each * channels * filters * 4 / 10);
+    };
+    const auto minimal = [&](std::int64_t edge, double input, double output) {
+        const auto tiles = static_cast<double>(detail::winograd_tile_count(l, edge));
+        const auto coefficients = static_cast<double>((edge + 2) * (edge + 2));
+        return 1.05 * products(tiles * coefficients, coefficients) + tiles * (channels * input + filters * output) / lanes;
+    };
+    const double direct = products(static_cast<double>(l.out_height * l.out_width) * 9, 9);
+    const double four = minimal(4, 180, 120), two = minimal(2, 60, 40);
+    if (std::min(four, two) > 0.9 * direct) return 0;
+    return four <= two ? 4 : 2;
+}
+
+OCELLI_INLINE std::int64_t winograd_packed_size(const conv_layer& l, int edge) {
+    const std::int64_t lanes = block_lanes();
+    return (edge + 2) * (edge + 2) * block_count(l.filters, lanes) * lanes * l.channels;
+}
+
+// [pair of filter blocks][coefficient][channel][filters of the pair]
+OCELLI_INLINE void winograd_pack(const conv_layer& l, int edge, const float* w, float* packed) {
+    const std::int64_t lanes = block_lanes(), blocks = block_count(l.filters, lanes), pairs = (blocks + 1) / 2;
+    const int n = edge + 2;
+    const double a = std::sqrt(2.0), b = std::sqrt(0.5);
+    const double four[6][3] = {{1, 0, 0}, {1.0 / 6, a / 6, 2.0 / 6}, {1.0 / 6, -a / 6, 2.0 / 6}, {-1 / 1.5, -b / 1.5, -0.5 / 1.5}, {-1 / 1.5, b / 1.5, -0.5 / 1.5}, {0, 0, 1}};
+    const double two[6][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}, {}, {}};
+    const double(&g)[6][3] = edge == 4 ? four : two;
+    parallel_for(static_cast<std::size_t>(pairs), 1, [&](std::size_t begin, std::size_t end) {
+        for (auto pair = static_cast<std::int64_t>(begin); pair < static_cast<std::int64_t>(end); ++pair) {
+            const std::int64_t first = pair * 2 * lanes, wide = std::min(2 * lanes, blocks * lanes - first);
+            float* to = packed + first * n * n * l.channels;
+            for (std::int64_t f = 0; f < wide; ++f)
+                for (std::int64_t c = 0; c < l.channels; ++c) {
+                    double half[6][3];
+                    const bool real = first + f < l.filters;
+                    const float* from = w + ((first + f) * l.channels + c) * 9;
+                    for (int i = 0; i < n; ++i)
+                        for (int k = 0; k < 3; ++k) {
+                            half[i][k] = 0;
+                            for (int j = 0; real && j < 3; ++j) half[i][k] += g[i][j] * static_cast<double>(from[j * 3 + k]);
+                        }
+                    for (int i = 0; i < n; ++i)
+                        for (int k = 0; k < n; ++k) {
+                            const double v = half[i][0] * g[k][0] + half[i][1] * g[k][1] + half[i][2] * g[k][2];
+                            to[((i * n + k) * l.channels + c) * wide + f] = static_cast<float>(v);
+                        }
+                }
+        }
+    });
+}
+
+OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, const float* packed, const blocked_epilogue& e, float* y) {
+    using namespace detail;
+    const blocked_kernels& t = get_blocked_kernels();
+    const winograd_kernels& w = get_winograd_kernels();
+    const std::int64_t lanes = t.lanes, depth = block_count(l.channels, lanes), blocks = block_count(l.filters, lanes), pairs = (blocks + 1) / 2;
+    const std::int64_t n = edge + 2, all = winograd_tile_count(l, edge), pixels = l.out_height * l.out_width;
+    if (l.batch == 0 || all == 0) return;
+    const int kind = edge == 4;
+    // Tiles of a task: their coefficients and those of some pairs of filters stay in the second-level cache; with many channels the
+    // weights, read anew for each task, count for more.
+    const std::int64_t budget = std::int64_t{6} << 15;
+    std::int64_t each = std::clamp<std::int64_t>(budget / (n * n * (l.channels + 4 * lanes)), 2 * t.pixels, 6 * t.pixels);
+    if (l.channels >= 192) each = std::max<std::int64_t>(each, 4 * t.pixels);
+    const std::int64_t cuts = (all + each - 1) / each;
+    each = (all + cuts - 1) / cuts;
+    // Few tiles: several tasks make the same ones for different filters.
+    const std::int64_t work = l.batch * all * n * n * l.channels * l.filters;
+    const std::int64_t wanted = std::clamp<std::int64_t>(work >> 20, 1, 8);
+    const std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / (l.batch * cuts), 1, std::max<std::int64_t>(1, pairs / 4));
+    const std::int64_t pairs_each = (pairs + filter_tasks - 1) / filter_tasks, together = 2;
+    // An odd number of cache lines apart: coefficients of one tile do not fall on one another in the first-level cache.
+    const auto apart = [&](std::int64_t floats) { return (floats / 16 | 1) * 16 + 32; };
+    const std::int64_t step_in = apart(depth * each * lanes), step_out = apart(2 * together * each * lanes);
+
+    thread_local std::vector<blocked_segment> table;
+    table.clear();
+    for (std::int64_t c = 0; c < depth; ++c) table.push_back({c * each * lanes, std::min(lanes, l.channels - c * lanes)});
+    const blocked_segment* segments = table.data();
+    const blocked_clamp clamp = clamp_of(e);
+    static constexpr float zeros[2 * 16] = {};
+    const std::int64_t tasks = l.batch * cuts * filter_tasks;
+    parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
+        float* in = ocelli::detail::thread_scratch(static_cast<std::size_t>(n * n * (step_in + step_out)), 1);
+        float* out = in + n * n * step_in;
+        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
+            const std::int64_t pair0 = task % filter_tasks * pairs_each, pair1 = std::min(pairs, pair0 + pairs_each);
+            const std::int64_t cut = task / filter_tasks % cuts, image = task / (filter_tasks * cuts);
+            winograd_tiles tiles{};
+            tiles.first = cut * each;
+            tiles.count = std::min(each, all - tiles.first);
+            tiles.rows = winograd_tiles_along(l.out_height, l.dilation_y, edge);
+            tiles.columns = winograd_tiles_along(l.out_width, l.dilation_x, edge);
+            tiles.pad_top = l.pad_top;
+            tiles.pad_left = l.pad_left;
+            tiles.dilation = l.dilation_x;
+            if (pair0 >= pair1 || tiles.count <= 0) continue;
+            tiles.height = l.height;
+            tiles.width = l.width;
+            tiles.step = step_in;
+            for (std::int64_t c = 0; c < depth; ++c) w.input[kind](tiles, x + (image * depth + c) * l.height * l.width * lanes, in + c * each * lanes);
+            tiles.height = l.out_height;
+            tiles.width = l.out_width;
+            tiles.step = step_out;
+            for (std::int64_t first = pair0; first < pair1; first += together) {
+                const std::int64_t last = std::min(pair1, first + together);
+                blocked_tile tile{};
+                tile.segments = segments;
+                tile.count = depth;
+                tile.bias = zeros;
+                tile.y_block = each * lanes;
+                for (std::int64_t p = 0; p < n * n; ++p)
+                    for (std::int64_t pair = first; pair < last; ++pair) {
+                        const int wide = 2 * pair + 2 <= blocks ? 2 : 1;
+                        const std::int64_t parts = (tiles.count + t.pixels - 1) / t.pixels;
+                        tile.weights = packed + pair * 2 * lanes * n * n * l.channels + p * l.channels * wide * lanes;
+                        for (std::int64_t part = 0; part < parts; ++part) {
+                            const std::int64_t t0 = tiles.count * part / parts, t1 = tiles.count * (part + 1) / parts;
+                            tile.x = in + p * step_in + t0 * lanes;
+                            tile.y = out + p * step_out + (2 * (pair - first) * each + t0) * lanes;
+                            t.tile[0][wide - 1][t1 - t0 - 1](tile);
+                        }
+                    }
+                for (std::int64_t b = 2 * first; b < std::min(2 * last, blocks); ++b) {
+                    float* to = y + (image * blocks + b) * pixels * lanes;
+                    const float* addend = e.addend == nullptr ? nullptr : e.addend + (to - y);
+                    w.output[kind](tiles, out + (b - 2 * first) * each * lanes, e.bias + b * lanes, addend, clamp.clamps, clamp.low, clamp.high, to);
+                    if (!clamp.finish && (b + 1) * lanes <= l.filters) continue;
+                    for (std::int64_t i = 0; i < tiles.count; ++i) {
+                        const winograd_origin at = origin_of(tiles, tiles.first + i, edge);
+                        for (std::int64_t row = at.y; row < std::min(at.y + edge * l.dilation_y, l.out_height); row += l.dilation_y)
+                            for (std::int64_t column = at.x; column < std::min(at.x + edge * l.dilation_x, l.out_width);) {
+                                const std::int64_t count = l.dilation_x == 1 ? std::min<std::int64_t>(edge, l.out_width - column) : 1;
+                                finish_block(t, e, clamp.finish, b * lanes, l.filters, count, to + (row * l.out_width + column) * lanes);
+                                column += l.dilation_x == 1 ? edge : l.dilation_x;
+                            }
+                    }
+                }
+            }
+        }
+    });
+}
+
+}  // namespace ocelli::nn
