@@ -53,7 +53,12 @@ void check_product(std::size_t m, std::size_t n, std::size_t k, bool transpose_a
     std::vector<float> c(m * ldc, 77.0f);
     gemm(S(m), S(n), S(k), transpose_a ? matrix_argument{a.data(), 1, S(m)} : matrix_argument{a.data(), S(k), 1},
          transpose_b ? matrix_argument{b.data(), 1, S(k)} : matrix_argument{b.data(), S(n), 1}, c.data(), S(ldc), e);
+    // With the right side packed beforehand: the same sums.
+    std::vector<float> packed(static_cast<std::size_t>(gemm_packed_b_size(S(n), S(k)))), again(m * ldc, 77.0f);
+    gemm_pack_b(S(n), S(k), transpose_b ? matrix_argument{b.data(), 1, S(k)} : matrix_argument{b.data(), S(n), 1}, packed.data());
+    gemm_packed_b(S(m), S(n), S(k), transpose_a ? matrix_argument{a.data(), 1, S(m)} : matrix_argument{a.data(), S(k), 1}, packed.data(), again.data(), S(ldc), e);
     double worst = 0;
+    for (std::size_t i = 0; i < c.size(); ++i) worst = std::max(worst, static_cast<double>(std::abs(again[i] - c[i])) / (2.0 + static_cast<double>(k)));
     for (std::size_t i = 0; i < m; ++i) {
         for (std::size_t j = 0; j < n; ++j) {
             double s = 0, size = 1;

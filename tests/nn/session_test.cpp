@@ -315,3 +315,25 @@ TEST_CASE("the working memory of a long chain is that of two layers") {
     const session tight(g, {.memory_limit = 3 * 64 * 32 * 32 * 4 - 1});
     CHECK_THROWS_AS(tight.run({{"x", tensor::zeros(dtype::float32, {1, 64, 32, 32})}}), invalid_argument);
 }
+
+TEST_CASE("products run on the gemm kernel, whether weights are packed or read in place, and so do batches of computed matrices") {
+    graph g;
+    g.opsets[""] = 13;
+    const value_id a = g.add_value("a", {dtype::float32, symbolic_shape{dim("n"), 5, 20}, {}}), b = g.add_value("b", {dtype::float32, symbolic_shape{dim("n"), 33, 7}, {}});
+    const value_id w = g.add_constant("w", random_tensor({20, 33}, 1)), bias = g.add_constant("bias", random_tensor({33}, 2));
+    const value_id p = g.add_value("p"), s = g.add_value("s"), y = g.add_value("y");
+    g.add_node({.name = "dense", .op = "MatMul", .inputs = {a, w}, .outputs = {p}});
+    g.add_node({.name = "bias", .op = "Add", .inputs = {p, bias}, .outputs = {s}});
+    g.add_node({.name = "both", .op = "MatMul", .inputs = {s, b}, .outputs = {y}});
+    g.inputs = {a, b};
+    g.outputs = {y};
+    infer_facts(g);
+    const graph plain = g;
+    const session net(std::move(g));
+    for (const std::int64_t n : {1, 4}) {
+        const tensor x = random_tensor({n, 5, 20}, 3), z = random_tensor({n, 33, 7}, 4);
+        CHECK(difference(net.run({{"a", x}, {"b", z}})["y"], evaluate(plain, {{"a", x}, {"b", z}})["y"]) < 1e-4);
+        for (const auto& e : net.profile({{"a", x}, {"b", z}}, {}, 1).nodes) CHECK(e.kernel == "gemm");
+    }
+    CHECK(message([&] { net.run({{"a", random_tensor({1, 5, 20}, 3)}, {"b", random_tensor({1, 32, 7}, 4)}}); }) != "");
+}

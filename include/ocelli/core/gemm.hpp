@@ -55,6 +55,13 @@ struct matrix_argument {
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const matrix_argument& b, float* c,
           std::int64_t c_stride, const gemm_epilogue& epilogue = {});
 
+/// Floats of a packed b, and packing it: for a b that is multiplied many times, as weights are.
+std::int64_t gemm_packed_b_size(std::int64_t n, std::int64_t k);
+void gemm_pack_b(std::int64_t n, std::int64_t k, const matrix_argument& b, float* packed);
+/// gemm() with a packed b.
+void gemm_packed_b(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const float* packed_b, float* c, std::int64_t c_stride,
+                   const gemm_epilogue& epilogue = {});
+
 namespace detail {
 
 using gemm_tile_function = void (*)(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows,

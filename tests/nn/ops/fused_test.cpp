@@ -8,11 +8,11 @@ using ocelli::invalid_argument;
 
 namespace {
 
-tensor fused(const std::vector<tensor>& inputs, std::vector<attribute> attributes) {
+tensor fused(const std::vector<tensor>& inputs, std::vector<attribute> attributes, const char* op = "Conv") {
     nn::graph g;
     g.opsets["ocelli"] = 1;
     nn::node n;
-    n.op = "Conv";
+    n.op = op;
     n.domain = "ocelli";
     n.opset = 1;
     n.attributes = std::move(attributes);
@@ -75,4 +75,19 @@ TEST_CASE("a fused convolution adds bias, then the addend, then activates") {
     CHECK(elements<float>(fused({x, w, {}, addend, floats({2}, {0.5f, 2})}, {word("activation", "prelu")})) == std::vector<float>{-3.5f, 6, -2, -4});
     CHECK_REFUSED(invalid_argument, fused({x, w, bias, floats({1, 2, 1}, {1, 1})}, {}), "the addend must have the result's shape");
     CHECK_REFUSED(invalid_argument, fused({x, w, bias, {}, floats({3}, {1, 1, 1})}, {word("activation", "prelu")}), "one slope per channel");
+}
+
+TEST_CASE("a fused product adds a bias for each column, then the addend, then activates") {
+    const tensor a = floats({1, 2, 2}, {1, 2, 3, 4}), w = floats({2, 3}, {1, 0, -1, 0, 1, -1}), bias = floats({3}, {10, 20, 30});
+    const auto product = [&](std::vector<tensor> inputs, std::vector<attribute> attributes) { return fused(inputs, std::move(attributes), "MatMul"); };
+    CHECK(product({a, w}, {}).shape() == dims{1, 2, 3});
+    CHECK(elements<float>(product({a, w}, {})) == std::vector<float>{1, 2, -3, 3, 4, -7});
+    CHECK(elements<float>(product({a, w, bias}, {})) == std::vector<float>{11, 22, 27, 13, 24, 23});
+    const tensor addend = floats({1, 2, 3}, {1, 1, 1, 2, 2, 2});
+    CHECK(elements<float>(product({a, w, {}, addend}, {word("activation", "relu")})) == std::vector<float>{2, 3, 0, 5, 6, 0});
+    const tensor t = floats({3, 2}, {1, 0, 0, 1, -1, -1});
+    CHECK(elements<float>(product({a, t, bias}, {number("transB", 1)})) == std::vector<float>{11, 22, 27, 13, 24, 23});
+    CHECK_REFUSED(invalid_argument, product({a, floats({3, 1}, {1, 1, 1})}, {}), "do not multiply");
+    CHECK_REFUSED(invalid_argument, product({a, w, floats({2}, {1, 1})}, {}), "one bias for each column");
+    CHECK_REFUSED(invalid_argument, product({a, w, {}, bias}, {}), "the addend must have the result's shape");
 }

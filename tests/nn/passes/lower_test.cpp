@@ -1,3 +1,4 @@
+#include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/lower.hpp>
@@ -72,4 +73,44 @@ TEST_CASE("a convolution that stays in planes is given its kernel") {
     graph g = lowered({.op = "Relu"});
     run_passes(g, std::span<const pass>(kernel_passes).last(1));
     CHECK(attr_string(g.nodes.at(0), "kernel") == "conv_gemm");
+}
+
+TEST_CASE("products with weights take their bias, addend and activation along") {
+    const auto product = [](node first, const std::vector<tensor>& constants, bool bias, bool relu) {
+        graph g;
+        g.opsets[""] = 13;
+        const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{5, 2}, {}});
+        value_id v = g.add_value("product");
+        first.inputs = {x};
+        for (const tensor& t : constants) first.inputs.push_back(g.add_constant("", t));
+        first.outputs = {v};
+        g.add_node(first);
+        const auto then = [&](const char* op, std::vector<value_id> inputs) {
+            v = g.add_value(op);
+            g.add_node({.name = op, .op = op, .inputs = std::move(inputs), .outputs = {v}});
+        };
+        if (bias) then("Add", {g.add_constant("", tensor::from<float>({3}, {1.f, 2.f, 3.f})), v});
+        if (relu) then("Relu", {v});
+        g.inputs = {x};
+        g.outputs = {v};
+        infer_facts(g);
+        const tensor feed = tensor::from<float>({5, 2}, {1.f, 2.f, -3.f, 4.f, 5.f, -6.f, 7.f, 8.f, 9.f, 10.f});
+        const tensor expected = evaluate(g, {{"x", feed}})[0];
+        run_passes(g, lower_passes);
+        const tensor got = evaluate(g, {{"x", feed}})[0];
+        REQUIRE(got.shape() == expected.shape());
+        for (std::int64_t i = 0; i < got.size(); ++i) CHECK(got.data<float>()[i] == doctest::Approx(expected.data<float>()[i]));
+        return g;
+    };
+    const tensor w = tensor::from<float>({2, 3}, {1.f, 2.f, 3.f, -4.f, 5.f, -6.f}), t = tensor::from<float>({3, 2}, {1.f, 2.f, 3.f, -4.f, 5.f, -6.f});
+    const tensor c = tensor::from<float>({1, 3}, {4.f, 5.f, 6.f});
+    const graph g = product({.name = "p", .op = "MatMul"}, {w}, true, true);
+    REQUIRE(g.nodes.size() == 1);
+    CHECK(g.nodes[0].domain == "ocelli");
+    CHECK(g.nodes[0].inputs.size() == 3);
+    CHECK(product({.name = "p", .op = "Gemm", .attributes = {{"transB", std::int64_t{1}}}}, {t, c}, false, true).nodes.size() == 1);
+    CHECK(product({.name = "p", .op = "Gemm"}, {w}, true, false).nodes.size() == 1);
+    // What the kernel does not do stays as it is.
+    CHECK(product({.name = "p", .op = "Gemm", .attributes = {{"alpha", 0.5f}}}, {w, c}, false, true).nodes.size() == 2);
+    CHECK(product({.name = "p", .op = "Gemm"}, {w, tensor::from<float>({5, 1}, {1.f, 2.f, 3.f, 4.f, 5.f})}, false, false).nodes[0].op == "Gemm");
 }

@@ -136,6 +136,9 @@ void gemm_tile(std::int64_t k, const float* a, const float* b, std::int64_t ldb,
                const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
     gemm_tile_state<R, V> t;
     t.template clear<0, 0>();
+    // The result's lines arrive while the products are made.
+    for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < columns; j += 16) __builtin_prefetch(c + i * ldc + j, 1);
     for (std::int64_t i = 0; i < k; ++i) {
         vf32 row[V];
         t.template load_b<0>(row, b);

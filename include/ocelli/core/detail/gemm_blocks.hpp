@@ -55,6 +55,7 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
     const std::int64_t width = t.vectors * t.lanes;
     const std::int64_t count = (column1 - column0 + width - 1) / width;
     float* memory = thread_scratch(static_cast<std::size_t>(cut.k_block * width * count));
+    const bool plain = epilogue.row_bias == nullptr && epilogue.column_bias == nullptr && epilogue.addend == nullptr && epilogue.function == activation::none;
     gemm_panel present[16];  // cut_gemm never asks for more than 4
     for (std::int64_t k0 = 0; k0 < k || k0 == 0; k0 += cut.k_block) {
         const std::int64_t depth = std::min(cut.k_block, k - k0);
@@ -65,15 +66,16 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
             const int wide = (columns + t.lanes - 1) / t.lanes * t.lanes;
             present[p] = panel(k0, depth, column, columns, wide, memory + p * cut.k_block * width);
         }
-        for (std::int64_t row = row0; row < row1; row += panel_rows) {
-            const float* a = packed_a + (row / panel_rows) * panel_rows * k + k0 * panel_rows;
-            const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, std::min(row1, m) - row));
-            for (std::int64_t p = 0; p < count; ++p) {
-                const std::int64_t column = column0 + p * width;
-                const int columns = static_cast<int>(std::min(width, column1 - column));
-                const int vectors = (columns + t.lanes - 1) / t.lanes;
+        // A panel of b stays in the first-level cache while all rows of a pass over it.
+        for (std::int64_t p = 0; p < count; ++p) {
+            const std::int64_t column = column0 + p * width;
+            const int columns = static_cast<int>(std::min(width, column1 - column));
+            const int vectors = (columns + t.lanes - 1) / t.lanes;
+            for (std::int64_t row = row0; row < row1; row += panel_rows) {
+                const float* a = packed_a + (row / panel_rows) * panel_rows * k + k0 * panel_rows;
+                const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, std::min(row1, m) - row));
                 t.tile[panel_rows - 1][vectors - 1](depth, a, present[p].data, present[p].stride, c + row * ldc + column, ldc, rows, columns, k0 != 0,
-                                                    last ? &epilogue : nullptr, row, column);
+                                                    last && !plain ? &epilogue : nullptr, row, column);
             }
         }
         if (k == 0) break;

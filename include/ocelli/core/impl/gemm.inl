@@ -55,6 +55,27 @@ OCELLI_INLINE void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argu
     });
 }
 
+/// The product with a right side that comes in panels; see gemm_block().
+template <class Panel>
+void gemm_with_panels(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const Panel& panel, float* c,
+                      std::int64_t c_stride, const gemm_epilogue& epilogue) {
+    const int panel_rows = gemm_panel_rows(t, m);
+    float* packed = thread_scratch(static_cast<std::size_t>(gemm_packed_size(m, k, panel_rows) + 1), 2);
+    gemm_pack_a(m, k, a, panel_rows, packed);
+    const gemm_cut cut = cut_gemm(t, m, n, k, panel_rows);
+    const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;
+    const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
+    const std::int64_t work = cut.column_block * cut.row_block * k;
+    const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, work)));
+    parallel_for(static_cast<std::size_t>(column_tasks * row_tasks), grain, [&](std::size_t begin, std::size_t end) {
+        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
+            const std::int64_t row = task % row_tasks * cut.row_block, column = task / row_tasks * cut.column_block;
+            gemm_block(t, cut, m, k, packed, panel_rows, panel, row, std::min(m, row + cut.row_block), column, std::min(n, column + cut.column_block), c,
+                       c_stride, epilogue);
+        }
+    });
+}
+
 }  // namespace detail
 
 OCELLI_INLINE void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const matrix_argument& b, float* c,
@@ -75,17 +96,11 @@ OCELLI_INLINE void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const ma
         });
         return;
     }
-    const int panel_rows = gemm_panel_rows(t, m);
-    const std::unique_ptr<float[]> packed(new float[static_cast<std::size_t>(gemm_packed_size(m, k, panel_rows) + 1)]);
-    gemm_pack_a(m, k, a, panel_rows, packed.get());
-    const gemm_cut cut = cut_gemm(t, m, n, k, panel_rows);
-    const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;
-    const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
     const auto panel = [&](std::int64_t k0, std::int64_t depth, std::int64_t column, int columns, int width, float* memory) -> gemm_panel {
         if (b.column_stride == 1) {
             const float* from = b.data + k0 * b.row_stride + column;
             // One panel of rows reads b once: no copy pays.
-            if (m <= panel_rows && columns == width) return {from, b.row_stride};
+            if (m <= t.rows && columns == width) return {from, b.row_stride};
             t.pack_rows(depth, columns, width, from, b.row_stride, memory);
         } else {
             for (std::int64_t i = 0; i < depth; ++i)
@@ -94,15 +109,46 @@ OCELLI_INLINE void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const ma
         }
         return {memory, width};
     };
-    const std::int64_t work = cut.column_block * cut.row_block * k;
-    const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, work)));
-    parallel_for(static_cast<std::size_t>(column_tasks * row_tasks), grain, [&](std::size_t begin, std::size_t end) {
-        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
-            const std::int64_t row = task % row_tasks * cut.row_block, column = task / row_tasks * cut.column_block;
-            gemm_block(t, cut, m, k, packed.get(), panel_rows, panel, row, std::min(m, row + cut.row_block), column,
-                       std::min(n, column + cut.column_block), c, c_stride, epilogue);
+    gemm_with_panels(t, m, n, k, a, panel, c, c_stride, epilogue);
+}
+
+OCELLI_INLINE std::int64_t gemm_packed_b_size(std::int64_t n, std::int64_t k) {
+    const detail::gemm_kernels& t = detail::get_gemm_kernels();
+    const std::int64_t width = t.vectors * t.lanes;
+    return (n + width - 1) / width * width * k;
+}
+
+OCELLI_INLINE void gemm_pack_b(std::int64_t n, std::int64_t k, const matrix_argument& b, float* packed) {
+    const detail::gemm_kernels& t = detail::get_gemm_kernels();
+    const std::int64_t width = t.vectors * t.lanes, panels = (n + width - 1) / width;
+    parallel_for(static_cast<std::size_t>(panels), static_cast<std::size_t>(1 + (1 << 16) / (width * (k + 1))), [&](std::size_t begin, std::size_t end) {
+        for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
+            float* to = packed + p * width * k;
+            const std::int64_t columns = std::min(width, n - p * width);
+            const float* from = b.data + p * width * b.column_stride;
+            if (b.column_stride == 1) {
+                t.pack_rows(k, static_cast<int>(columns), static_cast<int>(width), from, b.row_stride, to);
+                continue;
+            }
+            // Some rows at a time, so that the cache lines of each column are used up.
+            for (std::int64_t k0 = 0; k0 < k; k0 += 16)
+                for (std::int64_t j = 0; j < width; ++j)
+                    for (std::int64_t i = k0; i < std::min(k, k0 + 16); ++i)
+                        to[i * width + j] = j < columns ? from[i * b.row_stride + j * b.column_stride] : 0.0f;
         }
     });
+}
+
+OCELLI_INLINE void gemm_packed_b(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const float* packed_b, float* c,
+                                 std::int64_t c_stride, const gemm_epilogue& epilogue) {
+    using namespace detail;
+    if (m <= 0 || n <= 0) return;
+    const gemm_kernels& t = get_gemm_kernels();
+    const std::int64_t width = t.vectors * t.lanes;
+    const auto panel = [&](std::int64_t k0, std::int64_t, std::int64_t column, int, int, float*) -> gemm_panel {
+        return {packed_b + column / width * width * k + k0 * width, width};
+    };
+    gemm_with_panels(t, m, n, k, a, panel, c, c_stride, epilogue);
 }
 
 }  // namespace ocelli

@@ -69,8 +69,12 @@ inline std::vector<float> window_counts(const windows& w, const tensor& x, std::
 /// The kernel for a node on blocks (domain ocelli.blocked, Block, Unblock), or null.
 std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const node& n, weight_cache& weights);
 
+/// The kernel for a product of matrices (ocelli.MatMul, MatMul), or null.
+std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight_cache& weights);
+
 }  // namespace ocelli::nn::detail
 
 #if OCELLI_HEADER_ONLY
 #    include <ocelli/nn/impl/bind_blocked.inl>
+#    include <ocelli/nn/impl/bind_product.inl>
 #endif

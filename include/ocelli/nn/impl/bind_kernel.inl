@@ -184,6 +184,7 @@ private:
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const node& n, weight_cache& weights) {
     if (n.inputs.empty() || n.inputs[0] == no_value || g.at(n.inputs[0]).what.type != dtype::float32) return nullptr;
     if (n.domain == "ocelli" && n.op == "Conv" && has_attribute(n, "kernel")) return std::make_unique<detail::bound_conv>(g, n, weights);
+    if (n.op == "MatMul") return detail::bind_product(g, n, weights);
     if (!n.domain.empty()) return detail::bind_blocked(g, n, weights);
     if (n.op == "AveragePool" || (n.op == "MaxPool" && n.outputs.size() == 1)) {
         const std::size_t axes = attr_ints(n, "kernel_shape").size();

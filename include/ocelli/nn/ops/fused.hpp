@@ -1,7 +1,8 @@
 #pragma once
 
 /// @file
-/// The private vocabulary that lowering writes (domain `ocelli`): ocelli.Conv, a convolution with addend and activation.
+/// The private vocabulary that lowering writes (domain `ocelli`): convolutions and products with addend and
+/// activation.
 
 #include <ocelli/core/gemm.hpp>
 #include <ocelli/nn/fwd.hpp>
@@ -13,6 +14,8 @@ namespace ocelli::nn {
 
 /// ocelli.Conv: inputs x, w, bias, addend, slope (of prelu), all but the first two optional; Conv's attributes, and `activation`
 /// (a name of ocelli::activation) with `alpha` and `beta`; `kernel` names the kernel chosen.
+/// ocelli.MatMul: inputs a (..., K), w (K, N), or (N, K) where `transB` is set, bias (N), addend, the last two optional; `activation` as
+/// above.
 std::span<const op_def> fused_ops();
 
 /// "none", "relu", "clip", "leaky_relu", "prelu", "hard_sigmoid", "hard_swish", "sigmoid", "silu"

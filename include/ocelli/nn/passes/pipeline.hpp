@@ -21,6 +21,7 @@ inline constexpr std::array simplify_passes{
 /// For the kernels of this library: what convolutions take along,
 inline constexpr std::array lower_passes{
     pass{"lower_convolution", &passes::lower_convolution},
+    pass{"lower_products", &passes::lower_products},
     pass{"residual_fusion", &passes::residual_fusion},
     pass{"activation_fusion", &passes::activation_fusion},
 };

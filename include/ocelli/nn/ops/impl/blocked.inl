@@ -79,7 +79,7 @@ inline void infer_block(infer_context& c) {
 inline void eval_block(eval_context& c) {
     const std::int64_t lanes = checked_lanes(c.self);
     const tensor& x = c.input(0);
-    dispatch(c.self, floating_types{}, x.type(),
+    dispatch(c.self, real_types{}, x.type(),
              [&]<class T>(type_tag<T>) { tensor_in_blocks<T>(x, lanes, c.output(0, x.type(), dims_in_blocks(c.self, x, lanes))); });
 }
 inline void infer_unblock(infer_context& c) {
@@ -88,7 +88,7 @@ inline void infer_unblock(infer_context& c) {
 inline void eval_unblock(eval_context& c) {
     const std::int64_t channels = attr_int(c.self, "channels");
     const tensor& x = c.input(0);
-    dispatch(c.self, floating_types{}, x.type(),
+    dispatch(c.self, real_types{}, x.type(),
              [&]<class T>(type_tag<T>) { tensor_in_planes<T>(x, channels, c.output(0, x.type(), dims_in_planes(c.self, x, channels))); });
 }
 
@@ -122,7 +122,7 @@ inline void eval_blocked(eval_context& c) {
         const tensor& x = c.input(i);
         if (i >= channels.size() || channels[i] == 0) in[i] = x;
         else
-            dispatch(c.self, floating_types{}, x.type(), [&]<class T>(type_tag<T>) {
+            dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
                 in[i] = tensor_in_planes<T>(x, channels[i], tensor(x.type(), dims_in_planes(c.self, x, channels[i])));
             });
     }
@@ -130,7 +130,7 @@ inline void eval_blocked(eval_context& c) {
     inner.def->eval(context);
     for (std::size_t i = 0; i < out.size(); ++i)
         if (out[i].defined())
-            dispatch(c.self, floating_types{}, out[i].type(), [&]<class T>(type_tag<T>) {
+            dispatch(c.self, real_types{}, out[i].type(), [&]<class T>(type_tag<T>) {
                 tensor_in_blocks<T>(out[i], lanes, c.output(i, out[i].type(), dims_in_blocks(c.self, out[i], lanes)));
             });
 }

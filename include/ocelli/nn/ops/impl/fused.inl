@@ -6,6 +6,7 @@
 #include <ocelli/nn/ops/support.hpp>
 
 #include <cmath>
+#include <vector>
 
 namespace ocelli::nn {
 
@@ -41,6 +42,60 @@ inline void eval_fused_conv(eval_context& c) {
             const std::int64_t channel = i / plane % shape[1];
             const double v = static_cast<double>(y[i]) + (addend != nullptr ? static_cast<double>(addend[i]) : 0.0);
             y[i] = static_cast<T>(activated(v, function, alpha, beta, slope != nullptr ? static_cast<double>(slope[channel]) : 0.0));
+        }
+    });
+}
+
+// The product's right side as MatMul takes it.
+inline bool transposed_right(const node& n) {
+    return attr_int(n, "transB", 0) != 0;
+}
+
+inline void infer_fused_matmul(infer_context& c) {
+    const symbolic_shape& a = c.shape(0);
+    const symbolic_shape& w = c.shape(1);
+    if (!a.ranked() || !w.ranked()) return c.output(0, c.type(0), {});
+    check(c.self, a.rank() >= 1 && w.rank() == 2, "operands must have shapes (..., K) and (K, N), got ", nn::text(a), " and ", nn::text(w));
+    const bool t = transposed_right(c.self);
+    const dim k = w[t ? 1 : 0], mine = a[a.rank() - 1];
+    check(c.self, !k.known() || !mine.known() || k.size == mine.size, "shapes ", nn::text(a), " and ", nn::text(w), " do not multiply");
+    std::vector<dim> out = a.extents();
+    out.back() = w[t ? 0 : 1];
+    c.output(0, c.type(0), std::move(out));
+}
+
+inline void eval_fused_matmul(eval_context& c) {
+    const tensor& a = c.input(0);
+    const tensor& w = c.input(1);
+    const bool t = transposed_right(c.self);
+    check(c.self, a.rank() >= 1 && w.rank() == 2 && a.shape().back() == w.extent(t ? 1 : 0) && a.type() == w.type(), "shapes ", text(a), " and ", text(w),
+          " do not multiply");
+    const std::int64_t k = a.shape().back(), n = w.extent(t ? 0 : 1), rows = product(a.shape(), 0, a.rank() - 1);
+    dims shape = a.shape();
+    shape.back() = n;
+    const activation function = parse_activation(attr_string(c.self, "activation", "none"));
+    const double alpha = static_cast<double>(attr_float(c.self, "alpha", 0)), beta = static_cast<double>(attr_float(c.self, "beta", 0));
+    check(c.self, function != activation::prelu, "a product has no slopes");
+    check(c.self, !c.has_input(2) || (c.input(2).size() == n && c.input(2).type() == a.type()), "one bias for each column expected");
+    check(c.self, !c.has_input(3) || (c.input(3).shape() == shape && c.input(3).type() == a.type()), "the addend must have the result's shape");
+    dispatch(c.self, real_types{}, a.type(), [&]<class T>(type_tag<T>) {
+        T* y = c.output(0, a.type(), shape).template mutable_data<T>();
+        const T* bias = c.has_input(2) ? c.input(2).data<T>() : nullptr;
+        const T* addend = c.has_input(3) ? c.input(3).data<T>() : nullptr;
+        std::vector<double> sum(static_cast<std::size_t>(n));
+        for (std::int64_t i = 0; i < rows; ++i) {
+            std::fill(sum.begin(), sum.end(), 0.0);
+            for (std::int64_t p = 0; p < k; ++p) {
+                const double left = static_cast<double>(a.data<T>()[i * k + p]);
+                const T* right = w.data<T>() + (t ? p : p * n);
+                for (std::int64_t j = 0; j < n; ++j) sum[static_cast<std::size_t>(j)] += left * static_cast<double>(right[j * (t ? k : 1)]);
+            }
+            for (std::int64_t j = 0; j < n; ++j) {
+                double v = sum[static_cast<std::size_t>(j)];
+                if (bias != nullptr) v += static_cast<double>(bias[j]);
+                if (addend != nullptr) v += static_cast<double>(addend[i * n + j]);
+                y[i * n + j] = static_cast<T>(activated(v, function, alpha, beta, 0));
+            }
         }
     });
 }
@@ -81,6 +136,8 @@ OCELLI_INLINE std::span<const op_def> fused_ops() {
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
                        "kernel:string",
          .infer = detail::infer_conv, .eval = detail::in_float<detail::eval_fused_conv>, .results = exactness::rounding},
+        {.name = "MatMul", .domain = "ocelli", .min_inputs = 2, .max_inputs = 4, .attributes = "transB:int activation:string alpha:float beta:float",
+         .infer = detail::infer_fused_matmul, .eval = detail::in_float<detail::eval_fused_matmul>, .results = exactness::rounding},
     };
     return table;
 }

@@ -13,11 +13,15 @@ inline bool is_fused_conv(const node& n) {
     return n.domain == "ocelli" && n.op == "Conv";
 }
 
-/// The ocelli.Conv that computes v, if it has no activation yet.
-inline const node* plain_conv(const graph& g, value_id v) {
+inline bool is_fused_product(const node& n) {
+    return n.domain == "ocelli" && n.op == "MatMul";
+}
+
+/// The ocelli.Conv or ocelli.MatMul that computes v, if it has no activation yet.
+inline const node* plain_sums(const graph& g, value_id v) {
     if (v == no_value || g.at(v).producer == no_node) return nullptr;
     const node& n = g.node_at(g.at(v).producer);
-    return is_fused_conv(n) && attr_string(n, "activation", "none") == "none" ? &n : nullptr;
+    return (is_fused_conv(n) || is_fused_product(n)) && attr_string(n, "activation", "none") == "none" ? &n : nullptr;
 }
 
 }  // namespace detail_lower
@@ -46,6 +50,58 @@ OCELLI_INLINE std::vector<patch> lower_convolution(const graph& g) {
     return found;
 }
 
+OCELLI_INLINE std::vector<patch> lower_products(const graph& g) {
+    std::vector<patch> found;
+    const auto uses = g.use_counts();
+    const auto replace = [&](patch p, node product, const node& old) {
+        product.outputs = {p.add_value(g, g.at(old.outputs[0]).name, g.at(old.outputs[0]).what)};
+        p.replace.push_back({old.outputs[0], product.outputs[0]});
+        p.nodes.push_back(std::move(product));
+        found.push_back(std::move(p));
+    };
+    // One number for each column: shape (N), (1, N), ...
+    const auto is_bias = [](const tensor* t, std::int64_t n) {
+        return t != nullptr && t->type() == dtype::float32 && t->size() == n && t->rank() >= 1 && t->shape().back() == n;
+    };
+    for (const node& n : g.nodes) {
+        if (!n.domain.empty() || n.outputs.size() != 1 || n.inputs.size() < 2 || n.inputs[0] == no_value) continue;
+        const fact& a = g.at(n.inputs[0]).what;
+        if (n.op == "MatMul" || n.op == "Gemm") {
+            const bool gemm = n.op == "Gemm";
+            const tensor* w = detail::constant_input(g, n, 1);
+            if (w == nullptr || w->type() != dtype::float32 || w->rank() != 2 || w->size() == 0 || a.type != dtype::float32 || !a.shape.ranked() ||
+                a.shape.rank() < 1 || a.constant.defined())
+                continue;
+            const bool transposed = gemm && attr_int(n, "transB", 0) != 0;
+            node product{.name = n.name, .op = "MatMul", .domain = "ocelli", .opset = 1, .attributes = {{"transB", std::int64_t{transposed}}},
+                         .inputs = {n.inputs[0], n.inputs[1]}, .source = n.source};
+            if (gemm) {
+                if (a.shape.rank() != 2 || attr_int(n, "transA", 0) != 0 || attr_float(n, "alpha", 1) != 1.0f) continue;
+                if (n.inputs.size() > 2 && n.inputs[2] != no_value) {
+                    if (attr_float(n, "beta", 1) != 1.0f || !is_bias(detail::constant_input(g, n, 2), w->extent(transposed ? 0 : 1))) continue;
+                    product.inputs.push_back(n.inputs[2]);
+                }
+            }
+            replace({.reason = ocelli::detail::concat(n.op, " '", n.name, "' runs on a kernel")}, std::move(product), n);
+        } else if (n.op == "Add") {
+            for (std::size_t side = 0; side < 2; ++side) {
+                const node* product = detail_lower::plain_sums(g, n.inputs[side]);
+                if (product == nullptr || !detail_lower::is_fused_product(*product) || product->inputs.size() > 2 || !detail::used_once(g, uses, n.inputs[side]))
+                    continue;
+                const tensor* bias = detail::constant_input(g, n, 1 - side);
+                const tensor* w = detail::constant_input(g, *product, 1);
+                const symbolic_shape& shape = g.at(n.inputs[side]).what.shape;
+                if (!is_bias(bias, w->extent(attr_int(*product, "transB", 0) != 0 ? 0 : 1)) || !shape.ranked() || bias->rank() > shape.rank()) continue;
+                node with_bias = *product;
+                with_bias.inputs.push_back(n.inputs[1 - side]);
+                replace({.reason = ocelli::detail::concat("Add '", n.name, "' is the bias of MatMul '", product->name, "'")}, std::move(with_bias), n);
+                break;
+            }
+        }
+    }
+    return found;
+}
+
 OCELLI_INLINE std::vector<patch> residual_fusion(const graph& g) {
     std::vector<patch> found;
     const auto uses = g.use_counts();
@@ -55,7 +111,7 @@ OCELLI_INLINE std::vector<patch> residual_fusion(const graph& g) {
         for (std::size_t side = 0; side < 2; ++side) {
             // The later of two convolutions takes the addend: the other one is then computed before it.
             const value_id from = n.inputs[side], other = n.inputs[1 - side];
-            const node* conv = detail_lower::plain_conv(g, from);
+            const node* conv = detail_lower::plain_sums(g, from);
             if (conv == nullptr || !detail::used_once(g, uses, from) || from == other) continue;
             const node_id place = g.at(from).producer;
             if (touched[static_cast<std::size_t>(place)] || g.at(other).producer > place) continue;
@@ -65,7 +121,9 @@ OCELLI_INLINE std::vector<patch> residual_fusion(const graph& g) {
             bool same = a.ranked() && b.ranked() && a.rank() == b.rank() && g.at(other).what.type == dtype::float32;
             for (std::size_t i = 0; same && i < a.rank(); ++i) same = a[i] == b[i];
             if (!same) continue;
-            patch p{.reason = ocelli::detail::concat("Add '", n.name, "' fused into Conv '", conv->name, "'")};
+            // A constant is more likely a bias.
+            if (detail_lower::is_fused_product(*conv) && g.at(other).what.constant.defined()) continue;
+            patch p{.reason = ocelli::detail::concat("Add '", n.name, "' fused into ", conv->op, " '", conv->name, "'")};
             node fused = *conv;
             fused.inputs.resize(4, no_value);
             fused.inputs[3] = other;
@@ -142,13 +200,13 @@ OCELLI_INLINE std::vector<patch> activation_fusion(const graph& g) {
             }
         }
         if (function == activation::none) continue;
-        const node* conv = detail_lower::plain_conv(g, from);
-        if (conv == nullptr) continue;
+        const node* conv = detail_lower::plain_sums(g, from);
+        if (conv == nullptr || (slope != no_value && !detail_lower::is_fused_conv(*conv))) continue;
         const bool only_use = twice ? uses[static_cast<std::size_t>(from)] == 2 : detail::used_once(g, uses, from);
         bool is_output = false;
         for (const value_id out : g.outputs) is_output = is_output || out == from;
         if (!only_use || is_output) continue;
-        patch p{.reason = ocelli::detail::concat(n.op, " '", n.name, "' fused into Conv '", conv->name, "'")};
+        patch p{.reason = ocelli::detail::concat(n.op, " '", n.name, "' fused into ", conv->op, " '", conv->name, "'")};
         node fused = *conv;
         set_attribute(fused, "activation", std::string(name(function)));
         set_attribute(fused, "alpha", alpha);
