@@ -68,6 +68,8 @@ inline std::vector<float> window_counts(const windows& w, const tensor& x, std::
 
 /// The kernel for a node on blocks (domain ocelli.blocked, Block, Unblock), or null.
 std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const node& n, weight_cache& weights);
+/// The kernel for a node of ONNX's own that works element by element, normalises, moves or resamples, or null.
+std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const node& n, weight_cache& weights);
 
 /// The kernel for a product of matrices (ocelli.MatMul, MatMul), or null.
 std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight_cache& weights);
@@ -77,4 +79,5 @@ std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight
 #if OCELLI_HEADER_ONLY
 #    include <ocelli/nn/impl/bind_blocked.inl>
 #    include <ocelli/nn/impl/bind_product.inl>
+#    include <ocelli/nn/impl/bind_pointwise.inl>
 #endif

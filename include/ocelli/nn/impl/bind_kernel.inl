@@ -191,7 +191,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const no
         if (axes == 1 || axes == 2) return std::make_unique<detail::bound_pool>(n);
     }
     if (n.op == "ConvTranspose" && detail::bound_conv_transpose::takes(g, n)) return std::make_unique<detail::bound_conv_transpose>(g, n);
-    return nullptr;
+    return detail::bind_pointwise(g, n, weights);
 }
 
 }  // namespace ocelli::nn

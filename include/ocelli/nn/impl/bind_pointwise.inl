@@ -1,0 +1,164 @@
+#pragma once
+
+#include <ocelli/nn/detail/bound.hpp>
+#include <ocelli/nn/kernels/elementwise.hpp>
+
+#include <optional>
+
+namespace ocelli::nn::detail {
+
+/// Whether every input that is there holds float32 in this run.
+inline bool all_float32(const step_io& io) {
+    for (const tensor* t : io.inputs)
+        if (t != nullptr && t->type() != dtype::float32) return false;
+    return true;
+}
+
+/// A function of one element, with its two numbers.
+struct unary_choice {
+    unary_function function;
+    float a = 0, b = 0;
+};
+
+inline std::optional<unary_choice> choose_unary(const graph& g, const node& n) {
+    using f = unary_function;
+    const std::string_view op = n.op;
+    const auto alpha = [&](float otherwise) { return attr_float(n, "alpha", otherwise); };
+    if (op == "Relu") return unary_choice{f::relu};
+    if (op == "LeakyRelu") return unary_choice{f::leaky_relu, alpha(0.01f)};
+    if (op == "ThresholdedRelu") return unary_choice{f::thresholded_relu, alpha(1.0f)};
+    if (op == "Sigmoid") return unary_choice{f::sigmoid};
+    if (op == "HardSigmoid") return unary_choice{f::hard_sigmoid, alpha(0.2f), attr_float(n, "beta", 0.5f)};
+    if (op == "HardSwish") return unary_choice{f::hard_swish};
+    if (op == "Swish") return unary_choice{f::swish, alpha(1.0f)};
+    if (op == "Tanh") return unary_choice{f::tanh};
+    if (op == "Exp") return unary_choice{f::exp};
+    if (op == "Log") return unary_choice{f::log};
+    if (op == "Sqrt") return unary_choice{f::sqrt};
+    if (op == "Reciprocal") return unary_choice{f::reciprocal};
+    if (op == "Neg") return unary_choice{f::negate};
+    if (op == "Abs") return unary_choice{f::absolute};
+    if (op == "Erf") return unary_choice{f::erf};
+    if (op == "Gelu") return unary_choice{attr_string(n, "approximate", "none") == "tanh" ? f::gelu_tanh : f::gelu};
+    if (op == "Softplus") return unary_choice{f::softplus};
+    if (op == "Softsign") return unary_choice{f::softsign};
+    if (op == "Mish") return unary_choice{f::mish};
+    if (op == "Elu") return unary_choice{f::elu, alpha(1.0f)};
+    if (op == "Selu" && n.opset >= 6) return unary_choice{f::selu, alpha(1.67326319217681884765625f), attr_float(n, "gamma", 1.05070102214813232421875f)};
+    if (op == "Celu" && alpha(1.0f) != 0.0f) return unary_choice{f::celu, alpha(1.0f)};
+    if (op == "Clip") {
+        constexpr float infinity = std::numeric_limits<float>::infinity();
+        unary_choice c{f::clip, -infinity, infinity};
+        if (n.opset < 11) {
+            c.a = attr_float(n, "min", c.a);
+            c.b = attr_float(n, "max", c.b);
+            return c;
+        }
+        for (std::size_t i = 1; i < n.inputs.size(); ++i) {
+            if (n.inputs[i] == no_value) continue;
+            const tensor& bound = g.at(n.inputs[i]).what.constant;
+            if (!bound.defined() || bound.type() != dtype::float32 || bound.size() != 1) return std::nullopt;
+            (i == 1 ? c.a : c.b) = *bound.data<float>();
+        }
+        return c;
+    }
+    if (op == "Pow" && n.opset >= 7) {
+        const tensor& e = g.at(n.inputs[1]).what.constant;
+        if (!e.defined() || e.size() != 1 || e.rank() > 1 || !(is_floating(e.type()) || is_integer(e.type()))) return std::nullopt;
+        // A longer exponent would give the result its rank.
+        const symbolic_shape& shape = g.at(n.inputs[0]).what.shape;
+        if (e.rank() == 1 && (!shape.ranked() || shape.rank() == 0)) return std::nullopt;
+        const double power = e.item();
+        if (power == 2) return unary_choice{f::square};
+        if (power == -1) return unary_choice{f::reciprocal};
+    }
+    return std::nullopt;
+}
+
+inline constexpr std::string_view unary_names[] = {"relu", "leaky_relu", "clip",    "thresholded_relu", "sigmoid",  "hard_sigmoid", "hard_swish", "swish", "tanh",
+                                                   "exp",  "log",        "sqrt",    "reciprocal",       "square",   "negate",       "absolute",   "erf",   "gelu",
+                                                   "gelu_tanh", "softplus", "softsign", "mish",         "elu",      "selu",         "celu"};
+static_assert(std::size(unary_names) == static_cast<std::size_t>(unary_function::count_));
+
+class bound_unary final : public bound_kernel {
+public:
+    bound_unary(const node& n, const unary_choice& c) : node_(n), choice_(c) {}
+    std::string_view name() const noexcept override { return unary_names[static_cast<std::size_t>(choice_.function)]; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        if (x.type() != dtype::float32) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::float32, x.shape());
+        apply_unary(choice_.function, choice_.a, choice_.b, x.size(), x.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+    unary_choice choice_;
+};
+
+inline std::optional<binary_function> choose_binary(const node& n) {
+    if (n.inputs.size() != 2 || n.inputs[1] == no_value) return std::nullopt;
+    if (n.opset < 7 && n.op != "Max" && n.op != "Min" && n.op != "Sum") return std::nullopt;  // operands are aligned by attributes
+    if (n.op == "Add" || n.op == "Sum") return binary_function::add;
+    if (n.op == "Sub") return binary_function::subtract;
+    if (n.op == "Mul") return binary_function::multiply;
+    if (n.op == "Div") return binary_function::divide;
+    if (n.op == "Max") return binary_function::maximum;
+    if (n.op == "Min") return binary_function::minimum;
+    return std::nullopt;
+}
+
+class bound_binary final : public bound_kernel {
+public:
+    bound_binary(const node& n, binary_function f) : node_(n), function_(f) {}
+    std::string_view name() const noexcept override {
+        constexpr std::string_view names[] = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "prelu"};
+        return names[static_cast<std::size_t>(function_)];
+    }
+    void run(const step_io& io) const override {
+        const tensor &a = *io.inputs[0], &b = *io.inputs[1];
+        binary_axes axes;
+        if (!all_float32(io) || !axes.set(a.shape(), b.shape())) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::float32, a.shape() == b.shape() ? a.shape() : broadcast_shape(node_, a.shape(), b.shape()));
+        apply_binary(function_, axes, a.data<float>(), b.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+    binary_function function_;
+};
+
+class bound_softmax final : public bound_kernel {
+public:
+    explicit bound_softmax(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "softmax"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        if (!all_float32(io) || x.rank() == 0) return run_reference(node_, io);
+        std::int64_t outer, n, inner = 1;
+        if (node_.opset < 13) {
+            const std::size_t axis = normalize_axis_or_end(node_, attr_int(node_, "axis", 1), x.rank());
+            outer = product(x.shape(), 0, axis);
+            n = product(x.shape(), axis, x.rank());
+        } else {
+            const std::size_t axis = normalize_axis(node_, attr_int(node_, "axis", -1), x.rank());
+            outer = product(x.shape(), 0, axis);
+            n = x.extent(axis);
+            inner = product(x.shape(), axis + 1, x.rank());
+        }
+        softmax(outer, n, inner, x.data<float>(), io.output(0, dtype::float32, x.shape()).mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+};
+
+OCELLI_INLINE std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const node& n, weight_cache&) {
+    if (!n.domain.empty() || n.outputs.empty() || n.outputs[0] == no_value) return nullptr;
+    if (const auto unary = choose_unary(g, n)) return std::make_unique<bound_unary>(n, *unary);
+    if (const auto binary = choose_binary(n)) return std::make_unique<bound_binary>(n, *binary);
+    if (n.op == "Softmax") return std::make_unique<bound_softmax>(n);
+    return nullptr;
+}
+
+}  // namespace ocelli::nn::detail

@@ -1,0 +1,386 @@
+// Element-wise functions and softmax. Compiled once per instruction set.
+//
+// Polynomials are fitted to the smallest relative error (Lawson's iteration at Chebyshev nodes).
+
+namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
+
+OCELLI_ALWAYS_INLINE vf32 magnitude(vf32 x) {
+    return __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, x) & 0x7fffffff);
+}
+OCELLI_ALWAYS_INLINE vf32 with_sign(vf32 x, vf32 sign) {
+    return __builtin_bit_cast(vf32, (__builtin_bit_cast(vi32, x) & 0x7fffffff) | (__builtin_bit_cast(vi32, sign) & static_cast<std::int32_t>(0x80000000u)));
+}
+OCELLI_ALWAYS_INLINE vf32 square_root(vf32 x) {
+    vf32 y;
+#if OCELLI_TARGET_LEVEL >= 1
+    asm("vsqrtps %1, %0" : "=v"(y) : "v"(x));
+#elif defined(__x86_64__) || defined(__SSE2__)
+    asm("sqrtps %1, %0" : "=x"(y) : "x"(x));
+#else
+    for (int i = 0; i < lanes<float>; ++i) y[i] = __builtin_sqrtf(x[i]);
+#endif
+    return y;
+}
+
+// 1 + r + r^2 p(r) - 1 for |r| <= ln 2 / 2.
+OCELLI_ALWAYS_INLINE vf32 exp_minus_one_near(vf32 r) {
+    vf32 p = broadcast(0.00139517147f);
+    p = p * r + 0.00836959866f;
+    p = p * r + 0.0416661873f;
+    p = p * r + 0.166665129f;
+    p = p * r + 0.5f;
+    return p * r * r + r;
+}
+
+// Rounds, overflows to infinity and underflows gradually; NaN stays.
+OCELLI_ALWAYS_INLINE vf32 exponential(vf32 x) {
+    const vf32 high = broadcast(89.0f), low = broadcast(-104.0f), magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+    vf32 v = x > high ? high : x;
+    v = v < low ? low : v;
+    const vf32 t = rounded(v * 1.44269504088896341f + magic);
+    const vf32 n = t - magic;
+    vf32 r = v - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    const vf32 p = exp_minus_one_near(r) + 1.0f;
+    // 2^n as a product of two powers, each of which is a normal number.
+    const vi32 whole = __builtin_bit_cast(vi32, t) - __builtin_bit_cast(vi32, magic), half = whole >> 1;
+    const vf32 first = __builtin_bit_cast(vf32, (half + 127) << 23), second = __builtin_bit_cast(vf32, (whole - half + 127) << 23);
+    return x == x ? p * first * second : x;
+}
+
+// For arguments that are not positive, of which the smallest may become 0.
+OCELLI_ALWAYS_INLINE vf32 exponential_of_negative(vf32 x) {
+    const vf32 low = broadcast(-87.0f), magic = broadcast(12582912.0f);
+    const vf32 v = x < low ? low : x;
+    const vf32 t = rounded(v * 1.44269504088896341f + magic);
+    const vf32 n = t - magic;
+    vf32 r = v - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    const vf32 p = exp_minus_one_near(r) + 1.0f;
+    const vi32 whole = __builtin_bit_cast(vi32, t) - __builtin_bit_cast(vi32, magic);
+    const vf32 y = __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, p) + (whole << 23));
+    return x < low ? vf32{} : x == x ? y : x;
+}
+
+OCELLI_ALWAYS_INLINE vf32 exponential_minus_one(vf32 x) {
+    const vf32 near = exp_minus_one_near(x), far = exponential(x) - 1.0f;
+    return magnitude(x) < broadcast(0.34f) ? near : far;
+}
+
+// log of a positive normal number.
+OCELLI_ALWAYS_INLINE vf32 log_of_normal(vf32 x) {
+    // x = 2^n m, m in [sqrt 1/2, sqrt 2)
+    const vi32 bits = __builtin_bit_cast(vi32, x), shifted = bits - 0x3f3504f3;
+    const vi32 whole = shifted >> 23;
+    const vf32 f = __builtin_bit_cast(vf32, bits - (whole << 23)) - 1.0f;
+    const vf32 n = __builtin_convertvector(whole, vf32);
+    vf32 p = broadcast(-0.0785945682f);
+    p = p * f + 0.128815883f;
+    p = p * f + -0.13128785f;
+    p = p * f + 0.141812018f;
+    p = p * f + -0.166245519f;
+    p = p * f + 0.200022858f;
+    p = p * f + -0.250008105f;
+    p = p * f + 0.333333167f;
+    const vf32 square = f * f;
+    return ((p * f - 0.5f) * square + n * -2.12194440e-4f + f) + n * 0.693359375f;
+}
+
+OCELLI_ALWAYS_INLINE vf32 logarithm(vf32 x) {
+    const vf32 least = broadcast(1.17549435e-38f), infinity = __builtin_bit_cast(vf32, broadcast<std::int32_t>(0x7f800000)), zero{};
+    const vi32 small = x < least;
+    const vf32 y = log_of_normal(small ? x * 8388608.0f : x) - (small ? broadcast(15.9423847f) : zero);  // 23 log 2
+    const vf32 special = x == zero ? -infinity : __builtin_bit_cast(vf32, broadcast<std::int32_t>(0x7fc00000));
+    const vf32 safe = x > zero ? y : special;
+    return (x == infinity) | (x != x) ? x : safe;
+}
+
+// log(1 + e) for e in [0, 1]: the logarithm of the rounded sum, and what rounding lost.
+OCELLI_ALWAYS_INLINE vf32 log_one_plus(vf32 e) {
+    const vf32 u = rounded(1.0f + e);
+    return log_of_normal(u) + (e - (u - 1.0f)) / u;
+}
+
+OCELLI_ALWAYS_INLINE vf32 sigmoid(vf32 x) {
+    const vf32 e = exponential_of_negative(-magnitude(x)), r = 1.0f / (1.0f + e);
+    return x < vf32{} ? e * r : r;
+}
+
+OCELLI_ALWAYS_INLINE vf32 hyperbolic_tangent(vf32 x) {
+    const vf32 t = magnitude(x), s = x * x;
+    vf32 p = broadcast(-0.00571702582f);
+    p = p * s + 0.0206505685f;
+    p = p * s + -0.0537434917f;
+    p = p * s + 0.133314912f;
+    p = p * s + -0.333332839f;
+    const vf32 near = p * s * x + x;
+    const vf32 e = exponential_of_negative(-2.0f * t);
+    const vf32 far = with_sign((1.0f - e) / (1.0f + e), x);
+    return t < broadcast(0.625f) ? near : far;
+}
+
+// erf(x) - x for |x| <= 1.
+OCELLI_ALWAYS_INLINE vf32 erf_near(vf32 x) {
+    const vf32 s = x * x;
+    vf32 p = broadcast(7.85385327e-05f);
+    p = p * s + -0.000801019118f;
+    p = p * s + 0.00518832741f;
+    p = p * s + -0.0268538118f;
+    p = p * s + 0.112835851f;
+    p = p * s + -0.376126258f;
+    p = p * s + 0.128379166f;
+    return p * x;
+}
+// 1 - erf(t) for t >= 0.92; beyond 4, where it is below 2e-8, no more than its size is right.
+OCELLI_ALWAYS_INLINE vf32 erf_complement(vf32 t) {
+    const vf32 four = broadcast(4.0f);
+    const vf32 u = t > four ? four : t;
+    vf32 p = broadcast(1.60249391e-06f);
+    p = p * u + -4.53546574e-05f;
+    p = p * u + 0.000590715856f;
+    p = p * u + -0.00473028475f;
+    p = p * u + 0.0263355475f;
+    p = p * u + -0.109925196f;
+    p = p * u + -0.631995315f;
+    p = p * u + -1.1301315f;
+    p = p * u + 0.000294276689f;
+    const vf32 beyond = t > four ? 16.0f - t * t : vf32{};
+    return exponential_of_negative(p + beyond);
+}
+
+// Comparisons stand so that NaN passes on.
+struct unary_relu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return x < vf32{} ? vf32{} : x; } };
+struct unary_leaky_relu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32) { return x < vf32{} ? x * a : x; } };
+struct unary_clip {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32 b) {
+        const vf32 v = x < a ? a : x;
+        return v > b ? b : v;
+    }
+};
+struct unary_thresholded_relu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32) { return x <= a ? vf32{} : x; } };
+struct unary_sigmoid { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return sigmoid(x); } };
+struct unary_hard_sigmoid {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32 b) { return unary_clip::f(x * a + b, vf32{}, broadcast(1.0f)); }
+};
+struct unary_hard_swish {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return x * unary_clip::f(x * (1.0f / 6.0f) + 0.5f, vf32{}, broadcast(1.0f)); }
+};
+struct unary_swish { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32) { return x * sigmoid(a * x); } };
+struct unary_tanh { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return hyperbolic_tangent(x); } };
+struct unary_exp { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return exponential(x); } };
+struct unary_log { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return logarithm(x); } };
+struct unary_sqrt { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return square_root(x); } };
+struct unary_reciprocal { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return 1.0f / x; } };
+struct unary_square { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return x * x; } };
+struct unary_negate { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return -x; } };
+struct unary_absolute { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return magnitude(x); } };
+struct unary_erf {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) {
+        const vf32 t = magnitude(x);
+        return t < broadcast(1.0f) ? erf_near(x) + x : with_sign(1.0f - erf_complement(t), x);
+    }
+};
+struct unary_gelu {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) {
+        // Phi(x) = (1 + erf(x / sqrt 2)) / 2, from the complement on the left: no digits are lost there.
+        const vf32 u = x * 0.707106781186547524f, t = magnitude(u), half = 0.5f * erf_complement(t);
+        const vf32 far = x < vf32{} ? half : 1.0f - half;
+        return x * (t < broadcast(1.0f) ? 0.5f * (erf_near(u) + u) + 0.5f : far);
+    }
+};
+struct unary_gelu_tanh {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) {
+        return 0.5f * x * (1.0f + hyperbolic_tangent(0.7978845608028654f * (x + 0.044715f * x * x * x)));
+    }
+};
+OCELLI_ALWAYS_INLINE vf32 softplus(vf32 x) {
+    return (x > vf32{} ? x : vf32{}) + log_one_plus(exponential_of_negative(-magnitude(x)));
+}
+struct unary_softplus { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return softplus(x); } };
+struct unary_softsign { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return x / (1.0f + magnitude(x)); } };
+struct unary_mish { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return x * hyperbolic_tangent(softplus(x)); } };
+struct unary_elu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32) { return x < vf32{} ? a * exponential_minus_one(x) : x; } };
+struct unary_selu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32 b) { return b * (x < vf32{} ? a * exponential_minus_one(x) : x); } };
+struct unary_celu {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32) {
+        const vf32 low = a * exponential_minus_one(x / a);
+        return (x < vf32{} ? vf32{} : x) + (low > vf32{} ? vf32{} : low);
+    }
+};
+
+OCELLI_NOINLINE inline void copy_few(float* to, const float* from, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i];
+}
+
+template <class F>
+void unary_row(std::int64_t n, const float* x, float* y, float a, float b) {
+    constexpr int L = lanes<float>;
+    const vf32 first = broadcast(a), second = broadcast(b);
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) store(y + i, F::f(load(x + i), first, second));
+    if (i == n) return;
+    float part[L] = {};
+    copy_few(part, x + i, n - i);
+    store(part, F::f(load<float>(part), first, second));
+    copy_few(y + i, part, n - i);
+}
+
+struct binary_add { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a + b; } };
+struct binary_subtract { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a - b; } };
+struct binary_multiply { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a * b; } };
+struct binary_divide { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a / b; } };
+struct binary_maximum { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return (a > b) | (a != a) ? a : b; } };
+struct binary_minimum { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return (a < b) | (a != a) ? a : b; } };
+struct binary_prelu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a < vf32{} ? a * b : a; } };
+
+// Which: 0 both operands' rows are dense, 1 the first is one number, 2 the second is.
+template <class F, int Which>
+void binary_block(const nn::detail::binary_rows& t) {
+    constexpr int L = lanes<float>;
+    const float* a = t.a;
+    const float* b = t.b;
+    float* y = t.y;
+    const std::int64_t n = t.n;
+    for (std::int64_t r = 0; r < t.rows; ++r) {
+        const vf32 one = broadcast(Which == 1 ? *a : Which == 2 ? *b : 0.0f);
+        std::int64_t i = 0;
+        for (; i + L <= n; i += L) store(y + i, F::f(Which == 1 ? one : load(a + i), Which == 2 ? one : load(b + i)));
+        if (i < n) {
+            float left[L] = {}, right[L] = {};
+            if constexpr (Which != 1) copy_few(left, a + i, n - i);
+            if constexpr (Which != 2) copy_few(right, b + i, n - i);
+            store(left, F::f(Which == 1 ? one : load<float>(left), Which == 2 ? one : load<float>(right)));
+            copy_few(y + i, left, n - i);
+        }
+        a += t.a_row;
+        b += t.b_row;
+        y += t.y_row;
+    }
+}
+
+// Where a line's largest element is infinite, x - peak is NaN for it, and so is the sum.
+inline void softmax_row(std::int64_t n, const float* x, float* y) {
+    constexpr int L = lanes<float>;
+    const vf32 lowest = __builtin_bit_cast(vf32, broadcast(static_cast<std::int32_t>(0xff800000u)));
+    vf32 peaks = lowest;
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) {
+        const vf32 v = load(x + i);
+        peaks = v > peaks ? v : peaks;
+    }
+    float part[L];
+    store(part, peaks);
+    float peak = part[0];
+    for (int k = 1; k < L; ++k) peak = part[k] > peak ? part[k] : peak;
+    for (std::int64_t k = i; k < n; ++k) peak = x[k] > peak ? x[k] : peak;
+    const vf32 shift = broadcast(peak);
+    vf32 sums{};
+    for (i = 0; i + L <= n; i += L) {
+        const vf32 e = exponential_of_negative(load(x + i) - shift);
+        store(y + i, e);
+        sums = sums + e;
+    }
+    if (i < n) {
+        store(part, lowest);
+        copy_few(part, x + i, n - i);
+        const vf32 e = exponential_of_negative(load<float>(part) - shift);
+        store(part, e);
+        sums = sums + e;
+        copy_few(y + i, part, n - i);
+    }
+    const float scale = 1.0f / sum_lanes<float>(sums);
+    for (i = 0; i + L <= n; i += L) store(y + i, load<float>(y + i) * scale);
+    for (; i < n; ++i) y[i] = y[i] * scale;
+}
+
+inline void softmax_column_block(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, float* y) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t c = 0; c < columns; c += L) {
+        const std::int64_t left = columns - c;
+        const int used = left < L ? static_cast<int>(left) : L;
+        float part[L] = {};
+        vf32 peak = __builtin_bit_cast(vf32, broadcast(static_cast<std::int32_t>(0xff800000u))), sum{};
+        for (std::int64_t k = 0; k < n; ++k) {
+            const float* from = x + k * pitch + c;
+            if (used < L) {
+                copy_few(part, from, used);
+                from = part;
+            }
+            const vf32 v = load<float>(from);
+            peak = v > peak ? v : peak;
+        }
+        for (std::int64_t k = 0; k < n; ++k) {
+            const float* from = x + k * pitch + c;
+            if (used < L) {
+                copy_few(part, from, used);
+                from = part;
+            }
+            const vf32 e = exponential_of_negative(load<float>(from) - peak);
+            sum = sum + e;
+            if (used < L) {
+                store(part, e);
+                copy_few(y + k * pitch + c, part, used);
+            } else store(y + k * pitch + c, e);
+        }
+        const vf32 scale = 1.0f / sum;
+        for (std::int64_t k = 0; k < n; ++k) {
+            float* to = y + k * pitch + c;
+            if (used < L) {
+                copy_few(part, to, used);
+                store(part, load<float>(part) * scale);
+                copy_few(to, part, used);
+            } else store(to, load<float>(to) * scale);
+        }
+    }
+}
+
+template <class F>
+void fill_binary(nn::detail::elementwise_kernels& t, nn::binary_function f) {
+    t.binary[static_cast<int>(f)][0] = &binary_block<F, 0>;
+    t.binary[static_cast<int>(f)][1] = &binary_block<F, 1>;
+    t.binary[static_cast<int>(f)][2] = &binary_block<F, 2>;
+}
+
+inline nn::detail::elementwise_kernels make_elementwise_kernels() {
+    nn::detail::elementwise_kernels t;
+    t.lanes = lanes<float>;
+#define OCELLI_UNARY_(name) t.unary[static_cast<int>(nn::unary_function::name)] = &unary_row<unary_##name>
+    OCELLI_UNARY_(relu);
+    OCELLI_UNARY_(leaky_relu);
+    OCELLI_UNARY_(clip);
+    OCELLI_UNARY_(thresholded_relu);
+    OCELLI_UNARY_(sigmoid);
+    OCELLI_UNARY_(hard_sigmoid);
+    OCELLI_UNARY_(hard_swish);
+    OCELLI_UNARY_(swish);
+    OCELLI_UNARY_(tanh);
+    OCELLI_UNARY_(exp);
+    OCELLI_UNARY_(log);
+    OCELLI_UNARY_(sqrt);
+    OCELLI_UNARY_(reciprocal);
+    OCELLI_UNARY_(square);
+    OCELLI_UNARY_(negate);
+    OCELLI_UNARY_(absolute);
+    OCELLI_UNARY_(erf);
+    OCELLI_UNARY_(gelu);
+    OCELLI_UNARY_(gelu_tanh);
+    OCELLI_UNARY_(softplus);
+    OCELLI_UNARY_(softsign);
+    OCELLI_UNARY_(mish);
+    OCELLI_UNARY_(elu);
+    OCELLI_UNARY_(selu);
+    OCELLI_UNARY_(celu);
+#undef OCELLI_UNARY_
+    fill_binary<binary_add>(t, nn::binary_function::add);
+    fill_binary<binary_subtract>(t, nn::binary_function::subtract);
+    fill_binary<binary_multiply>(t, nn::binary_function::multiply);
+    fill_binary<binary_divide>(t, nn::binary_function::divide);
+    fill_binary<binary_maximum>(t, nn::binary_function::maximum);
+    fill_binary<binary_minimum>(t, nn::binary_function::minimum);
+    fill_binary<binary_prelu>(t, nn::binary_function::prelu);
+    t.softmax_row = &softmax_row;
+    t.softmax_columns = &softmax_column_block;
+    return t;
+}
+
+}  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET
