@@ -28,3 +28,21 @@ def boxes(n, seed, clusters=0):
     side = np.tile(repeated[:, 2:] - repeated[:, :2], 2)
     jitter = np.float32(0.1) * (uniform(4 * n, seed + 1).reshape(n, 4) - np.float32(0.5))
     return repeated + jitter * side
+
+
+def masks(n, h, w, seed):
+    """(n, h, w) uint8: in each picture the union of two ellipses (benchmarks/support/masks.hpp)."""
+    u = (uniform(8 * n, seed) * np.float32(2**24)).astype(np.int64)
+    y, x = np.arange(h, dtype=np.int64)[:, None], np.arange(w, dtype=np.int64)[None]
+    out = np.zeros((n, h, w), np.uint8)
+
+    def whole(d, low, high):
+        return low + (u[d] * (high - low) >> 24)
+
+    for i in range(n):
+        first = whole(8 * i, 0, w), whole(8 * i + 1, 0, h)
+        second = first[0] + whole(8 * i + 4, -60, 60), first[1] + whole(8 * i + 5, -60, 60)
+        for part, (cx, cy) in enumerate((first, second)):
+            rx, ry = (whole(8 * i + 4 * part + k, 20, 120) for k in (2, 3))
+            out[i] |= ((x - cx) * ry) ** 2 + ((y - cy) * rx) ** 2 < (rx * ry) ** 2
+    return out

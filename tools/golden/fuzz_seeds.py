@@ -1,4 +1,4 @@
-"""Writes the seeds of the .npy and image fuzzers: small valid files of each kind, so that mutation starts behind the headers.
+"""Writes the seeds of the .npy, image and run-length fuzzers: small valid files of each kind, so that mutation starts behind the headers.
 
     python3 tools/golden/fuzz_seeds.py        (needs numpy and Pillow)
 
@@ -62,6 +62,33 @@ def image():
         (folder / name).write_bytes(bytes([number % 6]) + data.getvalue())
 
 
+
+def rle():
+    """Two bytes each of height and width, then COCO's compressed counts."""
+    folder = CORPUS / "rle_fuzz"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def compressed(counts):
+        out = bytearray()
+        for i, x in enumerate(counts):
+            x -= counts[i - 2] if i > 2 else 0
+            while True:
+                digit, x = x & 31, x >> 5
+                more = x != (-1 if digit & 16 else 0)
+                out.append(48 + digit + (32 if more else 0))
+                if not more:
+                    break
+        return bytes(out)
+
+    masks = {"empty": (3, 4, [12]), "full": (3, 4, [0, 12]), "shape": (20, 30, [43, 5, 14, 8, 12, 9, 11, 8, 490]),
+             "large": (480, 640, [100000, 3, 207197]), "nothing": (0, 7, [0]), "no_runs": (0, 0, []), "zero_runs": (2, 2, [0, 0, 1, 0, 0, 3])}
+    for name, (height, width, counts) in masks.items():
+        header = height.to_bytes(2, "little") + width.to_bytes(2, "little")
+        (folder / name).write_bytes(header + compressed(counts))
+    (folder / "cut_off").write_bytes(b"\x02\x00\x02\x00" + b"oo")
+
+
 if __name__ == "__main__":
     npy()
     image()
+    rle()

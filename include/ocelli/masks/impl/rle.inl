@@ -149,8 +149,10 @@ inline void rle_decode_any(const rle& mask, std::size_t h, std::size_t w, std::u
     }
     for (std::size_t r = 0; r < h; ++r) {
         std::uint64_t* row = toggles + r * words;
-        if (r != 0)
-            for (std::size_t k = 0; k < words; ++k) row[k] ^= row[k - words];
+        if (r != 0) {
+            const std::uint64_t* above = row - words;
+            for (std::size_t k = 0; k < words; ++k) row[k] ^= above[k];
+        }
         if (w % 64 != 0) kernels.unpack(row, w, out + r * w);
     }
     if (w % 64 == 0) kernels.unpack(toggles, h * w, out);
