@@ -8,5 +8,6 @@
 #include <ocelli/image.hpp>
 #include <ocelli/io.hpp>
 #include <ocelli/masks.hpp>
+#include <ocelli/metrics.hpp>
 #include <ocelli/nn.hpp>
 #include <ocelli/pipelines.hpp>

@@ -17,7 +17,7 @@ TEST_CASE("masks_to_boxes is torchvision's") {
 }
 
 TEST_CASE("border corners are those of run-length masks") {
-    for (const std::size_t w : {1, 63, 64, 65, 130}) {
+    for (const std::size_t w : std::initializer_list<std::size_t>{1, 63, 64, 65, 130}) {
         const auto masks = ocelli_test::random_masks(10, 23, w, w);
         const auto m = view(masks.data(), {std::size_t{10}, std::size_t{23}, w});
         const auto boxes = masks_to_boxes(m, mask_box_corner::border);

@@ -69,7 +69,7 @@ TEST_CASE("contours are OpenCV's, point for point") {
 }
 
 TEST_CASE("polygons along pixel edges give the mask back, and count its pixels") {
-    for (const std::size_t w : {1, 2, 17, 40}) {
+    for (const std::size_t w : std::initializer_list<std::size_t>{1, 2, 17, 40}) {
         const std::size_t n = 10, h = 29;
         const auto masks = ocelli_test::random_masks(n, h, w, w);
         for (std::size_t i = 0; i < n; ++i) {

@@ -48,8 +48,8 @@ TEST_CASE("IoU and Dice of masks are torch's matrix form") {
 }
 
 TEST_CASE("the measures are quotients of counted pixels for every size") {
-    for (const std::size_t h : {1, 5, 40})
-        for (const std::size_t w : {1, 13, 64, 200}) {
+    for (const std::size_t h : std::initializer_list<std::size_t>{1, 5, 40})
+        for (const std::size_t w : std::initializer_list<std::size_t>{1, 13, 64, 200}) {
             const std::size_t n = 11, m = 19, pixels = h * w;
             const auto a = ocelli_test::random_masks(n, h, w, 1), b = ocelli_test::random_masks(m, h, w, 2);
             const auto va = view(a.data(), {n, h, w}), vb = view(b.data(), {m, h, w});

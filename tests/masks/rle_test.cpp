@@ -117,8 +117,8 @@ TEST_CASE("polygons and boxes are filled as by pycocotools") {
 }
 
 TEST_CASE("a mask comes back from its runs for every size of a row") {
-    for (const std::size_t w : {1, 2, 63, 64, 65, 127, 128, 200})
-        for (const std::size_t h : {1, 2, 7, 64}) {
+    for (const std::size_t w : std::initializer_list<std::size_t>{1, 2, 63, 64, 65, 127, 128, 200})
+        for (const std::size_t h : std::initializer_list<std::size_t>{1, 2, 7, 64}) {
             const auto masks = ocelli_test::random_masks(5, h, w, w + h);
             const auto m = view(masks.data(), {std::size_t{5}, h, w});
             const auto encoded = rle_encode(m);
@@ -159,7 +159,7 @@ TEST_CASE("masks that are simple or not for their size give the same IoU") {
         CHECK(iou(i, 2) == 0);
     }
     // Noise and smooth shapes against a count of pixels.
-    for (const std::size_t w : {50, 64}) {
+    for (const std::size_t w : std::initializer_list<std::size_t>{50, 64}) {
         const auto masks = ocelli_test::random_masks(12, 40, w, 3);
         const auto e = rle_encode(view(masks.data(), {std::size_t{12}, std::size_t{40}, w}));
         const auto pairs = rle_iou(e, e);
