@@ -2,6 +2,8 @@
 
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/elementwise.hpp>
+#include <ocelli/nn/kernels/resample.hpp>
+#include <ocelli/nn/ops/detail/resize_taps.hpp>
 
 #include <optional>
 
@@ -153,10 +155,97 @@ private:
     const node& node_;
 };
 
+/// The taps of an axis for all modes; nothing where positions are extrapolated, or positions do not fit 32 bits.
+inline bool set_taps(const resize_settings& s, const resize_axis& a, axis_taps& t) {
+    if (a.in < 1 || a.in > (1 << 24) || a.out > (std::int64_t{1} << 30)) return false;
+    t.in = a.in;
+    t.out = a.out;
+    t.count = 1;
+    t.source.clear();
+    t.weight.clear();
+    if (s.mode == "nearest" || a.identity()) {
+        for (std::int64_t o = 0; o < a.out; ++o)
+            t.source.push_back(static_cast<std::int32_t>(a.identity() ? o : nearest_position(s.nearest, source_coordinate(s.coordinates, a, o), a.in)));
+        t.weight.assign(t.source.size(), 1.0f);
+        return true;
+    }
+    const resize_taps taps = make_taps(s, a);
+    for (std::size_t o = 0; o + 1 < taps.begin.size(); ++o) t.count = std::max(t.count, static_cast<std::int64_t>(taps.begin[o + 1] - taps.begin[o]));
+    for (std::size_t o = 0; o + 1 < taps.begin.size(); ++o)
+        for (std::int64_t k = 0; k < t.count; ++k) {
+            const std::size_t at = taps.begin[o] + static_cast<std::size_t>(k);
+            const bool there = at < taps.begin[o + 1];
+            t.source.push_back(static_cast<std::int32_t>(taps.source[there ? at : taps.begin[o]]));
+            t.weight.push_back(there ? taps.weight[at] : 0.0f);
+        }
+    return true;
+}
+
+/// Resize and Upsample of the last two axes.
+class bound_resize final : public bound_kernel {
+public:
+    explicit bound_resize(const node& n) : node_(n), settings_(resize_settings_of(n)) {}
+    std::string_view name() const noexcept override { return settings_.mode == "nearest" ? "resize_nearest" : "resize_taps"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const resize_inputs at = resize_inputs_of(node_);
+        const auto given = [&](std::size_t i) { return i != 0 && i < io.inputs.size() ? io.inputs[i] : nullptr; };
+        tensor attribute_scales;
+        const tensor* scales = given(at.scales);
+        if (at.scales == 0) {
+            attribute_scales = upsample_scales(node_);
+            scales = &attribute_scales;
+        }
+        if (x.type() != dtype::float32 || x.rank() < 3 || x.rank() > 4 || x.size() == 0 || settings_.coordinates == "tf_crop_and_resize") return run_reference(node_, io);
+        const auto axes = resize_axes(node_, x.shape(), nullptr, scales, given(at.sizes));
+        const std::size_t last = x.rank() - 1;
+        axis_taps rows, columns;
+        const bool fits = axes[0].identity() && axes[1].identity() && set_taps(settings_, x.rank() == 4 ? axes[2] : resize_axis{}, rows) && set_taps(settings_, axes[last], columns);
+        if (!fits) return run_reference(node_, io);
+        dims shape;
+        for (const resize_axis& a : axes) shape.push_back(a.out);
+        tensor& y = io.output(0, dtype::float32, shape);
+        const std::int64_t images = shape[0] * shape[1];
+        if (settings_.mode == "nearest") resize_copied(images, rows, columns, 1, x.data<float>(), y.mutable_data<float>());
+        else resize_weighted(images, rows, columns, 1, x.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+    resize_settings settings_;
+};
+
+/// GridSample, bilinear.
+class bound_grid_sample final : public bound_kernel {
+public:
+    explicit bound_grid_sample(const node& n) : node_(n), border_(attr_string(n, "padding_mode", "zeros") == "border"), align_(attr_int(n, "align_corners", 0) != 0) {}
+    /// Whether this kernel is made for the node.
+    static bool takes(const node& n) {
+        const std::string mode = attr_string(n, "mode", n.opset < 20 ? "bilinear" : "linear"), padding = attr_string(n, "padding_mode", "zeros");
+        return (mode == "bilinear" || mode == "linear") && (padding == "zeros" || padding == "border");
+    }
+    std::string_view name() const noexcept override { return "grid_sample"; }
+    void run(const step_io& io) const override {
+        const tensor &x = *io.inputs[0], &grid = *io.inputs[1];
+        if (!all_float32(io) || x.rank() != 4 || grid.rank() != 4 || grid.extent(0) != x.extent(0) || grid.extent(3) != 2) return run_reference(node_, io);
+        const grid_sampling s{x.extent(0), x.extent(1), x.extent(2), x.extent(3), grid.extent(1) * grid.extent(2), align_, border_};
+        if (!grid_sample_takes(s)) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::float32, {s.batch, s.channels, grid.extent(1), grid.extent(2)});
+        grid_sample(s, x.data<float>(), grid.data<float>(), y.mutable_data<float>());
+    }
+    double operations(const step_io& io) const override { return 8.0 * static_cast<double>(io.outputs[0]->size()); }
+
+private:
+    const node& node_;
+    bool border_, align_;
+};
+
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const node& n, weight_cache&) {
     if (!n.domain.empty() || n.outputs.empty() || n.outputs[0] == no_value) return nullptr;
     if (const auto unary = choose_unary(g, n)) return std::make_unique<bound_unary>(n, *unary);
     if (const auto binary = choose_binary(n)) return std::make_unique<bound_binary>(n, *binary);
+    if (n.op == "Resize" || n.op == "Upsample") return std::make_unique<bound_resize>(n);
+    if (n.op == "GridSample" && bound_grid_sample::takes(n)) return std::make_unique<bound_grid_sample>(n);
     if (n.op == "Softmax") return std::make_unique<bound_softmax>(n);
     return nullptr;
 }

@@ -1,0 +1,82 @@
+// ctest: per_isa
+#include <support/nodes.hpp>
+
+#include <ocelli/nn/kernels/resample.hpp>
+
+#include <algorithm>
+
+using namespace nodes;
+
+TEST_CASE("bilinear sampling agrees with the reference inside, outside and at the border of images") {
+    unsigned seed = 1;
+    for (const auto& [x, grid] : {std::pair<dims, dims>{{1, 1, 1, 1}, {1, 3, 2, 2}}, {{5, 1, 6, 9}, {5, 7, 7, 2}}, {{70, 1, 4, 5}, {70, 7, 7, 2}}, {{2, 3, 17, 1}, {2, 1, 1, 2}},
+                                  {{2, 19, 8, 13}, {2, 20, 30, 2}}})
+        for (const char* padding : {"zeros", "border"})
+            for (const std::int64_t align : {0, 1}) {
+                CAPTURE(x);
+                CAPTURE(std::string(padding));
+                CAPTURE(align);
+                tensor places = random_tensor(grid, ++seed, -1.5f, 1.5f);
+                float* p = places.mutable_data<float>();
+                const float edges[] = {-1, -1, 1, 1, qnan, 0, 0, infinity, -infinity, 0, 1e20f, 0.5f};
+                for (std::size_t i = 0; i < std::min(std::size(edges), static_cast<std::size_t>(places.size())); ++i) p[i] = edges[i];
+                const result r = run_node({.op = "GridSample", .attributes = {{"padding_mode", std::string(padding)}, {"align_corners", align}}}, {random_tensor(x, ++seed), places});
+                CHECK(r.kernel == "grid_sample");
+                // Places are rounded to float: an error of their last bit times the slope between pixels.
+                CHECK(error_of(r, 1.0) < 3e-6);
+            }
+}
+
+TEST_CASE("pixels outside count as zero even where they stand beside infinity") {
+    const tensor x = tensor::from<float>({1, 1, 1, 2}, {1, infinity});
+    const result r = run_node({.op = "GridSample"}, {x, tensor::from<float>({1, 1, 1, 2}, {-1.0f, 0.0f})});
+    CHECK(error_of(r, 1e-3) < 1e-6);
+}
+
+TEST_CASE("resizing agrees with the reference in double over modes, coordinates and scales") {
+    unsigned seed = 1;
+    for (const char* mode : {"nearest", "linear", "cubic"})
+        for (const char* coordinates : {"half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"})
+            for (const auto& [x, out] : {std::pair<dims, dims>{{1, 1, 1, 1}, {1, 1, 3, 2}}, {{2, 3, 7, 9}, {2, 3, 14, 18}}, {{1, 2, 13, 20}, {1, 2, 5, 67}}, {{1, 5, 40, 33}, {1, 5, 40, 20}},
+                                         {{1, 3, 8}, {1, 3, 21}}, {{1, 2, 65, 65}, {1, 2, 130, 260}}})
+                for (const std::int64_t antialias : {0, 1}) {
+                    if (antialias == 1 && std::string(mode) == "nearest") continue;
+                    CAPTURE(std::string(mode));
+                    CAPTURE(std::string(coordinates));
+                    CAPTURE(out);
+                    const result r = run_node({.op = "Resize",
+                                               .attributes = {{"mode", std::string(mode)}, {"coordinate_transformation_mode", std::string(coordinates)}, {"antialias", antialias}}},
+                                              {random_tensor(x, ++seed), tensor(), tensor(), tensor::ints(out)}, {3});
+                    CHECK(r.kernel == (std::string(mode) == "nearest" ? "resize_nearest" : "resize_taps"));
+                    CHECK(error_of(r, 0.3) < 3e-6);
+                }
+}
+
+TEST_CASE("images in blocks resize as planes do") {
+    axis_taps rows{3, 5, 2, {0, 0, 0, 1, 1, 2, 1, 2, 2, 2}, {1, 0, 0.5f, 0.5f, 0.25f, 0.75f, 0, 1, 1, 0}};
+    axis_taps columns{4, 3, 2, {0, 1, 1, 3, 2, 3}, {0.5f, 0.5f, 1, 0, 0.125f, 0.875f}};
+    for (const std::int64_t inner : {1, 3, 4, 8, 16}) {
+        const tensor x = random_tensor({2, 3, 4, inner}, 5);
+        tensor y(dtype::float32, {2, 5, 3, inner}), nearest(dtype::float32, {2, 5, 3, inner});
+        resize_weighted(2, rows, columns, inner, x.data<float>(), y.mutable_data<float>());
+        axis_taps row = rows, column = columns;
+        row.count = column.count = 1;
+        row.source = {0, 0, 1, 2, 2};
+        column.source = {0, 3, 3};
+        resize_copied(2, row, column, inner, x.data<float>(), nearest.mutable_data<float>());
+        for (std::int64_t n = 0; n < 2; ++n)
+            for (std::size_t i = 0; i < 5; ++i)
+                for (std::size_t j = 0; j < 3; ++j)
+                    for (std::int64_t c = 0; c < inner; ++c) {
+                        double sum = 0;
+                        const auto pixel = [&](std::int64_t v, std::int64_t u) { return x.data<float>()[((n * 3 + v) * 4 + u) * inner + c]; };
+                        for (std::size_t a = 0; a < 2; ++a)
+                            for (std::size_t b = 0; b < 2; ++b)
+                                sum += static_cast<double>(rows.weight[2 * i + a]) * static_cast<double>(columns.weight[2 * j + b]) *
+                                       static_cast<double>(pixel(rows.source[2 * i + a], columns.source[2 * j + b]));
+                        const std::int64_t at = ((n * 5 + static_cast<std::int64_t>(i)) * 3 + static_cast<std::int64_t>(j)) * inner + c;
+                        CHECK(std::abs(static_cast<double>(y.data<float>()[at]) - sum) < 1e-6);
+                        CHECK(nearest.data<float>()[at] == pixel(row.source[i], column.source[j]));
+                    }
+    }
+}
