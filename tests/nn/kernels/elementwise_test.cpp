@@ -113,6 +113,13 @@ TEST_CASE("functions of two elements agree with the reference over the broadcast
         }
 }
 
+TEST_CASE("PRelu takes slopes of channels") {
+    const result r = run_node({.op = "PRelu"}, {random_tensor({2, 3, 5, 7}, 1), random_tensor({3, 1, 1}, 2)}, {1});
+    CHECK(r.kernel == "prelu");
+    CHECK(error_of(r, 1e-3) < 1e-6);
+    CHECK_THROWS_AS(run_node({.op = "PRelu"}, {random_tensor({3, 1, 1}, 1), random_tensor({3, 4, 1}, 2)}), invalid_argument);
+}
+
 TEST_CASE("softmax agrees with the reference along any axis, and lines with NaN become NaN") {
     unsigned seed = 100;
     for (const dims& shape : {dims{1, 1}, dims{3, 7}, dims{2, 5, 33}, dims{4, 200, 3}, dims{2, 9, 4, 17}, dims{3, 1000}})
