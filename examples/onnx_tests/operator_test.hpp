@@ -61,6 +61,7 @@ struct model_operators {
         namespace wire = ocelli::nn::detail::onnx_wire;
         std::map<std::string, std::int64_t> opsets;
         std::vector<std::pair<std::string, std::string>> used;
+        std::set<std::pair<std::string, std::string>> functions;
         const std::function<void(wire::reader, bool)> graph = [&](wire::reader g, bool top) {
             while (g.next()) {
                 if (g.tag() != wire::graph_node) {
@@ -88,7 +89,16 @@ struct model_operators {
         auto m = wire::message(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
         while (m.next()) {
             if (m.tag() == wire::model_graph) graph(wire::message(m), true);
-            else if (m.tag() == wire::model_opset_import) {
+            else if (m.tag() == wire::model_functions) {
+                std::pair<std::string, std::string> function;
+                auto f = wire::message(m);
+                while (f.next()) {
+                    if (f.tag() == wire::function_domain) function.first = wire::string(f);
+                    else if (f.tag() == wire::function_name) function.second = wire::string(f);
+                    else f.skip();
+                }
+                functions.insert(function);
+            } else if (m.tag() == wire::model_opset_import) {
                 auto o = wire::message(m);
                 std::string domain;
                 std::int64_t version = 1;
@@ -101,7 +111,8 @@ struct model_operators {
                 opsets[domain] = version;
             } else m.skip();
         }
-        for (const auto& [domain, op] : used) claimed = claimed && ocelli::nn::find_op(domain, op, opsets[domain]) != nullptr;
+        for (const auto& [domain, op] : used)
+            claimed = claimed && (functions.count({domain, op}) != 0 || ocelli::nn::find_op(domain, op, opsets[domain]) != nullptr);
     }
 
     /// The operator of a model of one node (constants aside), else "Function".
@@ -112,6 +123,49 @@ struct model_operators {
         return all.size() == 1 ? *all.begin() : "Function";
     }
 };
+
+/// What the inputs or outputs of a model are: tensors, sequences or optional values, in the order of the file.
+enum class value_kind { tensor, sequence, optional };
+
+inline std::vector<value_kind> kinds_of(const std::vector<std::byte>& bytes, std::uint32_t field) {
+    namespace wire = ocelli::nn::detail::onnx_wire;
+    std::vector<value_kind> kinds;
+    auto m = wire::message(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    while (m.next()) {
+        if (m.tag() != wire::model_graph) {
+            m.skip();
+            continue;
+        }
+        auto g = wire::message(m);
+        while (g.next()) {
+            if (g.tag() != field) {
+                g.skip();
+                continue;
+            }
+            kinds.push_back(value_kind::tensor);
+            auto v = wire::message(g);
+            while (v.next()) {
+                if (v.tag() != wire::value_type) {
+                    v.skip();
+                    continue;
+                }
+                auto t = wire::message(v);
+                while (t.next()) {
+                    if (t.tag() == wire::type_sequence) kinds.back() = value_kind::sequence;
+                    if (t.tag() == wire::type_optional) kinds.back() = value_kind::optional;
+                    t.skip();
+                }
+            }
+        }
+    }
+    return kinds;
+}
+
+inline ocelli::nn::tensor read_value(const fs::path& file, value_kind kind) {
+    if (kind == value_kind::sequence) return ocelli::nn::read_onnx_sequence(read_bytes(file), file.string());
+    if (kind == value_kind::optional) return ocelli::nn::read_onnx_optional(read_bytes(file), file.string());
+    return ocelli::nn::read_onnx_tensor(file.string());
+}
 
 /// The number in "input_12.pb".
 inline int number_of(const fs::path& file) {
@@ -124,6 +178,11 @@ inline std::optional<std::string> difference(const ocelli::nn::tensor& got, cons
     using ocelli::detail::concat;
     if (got.type() != expected.type() || got.shape() != expected.shape())
         return concat("expected ", ocelli::nn::text(expected), ", got ", ocelli::nn::text(got));
+    if (got.type() == ocelli::nn::dtype::sequence) {
+        for (std::size_t i = 0; i < got.items().size(); ++i)
+            if (const auto wrong = difference(got.items()[i], expected.items()[i])) return concat("item ", i, ": ", *wrong);
+        return std::nullopt;
+    }
     const auto n = static_cast<std::size_t>(got.size());
     if (!ocelli::nn::is_floating(got.type())) {
         const auto bytes = ocelli::nn::size_of(got.type());
@@ -161,6 +220,7 @@ inline result run_test(const fs::path& folder, const std::string& name, const ru
         r.op = operators.subject();
         r.claimed = operators.claimed;
         const ocelli::nn::graph g = ocelli::nn::read_onnx((folder / "model.onnx").string());
+        const auto in = kinds_of(bytes, ocelli::nn::detail::onnx_wire::graph_input), out = kinds_of(bytes, ocelli::nn::detail::onnx_wire::graph_output);
         int sets = 0;
         for (int k = 0; fs::is_directory(folder / concat("test_data_set_", k)); ++k, ++sets) {
             const fs::path data = folder / concat("test_data_set_", k);
@@ -177,13 +237,13 @@ inline result run_test(const fs::path& folder, const std::string& name, const ru
             for (const fs::path& file : inputs) {
                 const auto i = static_cast<std::size_t>(number_of(file));
                 if (i >= g.inputs.size()) throw ocelli::format_error(concat(file.string(), ": the model has ", g.inputs.size(), " inputs"));
-                feeds.add(g.at(g.inputs[i]).name, ocelli::nn::read_onnx_tensor(file.string()));
+                feeds.add(g.at(g.inputs[i]).name, read_value(file, in.at(i)));
             }
             const ocelli::nn::named_tensors got = run(g, feeds);
             if (outputs.size() != g.outputs.size())
                 throw ocelli::format_error(concat(data.string(), ": ", outputs.size(), " expected outputs, the model has ", g.outputs.size()));
             for (std::size_t i = 0; i < outputs.size(); ++i) {
-                const auto expected = ocelli::nn::read_onnx_tensor(outputs[i].string());
+                const auto expected = read_value(outputs[i], out.at(i));
                 if (const auto wrong = difference(got[i], expected)) {
                     r.message = concat("output ", i, " '", g.at(g.outputs[i]).name, "': ", *wrong);
                     return r;

@@ -1,7 +1,8 @@
 """Writes tests/golden/nn_ops: for each operator family a safetensors file of small ONNX models, inputs and expected outputs.
 
 A case NAME is the tensors NAME/model (its bytes), NAME/x0, NAME/x1, ... and NAME/y0, ... Expected outputs come from PyTorch and torchvision
-where they have the operation, else from NumPy: cases that ONNX's operator tests leave out. Also writes the seeds of the ONNX and safetensors
+where they have the operation, from the reference evaluator of the ONNX package for whole graphs (sequences, functions, 16-bit networks), else from
+NumPy: cases that ONNX's operator tests leave out. Also writes the seeds of the ONNX and safetensors
 fuzzers.
 
     python tools/golden/nn_ops.py
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 from safetensors.numpy import save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -26,7 +28,8 @@ CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 # Small models that differ in what the reader meets: sub-graphs, lists, texts, initializers, several types.
 SEEDS = (("control", "loop_until_condition"), ("control", "scan_backwards"), ("conv_transpose", "deform"), ("detection", "nms"), ("norm", "layer_two_axes"),
          ("pad", "int64"), ("pool", "max_ceil_dilated_indices"), ("quantize", "conv"), ("recurrent", "lstm_both"), ("resize", "bicubic"),
-         ("resize", "upsample7"), ("sample", "bicubic"))
+         ("resize", "upsample7"), ("sample", "bicubic"), ("sequence", "loop"), ("sequence", "map"), ("sequence", "optional"), ("function", "attributes"),
+         ("function", "branch_true"))
 
 
 def numbers(*shape, seed=0, scale=1.0):
@@ -312,6 +315,189 @@ def recurrent():
         case(f"recurrent/{kind.lower()}_both", kind, inputs, results, opset=14, hidden_size=4, direction="bidirectional", **extra)
 
 
+def graph_case(name, nodes, inputs, outputs, opset=18, constants=None, functions=(), extra_opsets=(), listed=(), expected=None):
+    """A graph; expected outputs, where they are not given, come from ONNX's reference evaluator. `inputs` and `constants`: arrays by name; constants in `listed` also stand
+    among the graph's inputs, behind the others."""
+    constants = constants or {}
+    fed = [info(n, np.asarray(a)) for n, a in inputs.items()] + [info(n, constants[n]) for n in listed]
+    graph = helper.make_graph(nodes, name.replace("/", "_"), fed, [helper.make_tensor_value_info(n, t, None) for n, t in outputs.items()],
+                              [numpy_helper.from_array(a, n) for n, a in constants.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), *extra_opsets], ir_version=10, functions=list(functions))
+    feeds = {n: np.asarray(a) for n, a in inputs.items()}
+    feeds.update({n: constants[n] for n in listed})
+    save(name, model, list(inputs.values()), expected or ReferenceEvaluator(model).run(None, feeds))
+
+
+F32, I64, BOOL, F16 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.FLOAT16
+
+
+def sequences():
+    node = helper.make_node
+    x, y, z = numbers(2, 3), numbers(2, 3, seed=1), numbers(2, 3, seed=2)
+    three = {"x": x, "y": y, "z": z}
+    graph_case("sequence/construct", [node("SequenceConstruct", ["x", "y", "z"], ["s"]), node("SequenceAt", ["s", "last"], ["a"]), node("SequenceLength", ["s"], ["n"])],
+               three, {"a": F32, "n": I64}, constants={"last": np.int64(-1)})
+    graph_case("sequence/insert_erase",
+               [node("SequenceEmpty", [], ["e"]), node("SequenceInsert", ["e", "x"], ["s1"]), node("SequenceInsert", ["s1", "y", "zero"], ["s2"]),
+                node("SequenceInsert", ["s2", "z", "minus"], ["s3"]), node("ConcatFromSequence", ["s3"], ["a"], axis=0), node("SequenceErase", ["s3", "zero"], ["s4"]),
+                node("ConcatFromSequence", ["s4"], ["b"], axis=-1, new_axis=1), node("SequenceErase", ["s4"], ["s5"]), node("SequenceLength", ["s5"], ["n"])],
+               three, {"a": F32, "b": F32, "n": I64}, constants={"zero": np.int64(0), "minus": np.int64(-1)})
+    w = numbers(3, 7)
+    for name, extra, attributes, constants in (("one", [], {"axis": 1}, {}), ("squeezed", [], {"axis": 1, "keepdims": 0}, {}),
+                                               ("equal", ["p"], {"axis": 1}, {"p": np.int64(3)}), ("list", ["p"], {"axis": -1}, {"p": ints(2, 0, 5)})):
+        graph_case(f"sequence/split_{name}", [node("SplitToSequence", ["w", *extra], ["s"], **attributes), node("SequenceLength", ["s"], ["n"]),
+                                              node("SequenceAt", ["s", "i"], ["a"]), node("SequenceAt", ["s", "j"], ["b"])],
+                   {"w": w}, {"n": I64, "a": F32, "b": F32}, constants={"i": np.int64(0), "j": np.int64(-1), **constants})
+    # A loop that collects values of growing shapes, and reads the sequence it has built so far.
+    body = helper.make_graph(
+        [node("Add", ["i", "one"], ["next"]), node("Unsqueeze", ["next", "axes"], ["shape"]), node("Expand", ["x0", "shape"], ["grown"]),
+         node("SequenceInsert", ["s", "grown"], ["s_out"]), node("Identity", ["cond"], ["cond_out"])], "body",
+        [helper.make_tensor_value_info("i", I64, []), helper.make_tensor_value_info("cond", BOOL, []), helper.make_tensor_sequence_value_info("s", F32, None)],
+        [helper.make_tensor_value_info("cond_out", BOOL, []), helper.make_tensor_sequence_value_info("s_out", F32, None)])
+    graph_case("sequence/loop", [node("SequenceEmpty", [], ["start"]), node("Loop", ["trips", "go", "start"], ["s"], body=body), node("ConcatFromSequence", ["s"], ["a"], axis=0),
+                                 node("SequenceLength", ["s"], ["n"])],
+               {"trips": np.int64(4), "x0": np.array([2.5], np.float32)}, {"a": F32, "n": I64}, constants={"one": np.int64(1), "axes": ints(0), "go": np.array(True)})
+    branch = lambda order: helper.make_graph([node("SequenceConstruct", order, ["r"])], "branch", [], [helper.make_tensor_sequence_value_info("r", F32, None)])
+    for flag in (True, False):
+        graph_case(f"sequence/if_{flag}".lower(), [node("If", ["c"], ["s"], then_branch=branch(["x", "y"]), else_branch=branch(["z", "y", "x"])),
+                                                   node("ConcatFromSequence", ["s"], ["a"], axis=1)],
+                   {"c": np.array(flag), **three}, {"a": F32})
+    body = helper.make_graph([node("Mul", ["item", "factor"], ["scaled"]), node("ReduceSum", ["item"], ["sum"], keepdims=0)], "body",
+                             [helper.make_tensor_value_info("item", F32, None), helper.make_tensor_value_info("factor", F32, None)],
+                             [helper.make_tensor_value_info("scaled", F32, None), helper.make_tensor_value_info("sum", F32, None)])
+    seq = np.stack([x, y, z])
+    save("sequence/map", helper.make_model(helper.make_graph(
+        [node("SequenceConstruct", ["x", "y", "z"], ["s"]), node("SequenceMap", ["s", "f"], ["m", "t"], body=body), node("ConcatFromSequence", ["m"], ["a"], axis=0, new_axis=1),
+         node("ConcatFromSequence", ["t"], ["b"], axis=0, new_axis=1)], "map", [info(n, a) for n, a in three.items()] + [info("f", np.float32(3))],
+        [helper.make_tensor_value_info("a", F32, None), helper.make_tensor_value_info("b", F32, None)]), opset_imports=[helper.make_opsetid("", 18)], ir_version=8),
+        [x, y, z, np.float32(3)], [seq * np.float32(3), seq.sum((1, 2))])
+    # The reference evaluator keeps optional values as lists of one and does not unpack them: expected values written down.
+    tensor_type = helper.make_tensor_type_proto(F32, None)
+    nodes = [node("Optional", ["x"], ["o"]), node("OptionalHasElement", ["o"], ["h"]), node("OptionalGetElement", ["o"], ["g"]), node("Add", ["g", "y"], ["a"]),
+             node("Optional", [], ["none"], type=tensor_type), node("OptionalHasElement", ["none"], ["k"])]
+    graph = helper.make_graph(nodes, "optional", [info("x", x), info("y", y)], [helper.make_tensor_value_info(n, t, None) for n, t in (("h", BOOL), ("a", F32), ("k", BOOL))])
+    save("sequence/optional", helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), [x, y], [np.array(True), x + y, np.array(False)])
+
+
+def functions():
+    node = helper.make_node
+
+    def reference(n, attribute, name, kind):
+        a = n.attribute.add()
+        a.name, a.ref_attr_name, a.type = attribute, name, kind
+        return n
+
+    from onnx import AttributeProto
+
+    opset = [helper.make_opsetid("", 18), helper.make_opsetid("local", 1)]
+    leaky = reference(node("LeakyRelu", ["t"], ["y"]), "alpha", "slope", AttributeProto.FLOAT)
+    scale = helper.make_function("local", "Scale", ["x", "w"], ["y"], [node("Mul", ["x", "w"], ["t"]), leaky], opset, ["slope"])
+    default = helper.make_function("local", "Scale2", ["x", "w"], ["y"], [reference(node("Scale", ["x", "w"], ["y"], domain="local"), "slope", "steep", AttributeProto.FLOAT)], opset, [],
+                                   [helper.make_attribute("steep", 0.25)])
+    x, w = numbers(2, 3), numbers(3, seed=1)
+    local = [helper.make_opsetid("local", 1)]
+    rectified = x
+    for slope in (0.5, 0.25, -1.0):
+        rectified = np.where(rectified * w < 0, np.float32(slope) * (rectified * w), rectified * w)
+    graph_case("function/attributes",
+               [node("Scale", ["x", "w"], ["t"], domain="local", slope=0.5), node("Scale2", ["t", "w"], ["u"], domain="local"),
+                node("Scale2", ["u", "w"], ["y"], domain="local", steep=-1.0)], {"x": x, "w": w}, {"y": F32}, functions=[scale, default], extra_opsets=local,
+               expected=[rectified])
+    # A sub-graph inside a function sees the function's values, and its names are the function's own: `t` stands in both.
+    then = helper.make_graph([node("Neg", ["t"], ["r"])], "then", [], [helper.make_tensor_value_info("r", F32, None)])
+    other = helper.make_graph([node("Add", ["t", "x"], ["r"])], "else", [], [helper.make_tensor_value_info("r", F32, None)])
+    choose = helper.make_function("local", "Choose", ["c", "x"], ["y"], [node("Exp", ["x"], ["t"]), node("If", ["c"], ["y"], then_branch=then, else_branch=other)], opset)
+    for flag in (True, False):
+        graph_case(f"function/branch_{flag}".lower(), [node("Abs", ["x"], ["t"]), node("Choose", ["c", "t"], ["u"], domain="local"), node("Add", ["u", "t"], ["y"])],
+                   {"c": np.array(flag), "x": x}, {"y": F32}, functions=[choose], extra_opsets=local)
+    # A function of an older operator set; an input left out.
+    old = helper.make_function("local", "Old", ["x", "low"], ["y"], [node("Clip", ["x", "low"], ["t"]), node("Softmax", ["t"], ["y"], axis=1)], [helper.make_opsetid("", 11)])
+    x4 = numbers(2, 3, 2)
+    flat = torch.softmax(t(x4.reshape(2, 6)), 1).reshape(2, 3, 2)  # operator set 11 takes the axis and all behind it
+    graph_case("function/versions", [node("Old", ["x"], ["t"], domain="local"), node("Softmax", ["t"], ["y"], axis=1)], {"x": x4}, {"y": F32}, functions=[old], extra_opsets=local,
+               expected=[torch.softmax(flat, 1).numpy()])
+
+
+def small_network(kind):
+    node = helper.make_node
+    weights = {"w": numbers(6, 3, 3, 3, scale=0.3), "b": numbers(6, seed=1), "scale": np.abs(numbers(6, seed=2)) + 0.5, "shift": numbers(6, seed=3), "mean": numbers(6, seed=4),
+               "var": np.abs(numbers(6, seed=5)) + 0.5, "fc": numbers(4, 6, seed=6), "fb": numbers(4, seed=7)}
+    nodes = [node("Conv", ["x", "w", "b"], ["t0"], pads=[1, 1, 1, 1]), node("BatchNormalization", ["t0", "scale", "shift", "mean", "var"], ["t1"]),
+             node("Relu", ["t1"], ["t2"]), node("MaxPool", ["t2"], ["t3"], kernel_shape=[2, 2], strides=[2, 2]), node("HardSwish", ["t3"], ["t4"]),
+             node("GlobalAveragePool", ["t4"], ["t5"]), node("Flatten", ["t5"], ["t6"]), node("Gemm", ["t6", "fc", "fb"], ["t7"], transB=1), node("Softmax", ["t7"], ["y"])]
+    return nodes, {n: a.astype(kind) for n, a in weights.items()}
+
+
+def networks():
+    node = helper.make_node
+    x = numbers(2, 3, 8, 8)
+    nodes, weights = small_network(np.float16)
+    graph_case("network/float16", nodes, {"x": x.astype(np.float16)}, {"y": F16}, constants=weights)
+    nodes, weights = small_network(np.float32)
+    # bfloat16 throughout; NumPy has no such type, so that casts stand at both ends.
+    cast = [node("Cast", [n], [n + "_16"], to=TensorProto.BFLOAT16) for n in ("x", *weights)]
+    inner = [helper.make_node(n.op_type, [i + "_16" if i in weights or i == "x" else i for i in n.input], ["y_16" if o == "y" else o for o in n.output],
+                              **{a.name: helper.get_attribute_value(a) for a in n.attribute}) for n in nodes]
+    graph_case("network/bfloat16", cast + inner + [node("Cast", ["y_16"], ["y"], to=F32)], {"x": x}, {"y": F32}, constants=weights)
+    # Weights wherever they stand: among the inputs too, in Constant nodes, behind Identity.
+    graph_case("weights/listed", nodes, {"x": x}, {"y": F32}, constants=weights, listed=tuple(weights))
+    constants = [node("Constant", [], [n], value=numpy_helper.from_array(a)) for n, a in weights.items()]
+    graph_case("weights/constant_nodes", constants + nodes, {"x": x}, {"y": F32})
+    graph_case("weights/identity", [node("Identity", [n + "_0"], [n]) for n in weights] + nodes, {"x": x}, {"y": F32}, constants={n + "_0": a for n, a in weights.items()})
+
+
+def rare():
+    node = helper.make_node
+    v = np.array([2, 1, 1, 3, 4, 3, 1], np.float32)
+    for name, attributes in (("sorted", {}), ("unsorted", {"sorted": 0})):
+        graph_case(f"rare/unique_{name}", [node("Unique", ["v"], ["y", "first", "inverse", "count"], **attributes)], {"v": v}, {"y": F32, "first": I64, "inverse": I64, "count": I64})
+    m = np.array([[1, 0, 1], [2, 3, 2], [1, 0, 1], [0, 5, 0]], np.float32)
+    for axis in (0, 1):
+        graph_case(f"rare/unique_axis{axis}", [node("Unique", ["m"], ["y", "first", "inverse", "count"], axis=axis)], {"m": m}, {"y": F32, "first": I64, "inverse": I64, "count": I64})
+    x, grid = numbers(1, 2, 3, 4, 5), numbers(1, 2, 2, 3, 3, seed=1, scale=0.5)
+    graph_case("rare/cubic_3d", [node("GridSample", ["x", "g"], ["y"], mode="cubic")], {"x": x, "g": grid}, {"y": F32}, opset=20)
+    rng = np.random.default_rng(7)
+    a, b = rng.integers(0, 256, (2, 3, 4)).astype(np.uint8), rng.integers(0, 256, (2, 4, 5)).astype(np.uint8)
+
+    def qlinear(name, a_scale, a_zero, b_scale, b_zero, y_scale, y_zero):
+        exact = (a.astype(np.float64) - a_zero) @ (b.astype(np.float64) - b_zero) * (a_scale.astype(np.float64) * b_scale / y_scale)
+        y = np.clip(np.rint(exact) + y_zero, 0, 255).astype(np.uint8)
+        flat = lambda v: v.reshape(-1) if v.ndim == 2 else v
+        case(f"rare/qlinear_{name}", "QLinearMatMul", [a, flat(a_scale), flat(a_zero.astype(np.uint8)), b, flat(b_scale), flat(b_zero.astype(np.uint8)), np.float32(y_scale),
+                                                      np.uint8(y_zero)], [y], opset=21)
+
+    qlinear("rows", rng.uniform(0.01, 0.1, (3, 1)).astype(np.float32), rng.integers(0, 255, (3, 1)), rng.uniform(0.01, 0.1, 5).astype(np.float32), rng.integers(0, 255, 5), 9.0, 120)
+    qlinear("matrices", rng.uniform(0.01, 0.1, (2, 3, 1)).astype(np.float32), rng.integers(0, 255, (2, 3, 1)), rng.uniform(0.01, 0.1, (2, 1, 5)).astype(np.float32),
+            rng.integers(0, 255, (2, 1, 5)), 9.0, 120)
+    # Dropout draws as NumPy's RandomState does.
+    d = numbers(5, 200)
+    mask = np.random.RandomState(42).uniform(0, 1, d.shape) >= 0.3
+    case("rare/dropout", "Dropout", [d, np.float32(0.3), np.array(True)], [np.where(mask, d / (1 - np.float64(np.float32(0.3))), 0).astype(np.float32), mask], opset=13, seed=42)
+    # Batch normalisation of old operator sets: statistics of each element (spatial = 0), and training told by the outputs.
+    n = numbers(4, 2, 3)
+    p = [numbers(6, seed=i) for i in range(1, 4)] + [np.abs(numbers(6, seed=4)) + 0.1]
+    full = [q.reshape(1, 2, 3).astype(np.float64) for q in p]
+    y = (n - full[2]) / np.sqrt(full[3] + 1e-5) * full[0] + full[1]
+    case("rare/batch_spatial0", "BatchNormalization", [n, *p], [y.astype(np.float32)], opset=8, spatial=0)
+    p = [numbers(2, seed=i) for i in range(1, 4)] + [np.abs(numbers(2, seed=4)) + 0.1]
+    wide = n.astype(np.float64)
+    mean, var = wide.mean((0, 2)), wide.var((0, 2))
+    y = (wide - mean.reshape(1, 2, 1)) / np.sqrt(var.reshape(1, 2, 1) + 1e-5) * p[0].reshape(1, 2, 1) + p[1].reshape(1, 2, 1)
+    outputs = [y, p[2] * 0.8 + mean * 0.2, p[3] * 0.8 + var * 0.2, mean, var]
+    case("rare/batch_training9", "BatchNormalization", [n, *p], [o.astype(np.float32) for o in outputs], opset=9, momentum=0.8)
+    # Scan of operator set 8: batches, lengths, one direction backwards.
+    body = helper.make_graph([node("Add", ["s", "x"], ["s_out"]), node("Identity", ["s_out"], ["y"])], "body", [info("s", numbers(2)), info("x", numbers(2))],
+                             [info("s_out", numbers(2)), info("y", numbers(2))])
+    seq, start, lengths = numbers(2, 4, 2), numbers(2, 2, seed=1), ints(3, 4)
+    for backwards in (0, 1):
+        sums, last = np.zeros_like(seq), start.copy()
+        for k in range(2):
+            for i in range(lengths[k]):
+                last[k] = last[k] + seq[k, lengths[k] - 1 - i if backwards else i]
+                sums[k, i] = last[k]
+        case(f"rare/scan8_{backwards}", "Scan", [lengths, start, seq], [last, sums], opset=8, body=body, num_scan_inputs=1, directions=[backwards])
+
+
 def seeds():
     onnx_seeds = CORPUS / "onnx_fuzz"
     shutil.rmtree(onnx_seeds, ignore_errors=True)
@@ -333,7 +519,8 @@ def seeds():
 def main():
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    for part in (pools, plain_convolutions, convolutions, norms, pads, resizes, rearrangements, samples, detections, controls, quantised, recurrent):
+    for part in (pools, plain_convolutions, convolutions, norms, pads, resizes, rearrangements, samples, detections, controls, quantised, recurrent, sequences, functions, networks,
+                 rare):
         part()
     for family, tensors in families.items():
         save_file(tensors, OUT / f"{family}.safetensors")

@@ -17,6 +17,8 @@
 namespace ocelli::nn {
 
 /// Element types, numbered as ONNX's TensorProto.DataType numbers them. `undefined` is a type not known (yet).
+///
+/// Two more stand for values without elements: a `sequence` of tensors, and `none`, an optional value that is empty.
 enum class dtype : std::uint8_t {
     undefined = 0,
     float32 = 1,
@@ -31,7 +33,9 @@ enum class dtype : std::uint8_t {
     float64 = 11,
     uint32 = 12,
     uint64 = 13,
-    bfloat16 = 16
+    bfloat16 = 16,
+    sequence = 200,
+    none = 201
 };
 
 /// IEEE 754 half precision, for storage; arithmetic is done in float.
@@ -106,11 +110,13 @@ constexpr std::string_view name(dtype type) noexcept {
     case dtype::uint32: return "uint32";
     case dtype::uint64: return "uint64";
     case dtype::bfloat16: return "bfloat16";
+    case dtype::sequence: return "sequence";
+    case dtype::none: return "none";
     default: return "undefined";
     }
 }
 
-/// Bytes of one element; 0 for undefined.
+/// Bytes of one element; 0 for undefined and for what has no elements.
 constexpr std::size_t size_of(dtype type) noexcept {
     switch (type) {
     case dtype::uint8:
@@ -134,7 +140,7 @@ constexpr bool is_floating(dtype type) noexcept {
     return type == dtype::float32 || type == dtype::float64 || type == dtype::float16 || type == dtype::bfloat16;
 }
 constexpr bool is_integer(dtype type) noexcept {
-    return type != dtype::undefined && type != dtype::boolean && !is_floating(type);
+    return size_of(type) != 0 && type != dtype::boolean && !is_floating(type);
 }
 
 namespace detail {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace ocelli::nn {
 
@@ -37,6 +38,8 @@ private:
 ///
 /// A handle: copies share the memory, so writing through one is seen through the other; clone() copies the elements. A
 /// default-constructed tensor is *absent* (an optional input that is not there).
+///
+/// ONNX's other values take the same handle: a sequence() of tensors, and none(), the empty optional (one with an element is that element).
 class tensor {
 public:
     tensor() = default;
@@ -75,6 +78,10 @@ public:
     static tensor ints(std::span<const std::int64_t> values) {
         return from<std::int64_t>({static_cast<std::int64_t>(values.size())}, values);
     }
+    /// A list of tensors, or of lists. Its type is dtype::sequence, its shape (length); the items are shared, not copied.
+    static tensor sequence(std::vector<tensor> items);
+    /// The optional value that is empty.
+    static tensor none();
     /// Every element 0 (false).
     static tensor zeros(dtype type, dims shape);
     /// Wraps dense row-major memory without a copy. `owner` keeps it alive; without one the caller does.
@@ -110,6 +117,9 @@ public:
     std::span<const T> values() const {
         return {data<T>(), static_cast<std::size_t>(size_)};
     }
+    /// The items of a sequence.
+    /// @throws invalid_argument  where this is none
+    const std::vector<tensor>& items() const;
     const void* raw() const noexcept { return memory_.get(); }
     void* mutable_raw() noexcept { return memory_.get(); }
     /// Keeps the memory alive; for memory planners.

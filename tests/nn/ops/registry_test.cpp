@@ -1,4 +1,4 @@
-#include <doctest/doctest.h>
+#include <support/golden_models.hpp>
 
 #include <ocelli/nn/ops/registry.hpp>
 
@@ -47,4 +47,8 @@ TEST_CASE("the versions of an operator do not overlap") {
         if (const auto before = last.find(name); before != last.end()) CHECK(before->second < d.since);
         last[name] = d.until == 0 ? std::numeric_limits<int>::max() : d.until;
     }
+}
+
+TEST_CASE("rare forms of operators give what their definitions say") {
+    CHECK(ocelli_test::check_golden_models("rare", 2e-5) == 12);
 }

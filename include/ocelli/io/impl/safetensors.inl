@@ -1,23 +1,16 @@
 #pragma once
 
 #include <ocelli/io/detail/file.hpp>
+#include <ocelli/io/detail/file_mapping.hpp>
 #include <ocelli/io/safetensors.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <limits>
 #include <set>
 #include <tuple>
-
-#if defined(__unix__) || defined(__APPLE__)
-#    include <fcntl.h>
-#    include <sys/mman.h>
-#    include <sys/stat.h>
-#    include <unistd.h>
-#endif
 
 namespace ocelli {
 
@@ -121,37 +114,6 @@ private:
     std::string field_;
     std::set<std::string> names_, fields_;
 };
-
-#if defined(__unix__) || defined(__APPLE__)
-/// A whole file in memory, loaded as it is touched. Private: what is written to it stays with this process.
-class file_mapping {
-public:
-    explicit file_mapping(const std::string& path) {
-        const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        check<io_error>(file >= 0, path, ": cannot be opened: ", std::strerror(errno));
-        struct stat info {};
-        const bool regular = ::fstat(file, &info) == 0 && S_ISREG(info.st_mode);
-        if (regular && info.st_size > 0) {
-            size_ = static_cast<std::size_t>(info.st_size);
-            memory_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
-        }
-        ::close(file);
-        check<io_error>(regular, path, ": is not a regular file");
-        check<io_error>(memory_ != MAP_FAILED, path, ": cannot be mapped into memory");
-    }
-    ~file_mapping() {
-        if (memory_ != nullptr) ::munmap(memory_, size_);
-    }
-    file_mapping(const file_mapping&) = delete;
-    file_mapping& operator=(const file_mapping&) = delete;
-
-    std::span<const std::byte> bytes() const noexcept { return {static_cast<const std::byte*>(memory_), size_}; }
-
-private:
-    void* memory_ = nullptr;
-    std::size_t size_ = 0;
-};
-#endif
 
 }  // namespace detail
 

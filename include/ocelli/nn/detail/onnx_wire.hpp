@@ -30,7 +30,7 @@ enum opset_id : std::uint32_t { opset_domain = 1, opset_version = 2 };
 enum graph_field : std::uint32_t {
     graph_node = 1, graph_name = 2, graph_initializer = 5, graph_input = 11, graph_output = 12, graph_value_info = 13, graph_sparse_initializer = 15
 };
-enum node_field : std::uint32_t { node_input = 1, node_output = 2, node_name = 3, node_op_type = 4, node_attribute = 5, node_domain = 7 };
+enum node_field : std::uint32_t { node_input = 1, node_output = 2, node_name = 3, node_op_type = 4, node_attribute = 5, node_domain = 7, node_overload = 8 };
 enum attribute_field : std::uint32_t {
     attribute_name = 1, attribute_f = 2, attribute_i = 3, attribute_s = 4, attribute_t = 5, attribute_g = 6, attribute_floats = 7, attribute_ints = 8,
     attribute_strings = 9, attribute_tensors = 10, attribute_graphs = 11, attribute_tp = 14, attribute_type_protos = 15, attribute_type = 20,
@@ -43,6 +43,13 @@ enum tensor_field : std::uint32_t {
 };
 enum value_info : std::uint32_t { value_name = 1, value_type = 2 };
 enum type_field : std::uint32_t { type_tensor = 1, tensor_elem_type = 1, tensor_shape = 2, shape_dim = 1, dim_value = 1, dim_param = 2 };
+enum type_case : std::uint32_t { type_sequence = 4, type_map = 5, type_sparse = 8, type_optional = 9, type_element = 1 };
+enum function_field : std::uint32_t {
+    function_name = 1, function_input = 4, function_output = 5, function_attribute = 6, function_node = 7, function_opset_import = 9, function_domain = 10,
+    function_attribute_proto = 11, function_overload = 13
+};
+enum sequence_field : std::uint32_t { sequence_element_type = 2, sequence_tensor = 3, sequence_sparse = 4, sequence_sequence = 5, sequence_map = 6, sequence_optional = 7 };
+enum optional_field : std::uint32_t { optional_element_type = 2, optional_tensor = 3, optional_sparse = 4, optional_sequence = 5, optional_map = 6, optional_optional = 7 };
 enum entry_field : std::uint32_t { entry_key = 1, entry_value = 2 };
 
 inline void expect(const reader& r, pbf_wire_type type) {

@@ -1,13 +1,17 @@
 #pragma once
 
+#include <ocelli/io/detail/file_mapping.hpp>
 #include <ocelli/nn/detail/onnx_wire.hpp>
 #include <ocelli/nn/onnx.hpp>
 #include <ocelli/nn/ops/op.hpp>
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
+#include <tuple>
 #include <unordered_map>
+#include <utility>
 
 namespace ocelli::nn {
 
@@ -23,28 +27,35 @@ struct file_closer {
     void operator()(std::FILE* f) const noexcept { std::fclose(f); }
 };
 
-/// `length` bytes of a file from `offset` on; length -1: to its end.
-inline std::vector<std::byte> read_file(const std::string& path, std::int64_t offset = 0, std::int64_t length = -1) {
-    const std::unique_ptr<std::FILE, file_closer> file(std::fopen(path.c_str(), "rb"));
-    ocelli::detail::check<io_error>(file != nullptr, path, ": cannot open the file");
-    ocelli::detail::check<io_error>(std::fseek(file.get(), 0, SEEK_END) == 0, path, ": cannot read the file");
-    const std::int64_t size = std::ftell(file.get());
-    ocelli::detail::check<io_error>(size >= 0, path, ": cannot read the file");
-    ocelli::detail::check<format_error>(offset >= 0 && offset <= size, path, ": has ", size, " bytes, data is said to begin at ", offset);
-    if (length < 0) length = size - offset;
-    ocelli::detail::check<format_error>(length <= size - offset, path, ": has ", size, " bytes, data is said to be ", length, " from ", offset);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(length));
-    ocelli::detail::check<io_error>(std::fseek(file.get(), static_cast<long>(offset), SEEK_SET) == 0 &&
-                                        std::fread(bytes.data(), 1, bytes.size(), file.get()) == bytes.size(),
-                                    path, ": cannot read the file");
-    return bytes;
-}
+/// A file in memory: mapped where the system can, else read.
+struct file_memory {
+#if OCELLI_HAS_FILE_MAPPING
+    explicit file_memory(const std::string& path) : mapping(path), bytes(mapping.bytes()) {}
+    ocelli::detail::file_mapping mapping;
+    void release(const void* from, std::size_t size) const noexcept { mapping.release(from, size); }
+#else
+    explicit file_memory(const std::string& path) {
+        const std::unique_ptr<std::FILE, file_closer> file(std::fopen(path.c_str(), "rb"));
+        ocelli::detail::check<io_error>(file != nullptr && std::fseek(file.get(), 0, SEEK_END) == 0, path, ": cannot be opened");
+        const long size = std::ftell(file.get());
+        ocelli::detail::check<io_error>(size >= 0 && std::fseek(file.get(), 0, SEEK_SET) == 0, path, ": cannot be read");
+        room.resize(static_cast<std::size_t>(size));
+        ocelli::detail::check<io_error>(std::fread(room.data(), 1, room.size(), file.get()) == room.size(), path, ": cannot be read");
+        bytes = room;
+    }
+    std::vector<std::byte> room;
+    void release(const void*, std::size_t) const noexcept {}
+#endif
+    std::span<const std::byte> bytes;
+};
 
 inline dtype onnx_dtype(std::int64_t number, const std::string& what) {
-    const bool in_range = number >= 1 && number <= 255;
-    const auto type = in_range ? static_cast<dtype>(number) : dtype::undefined;
-    ocelli::detail::check<format_error>(in_range && size_of(type) != 0, what, ": element type ", number,
-                                        number == 8 ? " (string) is not supported" : " is not supported");
+    // Types that ONNX has and this engine lacks: text, complex numbers, 8 bits and less.
+    ocelli::detail::check<unsupported_operator>(number != 8, what, ": element type string is not supported");
+    const bool known = number == 14 || number == 15 || (number >= 17 && number <= 26);
+    ocelli::detail::check<unsupported_operator>(!known, what, ": element type ", number, " is not supported");
+    const auto type = number >= 1 && number < 32 ? static_cast<dtype>(number) : dtype::undefined;
+    ocelli::detail::check<format_error>(size_of(type) != 0, what, ": element type ", number, " does not exist");
     return type;
 }
 
@@ -79,6 +90,27 @@ struct wire_tensor {
     tensor elements;
 };
 
+/// A function of the model, as it stands in the file.
+struct model_function {
+    std::vector<std::string> inputs, outputs;
+    std::vector<std::string_view> nodes, defaults;
+    std::map<std::string, std::int64_t> opsets;
+};
+
+/// What the readers of one model share.
+struct model_source {
+    std::string folder;
+    std::string name;
+    /// Keeps the model's own bytes alive, which tensors may borrow; null where they must not.
+    std::shared_ptr<const file_memory> file = nullptr;
+    /// External data by path.
+    std::map<std::string, std::shared_ptr<const file_memory>> external = {};
+    /// By domain, name and overload.
+    std::map<std::tuple<std::string, std::string, std::string>, model_function> functions = {};
+    /// Nodes that calls of functions have made: calls of calls multiply.
+    std::size_t called_nodes = 0;
+};
+
 template <class To, class From>
 tensor tensor_of(dtype type, const dims& shape, const std::vector<From>& values, const std::string& what) {
     ocelli::detail::check<format_error>(static_cast<std::int64_t>(values.size()) == element_count(shape), what, ": shape ",
@@ -89,7 +121,8 @@ tensor tensor_of(dtype type, const dims& shape, const std::vector<From>& values,
     return out;
 }
 
-inline wire_tensor read_tensor(wire::reader r, const std::string& folder, const std::string& source) {
+inline wire_tensor read_tensor(wire::reader r, model_source& model) {
+    const std::string& source = model.name;
     wire_tensor out;
     dims shape;
     std::int64_t type_number = 0, location = 0;
@@ -143,7 +176,7 @@ inline wire_tensor read_tensor(wire::reader r, const std::string& folder, const 
         }
     }
     const std::string what = source + ": tensor '" + out.name + "'";
-    ocelli::detail::check<format_error>(!has_strings && type_number != 8, what, ": element type string is not supported");
+    ocelli::detail::check<unsupported_operator>(!has_strings, what, ": element type string is not supported");
     const dtype type = onnx_dtype(type_number, what);
     ocelli::detail::check<format_error>(shape.size() <= max_tensor_rank, what, ": has rank ", shape.size());
     for (const std::int64_t d : shape)
@@ -154,13 +187,21 @@ inline wire_tensor read_tensor(wire::reader r, const std::string& folder, const 
     } catch (const invalid_argument& e) {
         ocelli::detail::fail<format_error>(what, ": ", e.what());
     }
-    const auto copy_bytes = [&](const void* from, std::size_t size) {
+    // Borrows the file's memory where it is aligned, else copies and gives the file's pages back.
+    const auto take_bytes = [&](const void* from, std::size_t size, const std::shared_ptr<const file_memory>& file) {
         ocelli::detail::check<format_error>(static_cast<std::uint64_t>(count) <= (std::uint64_t{1} << 60) &&
                                                 size == static_cast<std::size_t>(count) * size_of(type),
                                             what, ": shape ", ocelli::detail::shape_text(shape), " of ", nn::name(type), " needs ", count, " x ",
                                             size_of(type), " bytes, has ", size);
+        constexpr std::size_t worth_borrowing = 4096;
+        const bool aligned = reinterpret_cast<std::uintptr_t>(from) % size_of(type) == 0;
+        if (file != nullptr && aligned && size >= worth_borrowing && type != dtype::boolean) {
+            out.elements = tensor::borrow(type, shape, from, file);
+            return;
+        }
         out.elements = tensor(type, shape);
         if (size != 0) std::memcpy(out.elements.mutable_raw(), from, size);
+        if (file != nullptr) file->release(from, size);
         // Any byte but 0 is true; a bool must hold nothing but 0 and 1.
         if (type == dtype::boolean)
             for (std::size_t i = 0; i < size; ++i) {
@@ -169,13 +210,20 @@ inline wire_tensor read_tensor(wire::reader r, const std::string& folder, const 
             }
     };
     if (location == 1) {
-        const std::vector<std::byte> bytes = read_file(external_path(folder, external_location, what), external_offset, external_length);
-        copy_bytes(bytes.data(), bytes.size());
+        const std::string path = external_path(model.folder, external_location, what);
+        auto& file = model.external[path];
+        if (file == nullptr) file = std::make_shared<const file_memory>(path);
+        const auto size = static_cast<std::int64_t>(file->bytes.size());
+        ocelli::detail::check<format_error>(external_offset <= size, what, ": '", path, "' has ", size, " bytes, data is said to begin at ", external_offset);
+        if (external_length < 0) external_length = size - external_offset;
+        ocelli::detail::check<format_error>(external_length <= size - external_offset, what, ": '", path, "' has ", size, " bytes, data is said to be ",
+                                            external_length, " from ", external_offset);
+        take_bytes(file->bytes.data() + external_offset, static_cast<std::size_t>(external_length), file);
         return out;
     }
     ocelli::detail::check<format_error>(location == 0, what, ": unknown data location ", location);
     if (has_raw) {
-        copy_bytes(raw.data(), raw.size());
+        take_bytes(raw.data(), raw.size(), model.file);
         return out;
     }
     switch (type) {
@@ -198,62 +246,77 @@ struct wire_value {
     fact what;
 };
 
-inline wire_value read_value_info(wire::reader r, const std::string& source) {
-    wire_value out;
-    while (r.next()) {
-        if (r.tag() == wire::value_name) {
-            out.name = wire::string(r);
-        } else if (r.tag() == wire::value_type) {
-            wire::reader type = wire::message(r);
-            while (type.next()) {
-                if (type.tag() != wire::type_tensor) {
-                    type.skip();
-                    continue;
-                }
-                wire::reader t = wire::message(type);
-                while (t.next()) {
-                    if (t.tag() == wire::tensor_elem_type) {
-                        const std::int64_t number = wire::integer(t);
-                        if (number != 0) out.what.type = onnx_dtype(number, source + ": value '" + out.name + "'");
-                    } else if (t.tag() == wire::tensor_shape) {
-                        std::vector<dim> extents;
-                        wire::reader shape = wire::message(t);
-                        while (shape.next()) {
-                            if (shape.tag() != wire::shape_dim) {
-                                shape.skip();
-                                continue;
-                            }
-                            dim d;
-                            wire::reader one = wire::message(shape);
-                            while (one.next()) {
-                                // Some exporters write 0 or -1 for "unknown".
-                                if (one.tag() == wire::dim_value) {
-                                    const std::int64_t v = wire::integer(one);
-                                    d.size = v > 0 ? v : -1;
-                                } else if (one.tag() == wire::dim_param) d.symbol = wire::string(one);
-                                else one.skip();
-                            }
-                            ocelli::detail::check<format_error>(extents.size() < max_tensor_rank, source, ": value '", out.name, "' has too many axes");
-                            extents.push_back(std::move(d));
-                        }
-                        out.what.shape = symbolic_shape(std::move(extents));
-                    } else {
-                        t.skip();
-                    }
-                }
+inline symbolic_shape read_shape(wire::reader shape, const std::string& what) {
+    std::vector<dim> extents;
+    while (shape.next()) {
+        if (shape.tag() != wire::shape_dim) {
+            shape.skip();
+            continue;
+        }
+        dim d;
+        wire::reader one = wire::message(shape);
+        while (one.next()) {
+            // Some exporters write 0 or -1 for "unknown".
+            if (one.tag() == wire::dim_value) {
+                const std::int64_t v = wire::integer(one);
+                d.size = v > 0 ? v : -1;
+            } else if (one.tag() == wire::dim_param) d.symbol = wire::string(one);
+            else one.skip();
+        }
+        ocelli::detail::check<format_error>(extents.size() < max_tensor_rank, what, " has too many axes");
+        extents.push_back(std::move(d));
+    }
+    return symbolic_shape(std::move(extents));
+}
+
+/// What a TypeProto says. An optional value may be empty: nothing is known of it.
+inline fact read_type(wire::reader type, const std::string& what) {
+    fact out;
+    while (type.next()) {
+        switch (type.tag()) {
+        case wire::type_tensor: {
+            wire::reader t = wire::message(type);
+            while (t.next()) {
+                if (t.tag() == wire::tensor_elem_type) {
+                    const std::int64_t number = wire::integer(t);
+                    if (number != 0) out.type = onnx_dtype(number, what);
+                } else if (t.tag() == wire::tensor_shape) out.shape = read_shape(wire::message(t), what);
+                else t.skip();
             }
-        } else {
-            r.skip();
+            break;
+        }
+        case wire::type_sequence:
+            out.type = dtype::sequence;
+            type.skip();
+            break;
+        case wire::type_map:
+        case wire::type_sparse:
+            ocelli::detail::fail<unsupported_operator>(what, type.tag() == wire::type_map ? ": maps are not supported" : ": sparse tensors are not supported");
+        default: type.skip();
         }
     }
+    return out;
+}
+
+inline wire_value read_value_info(wire::reader r, const std::string& source) {
+    wire_value out;
+    std::string_view type;
+    while (r.next()) {
+        if (r.tag() == wire::value_name) out.name = wire::string(r);
+        else if (r.tag() == wire::value_type) type = wire::bytes(r);
+        else r.skip();
+    }
+    out.what = read_type(wire::message(type), source + ": value '" + out.name + "'");
     return out;
 }
 
 /// Reads one graph; `parent` is the reader of the graph around it.
 class graph_reader {
 public:
-    graph_reader(graph& g, graph_reader* parent, const std::string& folder, int depth)
-        : g_(g), parent_(parent), folder_(folder), source_(*g.source), depth_(depth) {
+    graph_reader(graph& g, graph_reader* parent, model_source& model, int depth)
+        : g_(g), parent_(parent), model_(model), source_(*g.source), depth_(depth), opsets_(&g.opsets) {
+        if (parent != nullptr) bindings_ = parent->bindings_;
+        around_ = parent != nullptr && (parent->inside_function_ || parent->around_);
         ocelli::detail::check<format_error>(depth < max_graph_depth, source_, ": sub-graphs are nested deeper than ", max_graph_depth);
     }
 
@@ -268,7 +331,7 @@ public:
             case wire::graph_output: outputs.push_back(wire::bytes(r)); break;
             case wire::graph_value_info: infos.push_back(wire::bytes(r)); break;
             case wire::graph_initializer: {
-                wire_tensor t = read_tensor(wire::message(r), folder_, source_);
+                wire_tensor t = read_tensor(wire::message(r), model_);
                 const value_id id = declare(t.name);
                 g_.at(id).what = fact{t.elements.type(), symbolic_shape(t.elements.shape()), t.elements};
                 break;
@@ -287,16 +350,8 @@ public:
             g_.inputs.push_back(id);
         }
         // All outputs first: files need not be sorted, and a sub-graph may use what stands behind its node.
-        for (const std::string_view view : nodes) {
-            wire::reader n = wire::message(view);
-            while (n.next()) {
-                if (n.tag() != wire::node_output) {
-                    n.skip();
-                    continue;
-                }
-                if (std::string name = wire::string(n); !name.empty()) declare(name);
-            }
-        }
+        for (const std::string_view view : nodes)
+            for (const std::string& name : node_outputs(view)) declare(name);
         for (const std::string_view view : infos) {
             wire_value v = read_value_info(wire::message(view), source_);
             if (const auto found = names_.find(v.name); found != names_.end() && !g_.at(found->second).what.constant.defined())
@@ -316,8 +371,21 @@ public:
     }
 
 private:
+    static std::vector<std::string> node_outputs(std::string_view bytes) {
+        std::vector<std::string> out;
+        wire::reader n = wire::message(bytes);
+        while (n.next()) {
+            if (n.tag() != wire::node_output) {
+                n.skip();
+                continue;
+            }
+            if (std::string name = wire::string(n); !name.empty()) out.push_back(std::move(name));
+        }
+        return out;
+    }
+
     value_id declare(const std::string& name) {
-        const value_id id = g_.add_value(name);
+        const value_id id = g_.add_value(prefix_ + name);
         ocelli::detail::check<format_error>(names_.emplace(name, id).second, source_, ": value '", name, "' is defined twice");
         return id;
     }
@@ -325,7 +393,7 @@ private:
     /// The value of this name here, captured from the graphs around where need be; no_value where nobody has it.
     value_id resolve(const std::string& name) {
         if (const auto found = names_.find(name); found != names_.end()) return found->second;
-        if (parent_ == nullptr) return no_value;
+        if (parent_ == nullptr || inside_function_) return no_value;  // functions see nothing but their inputs
         const value_id outside = parent_->resolve(name);
         if (outside == no_value) return no_value;
         const value_id inside = declare(name);
@@ -342,48 +410,137 @@ private:
         n.source = g_.source;
         std::vector<std::string> inputs, outputs;
         std::vector<std::string_view> attributes;
+        std::string overload;
         wire::reader r = wire::message(bytes);
         while (r.next()) {
             switch (r.tag()) {
             case wire::node_input: inputs.push_back(wire::string(r)); break;
             case wire::node_output: outputs.push_back(wire::string(r)); break;
-            case wire::node_name: n.name = wire::string(r); break;
+            case wire::node_name: n.name = prefix_ + wire::string(r); break;
             case wire::node_op_type: n.op = wire::string(r); break;
             case wire::node_domain: n.domain = wire::string(r); break;
             case wire::node_attribute: attributes.push_back(wire::bytes(r)); break;
+            case wire::node_overload: overload = wire::string(r); break;
             default: r.skip();
             }
         }
         if (n.domain == "ai.onnx") n.domain.clear();
-        if (n.name.empty()) n.name = ocelli::detail::concat(n.op, "_", g_.nodes.size());
-        const auto opset = g_.opsets.find(n.domain);
-        if (opset == g_.opsets.end())
-            fail<unsupported_operator>(n, "the model imports no operator set of domain '", n.domain, "'");
-        n.opset = opset->second;
-        implicit_.clear();
-        for (const std::string_view view : attributes) n.attributes.push_back(read_attribute(view, n));
+        if (n.name.size() == prefix_.size()) n.name = ocelli::detail::concat(prefix_, n.op, "_", g_.nodes.size());
+        const auto function = model_.functions.find({n.domain, n.op, overload});
+        if (function == model_.functions.end()) {
+            const auto opset = opsets_->find(n.domain);
+            if (opset == opsets_->end()) fail<unsupported_operator>(n, "the model imports no operator set of domain '", n.domain, "'");
+            n.opset = opset->second;
+            implicit_.clear();
+            for (const std::string_view view : attributes)
+                if (auto a = read_attribute(view, n)) n.attributes.push_back(*std::move(a));
+        }
         for (const std::string& input : inputs) {
             n.inputs.push_back(input.empty() ? no_value : resolve(input));
-            if (!input.empty() && n.inputs.back() == no_value) fail<format_error>(n, "input '", input, "' is defined nowhere");
+            // A function's input that the call left out is known, and absent.
+            if (!input.empty() && n.inputs.back() == no_value && names_.count(input) == 0) fail<format_error>(n, "input '", input, "' is defined nowhere");
         }
+        for (const std::string& output : outputs) n.outputs.push_back(output.empty() ? no_value : names_.at(output));
+        for (const value_id v : n.outputs)
+            if (v != no_value && g_.at(v).what.constant.defined()) fail<format_error>(n, "output '", g_.at(v).name, "' is an initializer");
+        if (function != model_.functions.end()) return call(function->second, n, attributes);
         // Captures of the graphs around were collected while this node's sub-graphs were read.
         n.implicit_inputs = std::move(implicit_);
         implicit_ = {};
-        for (const std::string& output : outputs) n.outputs.push_back(output.empty() ? no_value : names_.at(output));
         while (!n.inputs.empty() && n.inputs.back() == no_value) n.inputs.pop_back();
         while (!n.outputs.empty() && n.outputs.back() == no_value) n.outputs.pop_back();
-        for (const value_id v : n.outputs)
-            if (v != no_value && g_.at(v).what.constant.defined()) fail<format_error>(n, "output '", g_.at(v).name, "' is an initializer");
         g_.add_node(std::move(n));
     }
 
-    attribute read_attribute(std::string_view bytes, const node& n) {
+    /// Writes a function's nodes in place of its call: names of its own, the call's values as inputs and outputs, the call's attributes where its
+    /// nodes refer to them.
+    void call(const model_function& f, const node& n, const std::vector<std::string_view>& attributes) {
+        constexpr std::size_t most_nodes = std::size_t{1} << 20;
+        check<format_error>(n, calls_ < max_graph_depth, "functions call each other deeper than ", max_graph_depth);
+        model_.called_nodes += f.nodes.size() + 1;
+        check<format_error>(n, model_.called_nodes < most_nodes, "calls of functions make more than ", most_nodes, " nodes");
+        check<format_error>(n, n.inputs.size() <= f.inputs.size() && n.outputs.size() <= f.outputs.size(), "the function has ", f.inputs.size(), " inputs and ",
+                            f.outputs.size(), " outputs, the call ", n.inputs.size(), " and ", n.outputs.size());
+        std::map<std::string, std::string_view> bindings;
+        for (const std::string_view view : f.defaults) bindings[attribute_names(view).first] = view;
+        for (std::string_view view : attributes) {
+            const auto [name, reference] = attribute_names(view);
+            if (!reference.empty()) {  // the attribute of a function that calls this one
+                const auto bound = bindings_.find(reference);
+                if (bound == bindings_.end()) continue;
+                view = bound->second;
+            }
+            bindings[name] = view;
+        }
+        std::unordered_map<std::string, value_id> names;
+        for (std::size_t i = 0; i < f.inputs.size(); ++i)
+            check<format_error>(n, names.emplace(f.inputs[i], i < n.inputs.size() ? n.inputs[i] : no_value).second, "input '", f.inputs[i], "' is listed twice");
+        std::map<std::string, value_id> results;
+        for (std::size_t i = 0; i < n.outputs.size(); ++i)
+            if (n.outputs[i] != no_value) results[f.outputs[i]] = n.outputs[i];
+
+        std::swap(names, names_);
+        std::swap(bindings, bindings_);
+        const std::string prefix = std::exchange(prefix_, n.name + "/");
+        const bool inside = std::exchange(inside_function_, true);
+        const auto* opsets = std::exchange(opsets_, &f.opsets);
+        ++calls_;
+        for (const std::string_view view : f.nodes)
+            for (const std::string& name : node_outputs(view)) {
+                const auto result = results.find(name);
+                if (result == results.end()) declare(name);
+                else check<format_error>(n, names_.emplace(name, result->second).second, "value '", name, "' of the function is defined twice");
+            }
+        for (const std::string_view view : f.nodes) read_node(view);
+        for (const auto& [name, id] : results) {
+            if (names_.count(name) != 0 && names_.at(name) == id) continue;
+            check<format_error>(n, names_.count(name) != 0 && names_.at(name) != no_value, "output '", name, "' of the function is computed by no node");
+            node pass;  // an input handed through
+            pass.op = "Identity";
+            pass.opset = 1;
+            pass.inputs = {names_.at(name)};
+            pass.outputs = {id};
+            g_.add_node(std::move(pass));
+        }
+        --calls_;
+        opsets_ = opsets;
+        inside_function_ = inside;
+        prefix_ = prefix;
+        std::swap(bindings, bindings_);
+        std::swap(names, names_);
+    }
+
+    /// An attribute's name, and the name of the function's attribute that it refers to.
+    static std::pair<std::string, std::string> attribute_names(std::string_view bytes) {
+        std::pair<std::string, std::string> out;
+        wire::reader r = wire::message(bytes);
+        while (r.next()) {
+            if (r.tag() == wire::attribute_name) out.first = wire::string(r);
+            else if (r.tag() == wire::attribute_ref) out.second = wire::string(r);
+            else r.skip();
+        }
+        return out;
+    }
+
+    /// Nothing where it refers to an attribute that the function's call leaves out.
+    std::optional<attribute> read_attribute(std::string_view bytes, const node& n) {
+        const auto [name, reference] = attribute_names(bytes);
+        if (reference.empty()) return read_own_attribute(bytes, n);
+        check<format_error>(n, inside_function_ || around_, "attribute '", name, "' refers to a function's attribute, outside of any function");
+        const auto bound = bindings_.find(reference);
+        if (bound == bindings_.end()) return std::nullopt;
+        attribute a = read_own_attribute(bound->second, n);
+        a.name = name;
+        return a;
+    }
+
+    attribute read_own_attribute(std::string_view bytes, const node& n) {
         attribute out;
         std::int64_t type = 0, i = 0;
         float f = 0;
         std::string s;
         bool has_t = false, has_g = false, has_f = false, has_i = false, has_s = false;
-        std::string_view t, body;
+        std::string_view t, body, type_proto;
         std::vector<float> floats;
         std::vector<std::int64_t> ints;
         std::vector<std::string> strings;
@@ -400,12 +557,9 @@ private:
             case wire::attribute_ints: wire::integers(r, ints); break;
             case wire::attribute_strings: strings.push_back(wire::string(r)); break;
             case wire::attribute_type: type = wire::integer(r); break;
-            case wire::attribute_ref:
-                if (!wire::bytes(r).empty()) fail<unsupported_operator>(n, "attribute '", out.name, "' refers to a function's attribute");
-                break;
+            case wire::attribute_tp: type_proto = wire::bytes(r); break;
             case wire::attribute_tensors:
             case wire::attribute_graphs:
-            case wire::attribute_tp:
             case wire::attribute_type_protos:
             case wire::attribute_sparse_tensor:
                 fail<unsupported_operator>(n, "attribute '", out.name, "' has a kind that is not supported");
@@ -420,20 +574,23 @@ private:
         case 3: out.what = std::move(s); break;
         case 4:
             check<format_error>(n, has_t, "attribute '", out.name, "' has no tensor");
-            out.what = read_tensor(wire::message(t), folder_, source_).elements;
+            out.what = read_tensor(wire::message(t), model_).elements;
             break;
         case 5: {
             check<format_error>(n, has_g, "attribute '", out.name, "' has no graph");
             auto sub = std::make_shared<graph>();
-            sub->opsets = g_.opsets;
+            sub->opsets = *opsets_;
             sub->source = g_.source;
-            graph_reader(*sub, this, folder_, depth_ + 1).read(body);
+            graph_reader(*sub, this, model_, depth_ + 1).read(body);
             out.what = std::move(sub);
             break;
         }
         case 6: out.what = std::move(floats); break;
         case 7: out.what = std::move(ints); break;
         case 8: out.what = std::move(strings); break;
+        case 13:  // a type: its element type tells what there is to know
+            out.what = static_cast<std::int64_t>(read_type(wire::message(type_proto), source_ + ": attribute '" + out.name + "'").type);
+            break;
         default: fail<unsupported_operator>(n, "attribute '", out.name, "' has a kind that is not supported (", type, ")");
         }
         return out;
@@ -441,20 +598,62 @@ private:
 
     graph& g_;
     graph_reader* parent_;
-    const std::string& folder_;
+    model_source& model_;
     const std::string& source_;
     int depth_;
     std::unordered_map<std::string, value_id> names_;
     std::unordered_map<value_id, bool> given_;
+    /// Operator set versions where the reader stands: the model's, or a function's.
+    const std::map<std::string, std::int64_t>* opsets_;
+    /// Of the function being read: before its names, its attributes by name, whether there is one, how deep in calls.
+    std::string prefix_;
+    std::map<std::string, std::string_view> bindings_;
+    bool inside_function_ = false, around_ = false;
+    int calls_ = 0;
     /// Captured values of the node being read.
     std::vector<value_id> implicit_;
 };
 
-inline graph read_model(std::string_view bytes, const std::string& folder, const std::string& source) {
+inline void read_opset(wire::reader id, const std::string& source, std::map<std::string, std::int64_t>& opsets) {
+    std::string domain;
+    std::int64_t version = 1;
+    while (id.next()) {
+        if (id.tag() == wire::opset_domain) domain = wire::string(id);
+        else if (id.tag() == wire::opset_version) version = wire::integer(id);
+        else id.skip();
+    }
+    if (domain == "ai.onnx") domain.clear();
+    ocelli::detail::check<format_error>(version >= 1, source, ": imports version ", version, " of domain '", domain, "'");
+    opsets[domain] = version;
+}
+
+inline void read_function(wire::reader r, model_source& model) {
+    model_function f;
+    std::string name, domain, overload;
+    while (r.next()) {
+        switch (r.tag()) {
+        case wire::function_name: name = wire::string(r); break;
+        case wire::function_domain: domain = wire::string(r); break;
+        case wire::function_overload: overload = wire::string(r); break;
+        case wire::function_input: f.inputs.push_back(wire::string(r)); break;
+        case wire::function_output: f.outputs.push_back(wire::string(r)); break;
+        case wire::function_node: f.nodes.push_back(wire::bytes(r)); break;
+        case wire::function_attribute_proto: f.defaults.push_back(wire::bytes(r)); break;
+        case wire::function_opset_import: read_opset(wire::message(r), model.name, f.opsets); break;
+        default: r.skip();
+        }
+    }
+    if (domain == "ai.onnx") domain.clear();
+    const bool first = model.functions.emplace(std::tuple(domain, name, overload), std::move(f)).second;
+    ocelli::detail::check<format_error>(first, model.name, ": function '", name, "' of domain '", domain, "' is defined twice");
+}
+
+inline graph read_model(std::string_view bytes, model_source& model) {
+    const std::string& source = model.name;
     graph g;
     g.source = std::make_shared<const std::string>(source);
     std::string_view body;
-    bool has_graph = false, has_functions = false;
+    bool has_graph = false;
     wire::reader r = wire::message(bytes);
     while (r.next()) {
         switch (r.tag()) {
@@ -462,34 +661,39 @@ inline graph read_model(std::string_view bytes, const std::string& folder, const
             body = wire::bytes(r);
             has_graph = true;
             break;
-        case wire::model_opset_import: {
-            wire::reader id = wire::message(r);
-            std::string domain;
-            std::int64_t version = 1;
-            while (id.next()) {
-                if (id.tag() == wire::opset_domain) domain = wire::string(id);
-                else if (id.tag() == wire::opset_version) version = wire::integer(id);
-                else id.skip();
-            }
-            if (domain == "ai.onnx") domain.clear();
-            ocelli::detail::check<format_error>(version >= 1, source, ": imports version ", version, " of domain '", domain, "'");
-            g.opsets[domain] = version;
-            break;
-        }
-        case wire::model_functions:
-            has_functions = true;
-            r.skip();
-            break;
+        case wire::model_opset_import: read_opset(wire::message(r), source, g.opsets); break;
+        case wire::model_functions: read_function(wire::message(r), model); break;
         default: r.skip();
         }
     }
     ocelli::detail::check<format_error>(has_graph, source, ": holds no graph; is this an ONNX model?");
-    ocelli::detail::check<unsupported_operator>(!has_functions, source, ": model-local functions are not supported");
     if (g.opsets.empty()) g.opsets[""] = 1;  // files from before operator sets had versions
-    graph_reader(g, nullptr, folder, 0).read(body);
+    // A function without versions of its own has the model's.
+    for (auto& [key, f] : model.functions)
+        for (const auto& [domain, version] : g.opsets) f.opsets.emplace(domain, version);
+    graph_reader(g, nullptr, model, 0).read(body);
     g.verify();
     infer_facts(g);
     return g;
+}
+
+/// A SequenceProto or an OptionalProto, which number their fields alike.
+inline tensor read_container(wire::reader r, model_source& model, bool optional, int depth) {
+    ocelli::detail::check<format_error>(depth < max_graph_depth, model.name, ": sequences are nested deeper than ", max_graph_depth);
+    std::vector<tensor> items;
+    while (r.next()) {
+        switch (r.tag()) {
+        case wire::sequence_tensor: items.push_back(read_tensor(wire::message(r), model).elements); break;
+        case wire::sequence_sequence: items.push_back(read_container(wire::message(r), model, false, depth + 1)); break;
+        case wire::sequence_optional: items.push_back(read_container(wire::message(r), model, true, depth + 1)); break;
+        case wire::sequence_sparse:
+        case wire::sequence_map: ocelli::detail::fail<unsupported_operator>(model.name, ": maps and sparse tensors are not supported");
+        default: r.skip();
+        }
+    }
+    if (!optional) return tensor::sequence(std::move(items));
+    ocelli::detail::check<format_error>(items.size() <= 1, model.name, ": an optional value holds ", items.size(), " elements");
+    return items.empty() ? tensor::none() : items[0];
 }
 
 template <class F>
@@ -513,21 +717,34 @@ inline std::string_view as_text(std::span<const std::byte> bytes) {
 }  // namespace detail
 
 OCELLI_INLINE graph read_onnx(std::span<const std::byte> bytes, const std::string& folder, const std::string& source) {
-    return detail::reading(source, [&] { return detail::read_model(detail::as_text(bytes), folder, source); });
+    detail::model_source model{folder, source};
+    return detail::reading(source, [&] { return detail::read_model(detail::as_text(bytes), model); });
 }
 
 OCELLI_INLINE graph read_onnx(const std::string& path) {
-    const std::vector<std::byte> bytes = detail::read_file(path);
-    return read_onnx(bytes, detail::folder_of(path), path);
+    const auto file = std::make_shared<const detail::file_memory>(path);
+    detail::model_source model{detail::folder_of(path), path, file};
+    return detail::reading(path, [&] { return detail::read_model(detail::as_text(file->bytes), model); });
 }
 
 OCELLI_INLINE tensor read_onnx_tensor(std::span<const std::byte> bytes, const std::string& source) {
-    return detail::reading(source, [&] { return detail::read_tensor(detail::wire::message(detail::as_text(bytes)), "", source).elements; });
+    detail::model_source model{"", source};
+    return detail::reading(source, [&] { return detail::read_tensor(detail::wire::message(detail::as_text(bytes)), model).elements; });
 }
 
 OCELLI_INLINE tensor read_onnx_tensor(const std::string& path) {
-    const std::vector<std::byte> bytes = detail::read_file(path);
-    return read_onnx_tensor(bytes, path);
+    const detail::file_memory file(path);
+    return read_onnx_tensor(file.bytes, path);
+}
+
+OCELLI_INLINE tensor read_onnx_sequence(std::span<const std::byte> bytes, const std::string& source) {
+    detail::model_source model{"", source};
+    return detail::reading(source, [&] { return detail::read_container(detail::wire::message(detail::as_text(bytes)), model, false, 0); });
+}
+
+OCELLI_INLINE tensor read_onnx_optional(std::span<const std::byte> bytes, const std::string& source) {
+    detail::model_source model{"", source};
+    return detail::reading(source, [&] { return detail::read_container(detail::wire::message(detail::as_text(bytes)), model, true, 0); });
 }
 
 }  // namespace ocelli::nn

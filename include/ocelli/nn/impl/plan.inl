@@ -102,7 +102,7 @@ OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound
     for (std::size_t i = 0; i < n; ++i) {
         if (!computed[i] || shared[i] || facts_[i].constant.defined()) continue;
         const auto size = facts_[i].shape.elements();
-        if (!size || facts_[i].type == dtype::undefined) {
+        if (!size || size_of(facts_[i].type) == 0) {
             ++dynamic_values_;
             continue;
         }

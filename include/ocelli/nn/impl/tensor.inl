@@ -37,12 +37,33 @@ OCELLI_INLINE std::size_t& memory_limit::current() noexcept {
 }
 
 OCELLI_INLINE tensor::tensor(dtype type, dims shape) : type_(type), shape_(std::move(shape)) {
-    ocelli::detail::check(type != dtype::undefined, "tensor: undefined element type");
+    ocelli::detail::check(size_of(type) != 0, "tensor: undefined element type");
     size_ = element_count(shape_);
     const std::size_t limit = memory_limit::current();
     ocelli::detail::check(static_cast<std::uint64_t>(size_) <= limit / size_of(type), "tensor: shape ", ocelli::detail::shape_text(shape_), " of ",
                           name(type), " needs more than the limit of ", limit, " bytes (memory_limit)");
     memory_ = detail::allocate_aligned(bytes());
+}
+
+OCELLI_INLINE tensor tensor::sequence(std::vector<tensor> items) {
+    tensor out;
+    out.type_ = dtype::sequence;
+    out.size_ = static_cast<std::int64_t>(items.size());
+    out.shape_ = {out.size_};
+    out.memory_ = std::make_shared<std::vector<tensor>>(std::move(items));
+    return out;
+}
+
+OCELLI_INLINE tensor tensor::none() {
+    tensor out;
+    out.type_ = dtype::none;
+    out.shape_ = {0};
+    return out;
+}
+
+OCELLI_INLINE const std::vector<tensor>& tensor::items() const {
+    ocelli::detail::check(type_ == dtype::sequence, "tensor: a sequence expected, got ", text(*this));
+    return *static_cast<const std::vector<tensor>*>(memory_.get());
 }
 
 OCELLI_INLINE tensor tensor::zeros(dtype type, dims shape) {
@@ -62,6 +83,7 @@ OCELLI_INLINE tensor tensor::borrow(dtype type, dims shape, const void* memory, 
 }
 
 OCELLI_INLINE tensor tensor::reshaped(dims shape) const {
+    ocelli::detail::check(type_ != dtype::sequence && type_ != dtype::none, "tensor: a ", name(type_), " has no shape to change");
     const std::int64_t n = element_count(shape);
     ocelli::detail::check(n == size_, "tensor: shape ", ocelli::detail::shape_text(shape_), " does not reshape to ",
                           ocelli::detail::shape_text(shape));
@@ -72,6 +94,12 @@ OCELLI_INLINE tensor tensor::reshaped(dims shape) const {
 
 OCELLI_INLINE tensor tensor::clone() const {
     if (!defined()) return {};
+    if (type_ == dtype::none) return *this;
+    if (type_ == dtype::sequence) {
+        std::vector<tensor> copies;
+        for (const tensor& item : items()) copies.push_back(item.clone());
+        return sequence(std::move(copies));
+    }
     tensor out(type_, shape_);
     if (size_ != 0) std::memcpy(out.memory_.get(), memory_.get(), bytes());
     return out;

@@ -32,6 +32,7 @@
 #include <ocelli/nn/ops/reshape.hpp>
 #include <ocelli/nn/ops/resize.hpp>
 #include <ocelli/nn/ops/sample.hpp>
+#include <ocelli/nn/ops/sequence.hpp>
 #include <ocelli/nn/ops/softmax.hpp>
 
 #include <vector>
@@ -69,6 +70,7 @@ inline std::vector<std::span<const op_def>> op_tables() {
         reshape_ops(),
         resize_ops(),
         sample_ops(),
+        sequence_ops(),
         softmax_ops(),
     };
 }

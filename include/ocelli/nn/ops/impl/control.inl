@@ -173,6 +173,60 @@ inline void eval_scan(eval_context& c) {
     }
 }
 
+// Operator set 8: every input has a batch axis first, scanned ones their time axis behind it; an optional input tells each sequence's length.
+inline void infer_scan_batched(infer_context& c) {
+    const graph& body = attr_graph(c.self, "body");
+    for (std::size_t i = 0; i < c.output_count() && i < body.outputs.size(); ++i) c.output(i, body.at(body.outputs[i]).what.type, {});
+}
+
+inline void eval_scan_batched(eval_context& c) {
+    const graph& body = attr_graph(c.self, "body");
+    const std::int64_t scanned = attr_int(c.self, "num_scan_inputs");
+    const auto inputs = static_cast<std::int64_t>(c.input_count()) - 1;
+    check(c.self, scanned >= 1 && scanned <= inputs, "num_scan_inputs must lie in [1, ", inputs, "], got ", scanned);
+    const auto scans = static_cast<std::size_t>(scanned), states = static_cast<std::size_t>(inputs) - scans;
+    check<format_error>(c.self, body.inputs.size() == states + scans && body.outputs.size() >= states, "the body must have ", states + scans,
+                        " inputs and at least ", states, " outputs, has ", body.inputs.size(), " and ", body.outputs.size());
+    const std::size_t collects = body.outputs.size() - states;
+    const dims directions = attr_ints(c.self, "directions", dims(scans, 0));
+    check(c.self, directions.size() == scans, "directions have the wrong length");
+    const auto input = [&](std::size_t i) -> const tensor& { return c.input(i + 1); };
+    std::int64_t batch = -1, length = -1;
+    for (std::size_t i = 0; i < states + scans; ++i) {
+        const tensor& x = input(i);
+        check(c.self, x.rank() >= (i < states ? 1u : 2u) && (batch < 0 || x.extent(0) == batch) && (i < states || length < 0 || x.extent(1) == length),
+              "inputs must have one batch and one length, got ", text(x));
+        batch = x.extent(0);
+        if (i >= states) length = x.extent(1);
+    }
+    std::vector<std::int64_t> lengths(static_cast<std::size_t>(batch), length);
+    if (c.has_input(0)) {
+        lengths = c.input(0).to_ints();
+        check(c.self, static_cast<std::int64_t>(lengths.size()) == batch, "sequence_lens must have ", batch, " elements");
+        for (const std::int64_t l : lengths) check(c.self, l >= 0 && l <= length, "sequence length ", l, " is outside [0, ", length, "]");
+    }
+    std::vector<slice_collector> results(states + collects);
+    for (std::int64_t b = 0; b < batch; ++b) {
+        const std::int64_t own = lengths[static_cast<std::size_t>(b)];
+        std::vector<tensor> arguments(states + scans), sequences(scans);
+        for (std::size_t i = 0; i < states; ++i) arguments[i] = slice_at(input(i), 0, b);
+        for (std::size_t i = 0; i < scans; ++i) sequences[i] = slice_at(input(states + i), 0, b);
+        std::vector<slice_collector> collected(collects);
+        for (std::int64_t k = 0; k < length; ++k) {
+            // Behind its own length a sequence's results are 0; its states rest.
+            for (std::size_t i = 0; i < scans; ++i) arguments[states + i] = slice_at(sequences[i], 0, directions[i] != 0 && k < own ? own - 1 - k : k);
+            std::vector<tensor> out = c.run(body, arguments);
+            for (std::size_t i = 0; i < states && k < own; ++i) arguments[i] = std::move(out.at(i));
+            for (std::size_t i = 0; i < collects; ++i)
+                collected[i].add(c.self, k < own ? std::move(out.at(states + i)) : tensor::zeros(out.at(states + i).type(), out.at(states + i).shape()));
+        }
+        for (std::size_t i = 0; i < states; ++i) results[i].add(c.self, arguments[i]);
+        for (std::size_t i = 0; i < collects; ++i) results[states + i].add(c.self, collected[i].join(c.self, 0, body.at(body.outputs[states + i]).what));
+    }
+    for (std::size_t i = 0; i < c.self.outputs.size() && i < results.size(); ++i)
+        if (c.wants(i)) c.set_output(i, results[i].join(c.self, 0, body.at(body.outputs[i]).what));
+}
+
 }  // namespace detail
 
 OCELLI_INLINE std::span<const op_def> control_ops() {
@@ -180,6 +234,8 @@ OCELLI_INLINE std::span<const op_def> control_ops() {
         {.name = "If", .max_outputs = -1, .attributes = "else_branch:graph then_branch:graph", .infer = detail::infer_if, .eval = detail::eval_if},
         {.name = "Loop", .min_inputs = 2, .max_inputs = -1, .max_outputs = -1, .attributes = "body:graph", .infer = detail::infer_loop,
          .eval = detail::eval_loop},
+        {.name = "Scan", .since = 8, .until = 8, .min_inputs = 2, .max_inputs = -1, .max_outputs = -1, .attributes = "body:graph directions:ints num_scan_inputs:int",
+         .infer = detail::infer_scan_batched, .eval = detail::eval_scan_batched},
         {.name = "Scan", .since = 9, .max_inputs = -1, .max_outputs = -1,
          .attributes = "body:graph num_scan_inputs:int scan_input_axes:ints scan_input_directions:ints scan_output_axes:ints "
                        "scan_output_directions:ints",

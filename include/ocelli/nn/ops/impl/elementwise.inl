@@ -40,11 +40,15 @@ struct div_op {
         }
     }
 };
-// The remainder has the sign of the divisor, as in Python; integers only.
+// The remainder has the sign of the divisor, as in Python; of floating types since operator set 28.
 struct modulo_op {
     template <class T>
     T operator()(T u, T v) const {
-        if constexpr (std::is_signed_v<T>) {
+        if constexpr (std::is_floating_point_v<T>) {
+            const T rest = std::fmod(u, v);
+            if (rest == 0) return std::copysign(rest, v);
+            return (rest < 0) != (v < 0) ? rest + v : rest;
+        } else if constexpr (std::is_signed_v<T>) {
             if (v == T(-1)) return T(0);
             const T rest = static_cast<T>(u % v);
             return rest != 0 && (rest < 0) != (v < 0) ? static_cast<T>(rest + v) : rest;
@@ -103,8 +107,6 @@ void eval_arithmetic(eval_context& c) {
     });
 }
 
-using integers64 = type_list<std::int64_t, std::uint64_t>;
-
 // Integer division has no result for 0: looked for first, so that the loop need not.
 inline void check_divisor(const node& n, const tensor& b, const dims& result) {
     if (!is_integer(b.type()) || element_count(result) == 0) return;
@@ -121,8 +123,8 @@ inline void eval_div(eval_context& c) {
 inline void eval_mod(eval_context& c) {
     check_divisor(c.self, c.input(1), broadcast_shape(c.self, c.input(0).shape(), c.input(1).shape()));
     if (attr_int(c.self, "fmod", 0) != 0) return eval_arithmetic<fmod_op, wide_types>(c);
-    check(c.self, is_integer(c.input(0).type()), "floating-point inputs need attribute fmod = 1");
-    eval_arithmetic<modulo_op, integers64>(c);
+    check(c.self, is_integer(c.input(0).type()) || c.self.opset >= 28, "floating-point inputs need attribute fmod = 1");
+    eval_arithmetic<modulo_op, wide_types>(c);
 }
 
 // Wraps as multiplication does; a negative exponent gives what truncating the real power gives.

@@ -151,7 +151,7 @@ OCELLI_INLINE std::span<const op_def> generate_ops() {
     using namespace detail;
     static constexpr op_def table[] = {
         {.name = "ConstantOfShape", .since = 9, .attributes = "value:tensor", .infer = infer_constant_of_shape, .eval = eval_constant_of_shape},
-        {.name = "Range", .since = 11, .min_inputs = 3, .max_inputs = 3, .infer = infer_range, .eval = in_wide<eval_range, type_list<float, double, std::int16_t, std::int32_t, std::int64_t>>},
+        {.name = "Range", .since = 11, .min_inputs = 3, .max_inputs = 3, .infer = infer_range, .eval = in_wide<eval_range, type_list<float, double, float16, bfloat16, std::int16_t, std::int32_t, std::int64_t>>},
         {.name = "EyeLike", .since = 9, .attributes = "dtype:int k:int", .infer = infer_eye_like, .eval = eval_eye_like},
         {.name = "OneHot", .since = 9, .min_inputs = 3, .max_inputs = 3, .attributes = "axis:int", .infer = infer_one_hot, .eval = eval_one_hot},
     };

@@ -38,22 +38,27 @@ inline void infer_batch_norm(infer_context& c) {
     c.output(0, c.type(0), c.shape(0));
     c.output(1, c.type(3), c.shape(3));
     c.output(2, c.type(4), c.shape(4));
+    c.output(3, c.type(3), c.shape(3));
+    c.output(4, c.type(4), c.shape(4));
 }
 
 inline void eval_batch_norm(eval_context& c) {
     const tensor& x = c.input(0);
     check(c.self, x.rank() >= 1, "input must have an axis at least");
-    check<unsupported_operator>(c.self, attr_int(c.self, "spatial", 1) == 1, "spatial = 0 is not supported");
-    check<unsupported_operator>(c.self, c.self.opset >= 7 || attr_int(c.self, "is_test", 0) != 0, "training (is_test = 0) is not supported");
-    const bool training = attr_int(c.self, "training_mode", 0) != 0;
-    check<unsupported_operator>(c.self, training || (!c.wants(1) && !c.wants(2) && !c.wants(3) && !c.wants(4)),
-                                "statistics are given in training mode of operator set 14 only");
-    const std::int64_t channels = x.rank() > 1 ? x.extent(1) : 1;
+    // Which mode it is was told by is_test, then by the number of outputs, then by training_mode.
+    const std::int64_t version = c.self.opset;
+    const bool training = version < 7    ? attr_int(c.self, "is_test", 0) == 0
+                          : version < 14 ? c.self.outputs.size() > 1
+                                         : attr_int(c.self, "training_mode", 0) != 0;
+    check(c.self, training || c.self.outputs.size() <= 1, "only training gives statistics");
+    // spatial = 0: each element of a channel has statistics of its own.
+    const bool spatial = attr_int(c.self, "spatial", 1) != 0;
+    const std::int64_t channels = !spatial ? product(x.shape(), 1, x.rank()) : x.rank() > 1 ? x.extent(1) : 1;
     for (std::size_t i = 1; i < 5; ++i) check_per_channel(c, i, channels);
     const auto scale = doubles(c.input(1)), bias = doubles(c.input(2));
     auto mean = doubles(c.input(3)), variance = doubles(c.input(4));
     const double epsilon = static_cast<double>(attr_float(c.self, "epsilon", 1e-5f));
-    const std::int64_t batch = x.rank() > 0 ? x.extent(0) : 1, size = product(x.shape(), std::min<std::size_t>(2, x.rank()), x.rank());
+    const std::int64_t batch = x.extent(0), size = spatial ? product(x.shape(), std::min<std::size_t>(2, x.rank()), x.rank()) : 1;
     dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         const T* from = x.data<T>();
         if (training) {
@@ -74,9 +79,13 @@ inline void eval_batch_norm(eval_context& c) {
                 running_mean[at] = running_mean[at] * momentum + mean[at] * (1 - momentum);
                 running_variance[at] = running_variance[at] * momentum + variance[at] * (1 - momentum);
             }
-            const dims per_channel = {channels};
-            if (c.wants(1)) c.set_output(1, tensor::from<double>(per_channel, std::span<const double>(running_mean)).cast(c.input(3).type()));
-            if (c.wants(2)) c.set_output(2, tensor::from<double>(per_channel, std::span<const double>(running_variance)).cast(c.input(4).type()));
+            const auto give = [&](std::size_t i, const std::vector<double>& values, const tensor& like) {
+                if (c.wants(i)) c.set_output(i, tensor::from<double>(like.shape(), std::span<const double>(values)).cast(like.type()));
+            };
+            give(1, running_mean, c.input(3));
+            give(2, running_variance, c.input(4));
+            give(3, mean, c.input(3));
+            give(4, variance, c.input(4));
         }
         T* to = c.output(0, x.type(), x.shape()).template mutable_data<T>();
         for_each_index(batch * channels, size, [&](std::int64_t plane) {
@@ -297,23 +306,63 @@ inline void infer_dropout(infer_context& c) {
     c.output(1, c.self.opset >= 10 ? dtype::boolean : c.type(0), c.shape(0));
 }
 
+/// The Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998), seeded with one number; NumPy's RandomState gives the same numbers.
+class twister {
+public:
+    explicit twister(std::uint32_t seed) noexcept {
+        state_[0] = seed;
+        for (std::uint32_t i = 1; i < 624; ++i) state_[i] = 1812433253u * (state_[i - 1] ^ (state_[i - 1] >> 30)) + i;
+    }
+    /// In [0, 1), with 53 bits.
+    double next() noexcept {
+        const std::uint32_t high = word() >> 5, low = word() >> 6;
+        return (static_cast<double>(high) * 67108864.0 + static_cast<double>(low)) / 9007199254740992.0;
+    }
+
+private:
+    std::uint32_t word() noexcept {
+        if (at_ == 624) {
+            for (std::size_t i = 0; i < 624; ++i) {
+                const std::uint32_t mixed = (state_[i] & 0x80000000u) | (state_[(i + 1) % 624] & 0x7fffffffu);
+                state_[i] = state_[(i + 397) % 624] ^ (mixed >> 1) ^ ((mixed & 1u) != 0 ? 0x9908b0dfu : 0u);
+            }
+            at_ = 0;
+        }
+        std::uint32_t y = state_[at_++];
+        y ^= y >> 11;
+        y ^= (y << 7) & 0x9d2c5680u;
+        y ^= (y << 15) & 0xefc60000u;
+        return y ^ (y >> 18);
+    }
+
+    std::array<std::uint32_t, 624> state_;
+    std::size_t at_ = 624;
+};
+
 inline void eval_dropout(eval_context& c) {
     const tensor& x = c.input(0);
     const bool training = c.self.opset >= 12 ? c.has_input(2) && c.input(2).item() != 0 : c.self.opset < 7 && attr_int(c.self, "is_test", 0) == 0;
-    // With a ratio of 0 training drops nothing either.
     const double ratio = c.self.opset >= 12 ? (c.has_input(1) ? c.input(1).item() : 0.5) : static_cast<double>(attr_float(c.self, "ratio", 0.5f));
-    check<unsupported_operator>(c.self, !training || ratio == 0, "training mode is not supported: its results are random");
-    c.set_output(0, x);
-    if (!c.wants(1)) return;
-    if (c.self.opset >= 10) {
-        tensor mask(dtype::boolean, x.shape());
-        std::fill_n(mask.mutable_data<bool>(), mask.size(), true);
-        c.set_output(1, std::move(mask));
-    } else {
-        tensor mask(dtype::float32, x.shape());
-        std::fill_n(mask.mutable_data<float>(), mask.size(), 1.0f);
-        c.set_output(1, mask.cast(x.type()));
+    const auto give_mask = [&](tensor mask) {
+        if (c.wants(1)) c.set_output(1, c.self.opset >= 10 ? std::move(mask) : mask.cast(x.type()));
+    };
+    tensor mask(dtype::boolean, x.shape());
+    std::fill_n(mask.mutable_data<bool>(), mask.size(), true);
+    if (!training || ratio == 0) {
+        c.set_output(0, x);
+        return give_mask(std::move(mask));
     }
+    check(c.self, ratio > 0 && ratio < 1, "ratio must lie in [0, 1), got ", ratio);
+    // Without a seed it is 0: a network gives the same results in every run.
+    twister random(static_cast<std::uint32_t>(attr_int(c.self, "seed", 0)));
+    for (std::int64_t i = 0; i < mask.size(); ++i) mask.mutable_data<bool>()[i] = random.next() >= ratio;
+    check<unsupported_operator>(c.self, is_floating(x.type()), "element type ", name(x.type()), " is not supported");
+    const tensor wide = converted(x, dtype::float64);
+    tensor scaled(dtype::float64, x.shape());
+    for (std::int64_t i = 0; i < mask.size(); ++i)
+        scaled.mutable_data<double>()[i] = mask.data<bool>()[i] ? wide.data<double>()[i] / (1 - ratio) : 0.0;
+    convert_into(scaled, c.output(0, x.type(), x.shape()));
+    give_mask(std::move(mask));
 }
 
 }  // namespace detail
@@ -322,12 +371,12 @@ OCELLI_INLINE std::span<const op_def> norm_ops() {
     static constexpr op_def table[] = {
         {.name = "BatchNormalization", .until = 6, .min_inputs = 5, .max_inputs = 5, .max_outputs = 5,
          .attributes = "consumed_inputs:ints epsilon:float is_test:int momentum:float spatial:int", .infer = detail::infer_batch_norm,
-         .eval = detail::in_float<detail::eval_batch_norm, 3, 4>, .results = exactness::rounding},
+         .eval = detail::in_float<detail::eval_batch_norm, 3, 4, 3, 4>, .results = exactness::rounding},
         {.name = "BatchNormalization", .since = 7, .until = 13, .min_inputs = 5, .max_inputs = 5, .max_outputs = 5,
-         .attributes = "epsilon:float momentum:float spatial:int", .infer = detail::infer_batch_norm, .eval = detail::in_float<detail::eval_batch_norm, 3, 4>,
+         .attributes = "epsilon:float momentum:float spatial:int", .infer = detail::infer_batch_norm, .eval = detail::in_float<detail::eval_batch_norm, 3, 4, 3, 4>,
          .results = exactness::rounding},
         {.name = "BatchNormalization", .since = 14, .min_inputs = 5, .max_inputs = 5, .max_outputs = 3,
-         .attributes = "epsilon:float momentum:float training_mode:int", .infer = detail::infer_batch_norm, .eval = detail::in_float<detail::eval_batch_norm, 3, 4>,
+         .attributes = "epsilon:float momentum:float training_mode:int", .infer = detail::infer_batch_norm, .eval = detail::in_float<detail::eval_batch_norm, 3, 4, 3, 4>,
          .results = exactness::rounding},
         {.name = "InstanceNormalization", .min_inputs = 3, .max_inputs = 3, .attributes = "consumed_inputs:ints epsilon:float", .infer = infer_same,
          .eval = detail::in_float<detail::eval_instance_norm>, .results = exactness::rounding},

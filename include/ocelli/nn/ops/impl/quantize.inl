@@ -167,11 +167,17 @@ inline std::vector<std::int32_t> centred(const node& n, const tensor& x, const t
     std::vector<std::int32_t> out(values.size());
     const auto zeros = zero == nullptr ? std::vector<std::int64_t>{0} : zero->to_ints();
     const std::int64_t inner = axis < x.rank() ? product(x.shape(), axis + 1, x.rank()) : 1, extent = axis < x.rank() ? x.extent(axis) : 1;
-    check(n, zeros.size() == 1 || (axis < x.rank() && static_cast<std::int64_t>(zeros.size()) == extent), "zero point must have one element, or one for each of ",
-          extent, " channels, got ", zeros.size());
+    // Zero points with axes of their own: for each matrix one per row, or one per column.
+    const std::int64_t lead = x.rank() >= 2 ? product(x.shape(), 0, x.rank() - 2) : 1, whole = lead == 0 ? 1 : std::max<std::int64_t>(1, x.size() / lead);
+    const bool per_matrix = zero != nullptr && zero->rank() == x.rank() && x.rank() >= 2 && axis + 2 >= x.rank() &&
+                            static_cast<std::int64_t>(zeros.size()) == lead * extent;
+    check(n, zeros.size() == 1 || per_matrix || (axis < x.rank() && static_cast<std::int64_t>(zeros.size()) == extent),
+          "zero point must have one element, or one for each of ", extent, " channels, got ", zeros.size());
     for (std::size_t i = 0; i < out.size(); ++i) {
-        const std::int64_t z = zeros.size() == 1 ? zeros[0] : zeros[static_cast<std::size_t>(static_cast<std::int64_t>(i) / inner % extent)];
-        out[i] = static_cast<std::int32_t>(values[i] - z);
+        const auto at = static_cast<std::int64_t>(i);
+        const std::int64_t channel = at / inner % extent;
+        const std::int64_t which = zeros.size() == 1 ? 0 : per_matrix ? at / whole * extent + channel : channel;
+        out[i] = static_cast<std::int32_t>(values[i] - zeros[static_cast<std::size_t>(which)]);
     }
     return out;
 }
@@ -236,16 +242,28 @@ inline void eval_qlinear_matmul(eval_context& c) {
     const dims shape = matmul_shape(c.self, a.shape(), b.shape());
     const auto x = centred(c.self, a, &c.input(2), a.rank() - 2);
     const auto y = centred(c.self, b, &c.input(5), b.rank() - 1);
-    check<unsupported_operator>(c.self, c.input(1).size() == 1, "a scale for each row of the first matrix is not supported");
-    const double a_scale = c.input(1).item(), out_scale = c.input(6).item();
-    const auto b_scale = doubles(c.input(4));
-    check(c.self, b_scale.size() == 1 || static_cast<std::int64_t>(b_scale.size()) == shape.back(), "the second scale must have one element, or one per column");
-    const std::int64_t zero = c.input(7).to_ints().at(0);
+    // Scales: one, or one for each row of the first and the result, each column of the second matrix; of each matrix where they have axes of their own.
+    const std::int64_t rows = shape[shape.size() - 2], columns = shape.back(), matrices = product(shape, 0, shape.size() - 2);
+    const auto scales_of = [&](std::size_t i, std::int64_t extent) {
+        auto scale = doubles(c.input(i));
+        const auto count = static_cast<std::int64_t>(scale.size());
+        check(c.self, count == 1 || count == extent || count == matrices * extent, "input ", i, " must have one element, one for each of ", extent,
+              " rows or columns, or as many for each of ", matrices, " matrices, got ", text(c.input(i)));
+        return scale;
+    };
+    const auto a_scale = scales_of(1, rows), b_scale = scales_of(4, columns), out_scale = scales_of(6, rows);
+    const auto pick = [](const std::vector<double>& scale, std::int64_t matrix, std::int64_t extent, std::int64_t at) {
+        const auto count = static_cast<std::int64_t>(scale.size());
+        return scale[static_cast<std::size_t>(count == 1 ? 0 : count == extent ? at : matrix * extent + at)];
+    };
+    const auto zeros = c.input(7).to_ints();
+    check(c.self, zeros.size() == 1 || static_cast<std::int64_t>(zeros.size()) == rows, "the result's zero point must have one element, or one per row, got ", zeros.size());
     dispatch(c.self, type_list<std::uint8_t, std::int8_t>{}, c.input(7).type(), [&]<class T>(type_tag<T>) {
         T* out = c.output(0, c.input(7).type(), shape).template mutable_data<T>();
         integer_matmul(a.shape(), x, b.shape(), y, shape, [&](std::int64_t at, std::int64_t column, std::int64_t sum) {
-            const double scale = a_scale * b_scale[b_scale.size() == 1 ? 0 : static_cast<std::size_t>(column)] / out_scale;
-            out[at] = saturated<T>(static_cast<double>(sum) * scale, zero);
+            const std::int64_t row = at / columns % rows, matrix = at / (rows * columns);
+            const double scale = pick(a_scale, matrix, rows, row) * pick(b_scale, matrix, columns, column) / pick(out_scale, matrix, rows, row);
+            out[at] = saturated<T>(static_cast<double>(sum) * scale, zeros[zeros.size() == 1 ? 0 : static_cast<std::size_t>(row)]);
         });
     });
 }

@@ -323,10 +323,10 @@ template <template <class> class R, bool largest>
 void eval_extreme(eval_context& c) {
     const tensor& x = c.input(0);
     check<unsupported_operator>(c.self, c.self.opset >= 20 || x.type() != dtype::boolean, "element type bool is not supported");
-    if (x.size() == 0 && is_integer(x.type())) {  // the end of its own type's range, not of the wide one's
+    if (x.size() == 0 && !is_floating(x.type())) {  // the end of its own type's range, not of the wide one's
         tensor& y = c.output(0, x.type(), reduced_shape(x, reduced_axes_of(c)));
         const double end = largest ? -1e30 : 1e30;  // conversion saturates
-        const tensor one = tensor::scalar(end).cast(x.type());
+        const tensor one = x.type() == dtype::boolean ? tensor::scalar(!largest) : tensor::scalar(end).cast(x.type());
         return move_elements(one, 0, y, 0, broadcast_loop<2>(y.shape(), {&one.shape(), &y.shape()}));
     }
     in_wide<eval_reduce<R, wide_types>, compared_types>(c);

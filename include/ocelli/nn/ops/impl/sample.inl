@@ -114,7 +114,6 @@ inline void eval_grid_sample(eval_context& c) {
     check(c.self, x.rank() >= 3 && x.rank() <= 5 && grid.rank() == x.rank() && grid.extent(0) == x.extent(0) &&
                       grid.extent(x.rank() - 1) == static_cast<std::int64_t>(x.rank()) - 2,
           "input must have shape (N, C, ...) with 1 to 3 spatial axes and grid (N, ..., spatial axes), got ", text(x), " and ", text(grid));
-    check<unsupported_operator>(c.self, x.rank() <= 4 || rule.mode != sample_rule::interpolation::cubic, "cubic sampling of three spatial axes is not supported");
     const std::size_t axes = x.rank() - 2;
     dims shape = {x.extent(0), x.extent(1)};
     for (std::size_t i = 0; i < axes; ++i) shape.push_back(grid.extent(i + 1));

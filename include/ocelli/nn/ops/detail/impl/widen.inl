@@ -23,7 +23,7 @@ constexpr dtype widened_type(dtype type, integers how) noexcept {
 
 OCELLI_INLINE void eval_widened(eval_context& c, void (*body)(eval_context&), type_set types, integers how, std::span<const int> sources) {
     const dtype type = c.input(0).type();
-    check<unsupported_operator>(c.self, (types >> static_cast<unsigned>(type) & 1u) != 0, "element type ", name(type), " is not supported");
+    check<unsupported_operator>(c.self, static_cast<unsigned>(type) < 32 && (types >> static_cast<unsigned>(type) & 1u) != 0, "element type ", name(type), " is not supported");
     bool wide = true;
     for (std::size_t i = 0; i < c.input_count(); ++i)
         if (c.has_input(i)) wide = wide && widened_type(c.input(i).type(), how) == c.input(i).type();

@@ -1,0 +1,64 @@
+#pragma once
+
+/// @file
+/// Files mapped into memory, where the system has that (OCELLI_HAS_FILE_MAPPING).
+
+#include <ocelli/core/error.hpp>
+
+#if defined(__unix__) || defined(__APPLE__)
+#    define OCELLI_HAS_FILE_MAPPING 1
+#    include <cerrno>
+#    include <cstddef>
+#    include <cstdint>
+#    include <cstring>
+#    include <fcntl.h>
+#    include <span>
+#    include <string>
+#    include <sys/mman.h>
+#    include <sys/stat.h>
+#    include <unistd.h>
+
+namespace ocelli::detail {
+
+/// A whole file in memory, loaded as it is touched. Private: what is written to it stays with this process.
+class file_mapping {
+public:
+    explicit file_mapping(const std::string& path) {
+        const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        check<io_error>(file >= 0, path, ": cannot be opened: ", std::strerror(errno));
+        struct stat info {};
+        const bool regular = ::fstat(file, &info) == 0 && S_ISREG(info.st_mode);
+        if (regular && info.st_size > 0) {
+            size_ = static_cast<std::size_t>(info.st_size);
+            memory_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+        }
+        ::close(file);
+        check<io_error>(regular, path, ": is not a regular file");
+        check<io_error>(memory_ != MAP_FAILED, path, ": cannot be mapped into memory");
+    }
+    ~file_mapping() {
+        if (memory_ != nullptr) ::munmap(memory_, size_);
+    }
+    file_mapping(const file_mapping&) = delete;
+    file_mapping& operator=(const file_mapping&) = delete;
+
+    std::span<const std::byte> bytes() const noexcept { return {static_cast<const std::byte*>(memory_), size_}; }
+
+    /// Gives the memory of whole pages among these bytes back; they are read again from the file where they are touched again. Only for
+    /// bytes that nobody has written to.
+    void release(const void* from, std::size_t size) const noexcept {
+        const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+        const auto begin = (reinterpret_cast<std::uintptr_t>(from) + page - 1) / page * page;
+        const auto end = (reinterpret_cast<std::uintptr_t>(from) + size) / page * page;
+        if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    }
+
+private:
+    void* memory_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+}  // namespace ocelli::detail
+#else
+#    define OCELLI_HAS_FILE_MAPPING 0
+#endif
