@@ -14,9 +14,13 @@ TEST_CASE("batch normalisation applies the statistics it is given") {
     CHECK(difference(elements<float>(y), {0, 1, 1, 2}) < 1e-6f);
     CHECK(run("BatchNormalization", 9, {floats({0, 2, 3}, {}), scale, bias, mean, var}).shape() == dims{0, 2, 3});
     CHECK_REFUSED(invalid_argument, run("BatchNormalization", 9, {x, floats({3}, {1, 1, 1}), bias, mean, var}), "one floating element for each of 2 channels");
-    CHECK_REFUSED(unsupported_operator, run("BatchNormalization", 7, {x, scale, bias, mean, var}, {number("spatial", 0)}), "spatial = 0");
-    CHECK_REFUSED(unsupported_operator, run("BatchNormalization", 6, {x, scale, bias, mean, var}), "is_test = 0");
-    CHECK_REFUSED(unsupported_operator, run_all("BatchNormalization", 9, {x, scale, bias, mean, var}, {}, 3), "training mode of operator set 14 only");
+    // spatial = 0: statistics of each element of a channel.
+    CHECK_REFUSED(invalid_argument, run("BatchNormalization", 7, {x, scale, bias, mean, var}, {number("spatial", 0)}), "one floating element for each of 4 channels");
+    CHECK_REFUSED(invalid_argument, run_all("BatchNormalization", 14, {x, scale, bias, mean, var}, {}, 3), "only training gives statistics");
+    // is_test = 0 trains: the batch's own statistics.
+    const tensor trained = run("BatchNormalization", 6, {x, scale, bias, mean, var}, {real("epsilon", 0)});
+    CHECK(difference(elements<float>(trained), {-1, 1, -1, 3}) < 1e-6f);
+    CHECK(difference(elements<float>(run("BatchNormalization", 6, {x, scale, bias, mean, var}, {real("epsilon", 0), number("is_test", 1)})), {0, 1, 1, 2}) < 1e-6f);
 }
 
 TEST_CASE("a constant slice normalises to its bias") {
@@ -46,10 +50,19 @@ TEST_CASE("normalisations refuse what has no meaning") {
     CHECK_REFUSED(invalid_argument, run("LRN", 13, {floats({3}, {1, 2, 3})}, {number("size", 1)}), "input must have shape (N, C, ...)");
 }
 
-TEST_CASE("Dropout passes its input in inference and is refused in training") {
+TEST_CASE("Dropout passes its input in inference, and in training drops by its seed") {
     const tensor x = floats({3}, {1, 2, 3});
     CHECK(elements<float>(run("Dropout", 13, {x})) == std::vector<float>{1, 2, 3});
     const auto y = run_all("Dropout", 13, {x}, {}, 2);
     CHECK(elements<bool>(y[1]) == std::vector<bool>{true, true, true});
-    CHECK_REFUSED(unsupported_operator, run("Dropout", 13, {x, floats({}, {0.5f}), of<bool>({}, {true})}), "training mode is not supported");
+    tensor ones(nn::dtype::float32, {20000});
+    std::fill_n(ones.mutable_data<float>(), ones.size(), 1.0f);
+    const std::vector<tensor> training = {ones, floats({}, {0.25f}), of<bool>({}, {true})};
+    const auto first = run_all("Dropout", 13, training, {number("seed", 1)}, 2), other = run_all("Dropout", 13, training, {number("seed", 2)}, 2);
+    double kept = 0;
+    for (const float v : elements<float>(first[0])) kept += static_cast<double>(v);
+    CHECK(kept / 20000 == doctest::Approx(1).epsilon(0.02));  // what is kept is scaled
+    CHECK(elements<bool>(first[1]) != elements<bool>(other[1]));
+    CHECK(elements<bool>(first[1]) == elements<bool>(run_all("Dropout", 13, training, {number("seed", 1)}, 2)[1]));
+    CHECK_REFUSED(invalid_argument, run("Dropout", 13, {x, floats({}, {1}), of<bool>({}, {true})}), "ratio must lie in [0, 1), got 1");
 }
