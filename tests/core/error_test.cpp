@@ -11,6 +11,7 @@ TEST_CASE("every exception derives from ocelli::error and carries its message") 
     CHECK_THROWS_AS(detail::fail<format_error>("x"), error);
     CHECK_THROWS_AS(detail::fail<unsupported_operator>("x"), error);
     CHECK_THROWS_AS(detail::fail<io_error>("x"), std::runtime_error);
+    CHECK_THROWS_AS(detail::fail<stopped>("x"), error);
     CHECK_NOTHROW(detail::check(true, "never built"));
 }
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <stop_token>
 #include <string>
 
 using namespace ocelli;
@@ -72,4 +73,19 @@ TEST_CASE("an input or constant may be an output, and an input that is fed is no
     CHECK(out["a"].as<float, 1>()(0) == -15.f);
     CHECK(out["b"].as<float, 1>()(1) == 20.f);
     CHECK(a.data<float>()[0] == -15.f);
+}
+
+TEST_CASE("a guard ends evaluations of its thread after so many steps or by a token, and guards nest") {
+    const tensor a = tensor::from<float>({2}, {1.f, 2.f});
+    {
+        const run_guard enough(3), none(0);
+        CHECK_NOTHROW(evaluate(sum(), {{"a", a}}));
+        CHECK(message([&] { evaluate(sum(), {{"a", a}}); }) == "the run takes more steps than the limit of 3");
+    }
+    CHECK_NOTHROW(evaluate(sum(), {{"a", a}}));
+    std::stop_source source;
+    const run_guard stoppable(0, source.get_token());
+    CHECK_NOTHROW(evaluate(sum(), {{"a", a}}));
+    source.request_stop();
+    CHECK_THROWS_AS(evaluate(sum(), {{"a", a}}), stopped);
 }

@@ -1,5 +1,6 @@
 // ctest: per_isa threads
 #include <ocelli/core/parallel.hpp>
+#include <ocelli/core/simd/isa.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/session.hpp>
@@ -8,11 +9,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <map>
 #include <random>
+#include <stop_token>
 #include <thread>
 
 using namespace ocelli;
@@ -144,6 +148,154 @@ TEST_CASE("a default that is fed replaces the constant") {
     CHECK(difference(net.run({{"x", x}})["y"], evaluate(g, {{"x", x}})["y"]) < 1e-5);
 }
 
+TEST_CASE("a run writes into the caller's memory: all outputs in any order, some, and values in the middle") {
+    const session net(network());
+    const tensor x = random_tensor({2, 3, 16, 16}, 4);
+    const auto expected = net.run({{"x", x}}, {.outputs = {"y", "z", "c2"}});
+    xt::xtensor<float, 4> y = xt::zeros<float>({2, 8, 8, 8});
+    std::vector<float> z_memory(2 * 8 * 4 * 4 + 2, -7.0f);
+    const auto z = view(z_memory.data() + 1, {std::size_t{2}, std::size_t{8}, std::size_t{4}, std::size_t{4}});
+    tensor c2(dtype::float32, {2, 8, 8, 8});
+    const auto same = [](const void* got, const tensor& wanted) { return std::memcmp(got, wanted.raw(), wanted.bytes()) == 0; };
+    for (int round = 0; round < 3; ++round) {
+        std::fill(y.begin(), y.end(), 0.0f);
+        net.run({{"x", x}}, output_list{{"z", z}, {"y", y}});
+        CHECK(same(y.data(), expected["y"]));
+        CHECK(same(z_memory.data() + 1, expected["z"]));
+        net.run({{"x", x}}, output_list{{"c2", c2}}, {.threads = 1});
+        CHECK(difference(c2, expected["c2"]) < 1e-5);
+        net.run({{"x", x}}, output_list{{"y", y}});
+        CHECK(same(y.data(), expected["y"]));
+    }
+    CHECK(z_memory.front() == -7.0f);
+    CHECK(z_memory.back() == -7.0f);
+    // An output over the memory of the input: read first, written last.
+    tensor both = random_tensor({1, 8, 16, 16}, 5);
+    graph g;
+    g.opsets[""] = 13;
+    g.inputs = {g.add_value("x", {dtype::float32, symbolic_shape{1, 8, 16, 16}, {}})};
+    g.outputs = {g.add_value("y")};
+    g.add_node({.op = "MaxPool", .attributes = {{"kernel_shape", dims{3, 3}}, {"pads", dims{1, 1, 1, 1}}}, .inputs = {g.inputs[0]}, .outputs = {g.outputs[0]}});
+    const session pool(g);
+    const tensor pooled = pool.run({{"x", both}})["y"];
+    pool.run({{"x", both}}, output_list{{"y", both}});
+    CHECK(difference(both, pooled) == 0);
+}
+
+TEST_CASE("outputs that are views, inputs, constants, or whose shape depends on data come into the caller's memory too") {
+    graph g;
+    g.opsets[""] = 13;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{2, 3}, {}});
+    const value_id flat = g.add_value("flat"), neg = g.add_value("neg"), neg_flat = g.add_value("neg_flat"), places = g.add_value("places");
+    const value_id c = g.add_constant("c", tensor::from<float>({2}, {5.f, 6.f}));
+    g.add_node({.op = "Flatten", .attributes = {{"axis", std::int64_t{0}}}, .inputs = {x}, .outputs = {flat}});
+    g.add_node({.op = "Neg", .inputs = {x}, .outputs = {neg}});
+    g.add_node({.op = "Flatten", .attributes = {{"axis", std::int64_t{0}}}, .inputs = {neg}, .outputs = {neg_flat}});
+    g.add_node({.op = "NonZero", .inputs = {x}, .outputs = {places}});
+    g.inputs = {x};
+    g.outputs = {flat, neg, neg_flat, places, c, x};
+    const session net(g);
+    const tensor feed = tensor::from<float>({2, 3}, {0.f, 1.f, 2.f, 0.f, 4.f, 5.f});
+    const auto expected = net.run({{"x", feed}});
+    std::vector<output_list::output> list;
+    for (const auto& [name, t] : expected) list.push_back({name, tensor::zeros(t.type(), t.shape())});
+    const output_list outputs(list);
+    for (int round = 0; round < 2; ++round) {
+        net.run({{"x", feed}}, outputs);
+        for (const output_list::output& o : outputs) CHECK(std::memcmp(o.memory.raw(), expected[o.name].raw(), o.memory.bytes()) == 0);
+    }
+    CHECK(message([&] { net.run({{"x", feed}}, output_list{{"places", tensor(dtype::int64, {2, 5})}}); }) ==
+          "output 'places' is int64 (2, 4), the memory given for it is int64 (2, 5)");
+    CHECK_NOTHROW(net.run({{"x", feed}}, outputs));
+}
+
+TEST_CASE("memory that does not fit an output is refused by name") {
+    const session net(network());
+    const tensor x = random_tensor({1, 3, 16, 16}, 4);
+    tensor y(dtype::float32, {1, 8, 8, 8}), z(dtype::float32, {1, 8, 4, 4});
+    CHECK(message([&] { net.run({{"x", x}}, output_list{{"y", z}}); }) ==
+          "output 'y' is float32 (1, 8, 8, 8), the memory given for it is float32 (1, 8, 4, 4)");
+    CHECK(message([&] { net.run({{"x", x}}, output_list{{"y", tensor(dtype::float64, {1, 8, 8, 8})}}); }) ==
+          "output 'y' is float32 (1, 8, 8, 8), the memory given for it is float64 (1, 8, 8, 8)");
+    CHECK(message([&] { net.run({{"x", x}}, output_list{{"y", y}, {"y", y}}); }) == "session: output 'y' is asked for twice");
+    CHECK(message([&] { net.run({{"x", x}}, output_list{{"y", y}, {"c2", y}}); }) == "output 'c2': its memory is also that of 'y'");
+    CHECK(message([&] { net.run({{"x", x}}, output_list{{"q", y}}); }) == "session: the network has no value named 'q'");
+    CHECK(message([&] { net.run({{"x", x}}, output_list{{"y", tensor()}}); }) == "session: output 'y' is given an absent tensor");
+    CHECK(message([&] { net.run({{"x", x}}, output_list{}); }) == "session: memory was given for no output");
+    CHECK(message([&] { net.run({{"x", x}}, output_list{{"y", y}}, {.outputs = {"y"}}); }) ==
+          "session: outputs are named with their memory or in the options, not both");
+    xt::xtensor<float, 2, xt::layout_type::column_major> columns = xt::zeros<float>({8, 8});
+    CHECK(message([&] { output_list{{"y", columns}}; }) == "session: the memory of an output must be dense and row-major");
+}
+
+namespace {
+
+// Loop over a body that adds 1, collecting nothing; trip count and condition are inputs.
+graph counting_loop() {
+    auto body = std::make_shared<graph>();
+    body->opsets[""] = 16;
+    const value_id k = body->add_value("k", {dtype::int64, symbolic_shape(dims{}), {}}), go = body->add_value("go", {dtype::boolean, symbolic_shape(dims{}), {}});
+    const value_id in = body->add_value("in", {dtype::float32, {}, {}}), out = body->add_value("out"), still = body->add_value("still");
+    body->add_node({.op = "Add", .opset = 16, .inputs = {in, body->add_constant("one", tensor::scalar(1.0f))}, .outputs = {out}});
+    body->add_node({.op = "Identity", .opset = 16, .inputs = {go}, .outputs = {still}});
+    body->inputs = {k, go, in};
+    body->outputs = {still, out};
+    graph g;
+    g.opsets[""] = 16;
+    const value_id n = g.add_value("n", {dtype::int64, symbolic_shape(dims{}), {}}), x = g.add_value("x", {dtype::float32, symbolic_shape(dims{}), {}});
+    const value_id y = g.add_value("y");
+    g.add_node({.name = "loop", .op = "Loop", .opset = 16, .attributes = {{"body", body}}, .inputs = {n, no_value, x}, .outputs = {y}});
+    g.inputs = {n, x};
+    g.outputs = {y};
+    return g;
+}
+
+}  // namespace
+
+TEST_CASE("a loop without end ends by the step limit or by a stop from another thread") {
+    const tensor x = tensor::scalar(0.0f), for_ever = tensor::scalar(std::numeric_limits<std::int64_t>::max());
+    const session limited(counting_loop(), {.step_limit = 1000});
+    CHECK(limited.run({{"n", tensor::scalar(std::int64_t{300})}, {"x", x}})["y"].item() == 300);
+    CHECK(message([&] { limited.run({{"n", for_ever}, {"x", x}}); }) == "the run takes more steps than the limit of 1000");
+    CHECK(limited.run({{"n", tensor::scalar(std::int64_t{300})}, {"x", x}})["y"].item() == 300);
+
+    const session net(counting_loop(), {.step_limit = 0});
+    std::stop_source source;
+    std::thread other([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        source.request_stop();
+    });
+    CHECK_THROWS_WITH_AS(net.run({{"n", for_ever}, {"x", x}}, {.stop = source.get_token()}), "the run was stopped", stopped);
+    other.join();
+    // Also before the first node; and the session is as good as before.
+    CHECK_THROWS_AS(net.run({{"n", tensor::scalar(std::int64_t{1})}, {"x", x}}, {.stop = source.get_token()}), stopped);
+    CHECK(net.run({{"n", tensor::scalar(std::int64_t{5})}, {"x", x}})["y"].item() == 5);
+}
+
+TEST_CASE("what a loop collects, and what it carries, ends by the memory limit") {
+    graph g = counting_loop();
+    // The body hands out its counter to be collected as well.
+    auto& body = *std::get<std::shared_ptr<graph>>(g.nodes[0].attributes[0].what);
+    body.outputs.push_back(body.outputs[1]);
+    g.nodes[0].outputs.push_back(g.add_value("all"));
+    g.values.back().producer = 0;
+    g.outputs.push_back(g.nodes[0].outputs[1]);
+    const session net(g, {.memory_limit = 1 << 20});
+    const tensor x = tensor::scalar(0.0f);
+    CHECK(net.run({{"n", tensor::scalar(std::int64_t{100})}, {"x", x}})["all"].shape() == dims{100});
+    CHECK(message([&] { net.run({{"n", tensor::scalar(std::int64_t{1} << 40)}, {"x", x}}); }).find("more than the limit of 1048576 bytes allows") != std::string::npos);
+}
+
+TEST_CASE("packing and folding are counted against the memory limit before they happen") {
+    graph g;
+    g.opsets[""] = 13;
+    g.inputs = {g.add_value("x", {dtype::float32, symbolic_shape{1, 64, 8, 8}, {}})};
+    g.outputs = {g.add_value("y")};
+    g.add_node({.name = "conv", .op = "Conv", .inputs = {g.inputs[0], g.add_constant("w", random_tensor({64, 64, 3, 3}, 1))}, .outputs = {g.outputs[0]}});
+    CHECK_NOTHROW(session(g, {.memory_limit = 1 << 20}));
+    CHECK_THROWS_AS(session(g, {.memory_limit = 100000}), invalid_argument);
+}
+
 TEST_CASE("results stay as they are while the session runs again") {
     const session net(network());
     const auto first = net.run({{"x", random_tensor({1, 3, 16, 16}, 4)}});
@@ -194,6 +346,12 @@ TEST_CASE("the profile has a kernel, a shape and a rate for each node, as they w
     // Eight channels would leave half of the widest vectors empty.
     CHECK(by_name["pool"].kernel == (lanes > 8 ? "pool_max" : "blocked_pool_max"));
     CHECK(by_name["pool"].op == "MaxPool");
+    CHECK(by_name["conv1"].gbs > 0);
+    CHECK(by_name["conv1"].isa == simd::name(simd::active()));
+    CHECK(by_name["conv1"].start_ms <= by_name["conv2"].start_ms);
+    double shares = 0;
+    for (const auto& e : report.nodes) shares += e.share;
+    CHECK(shares + report.between_ms / report.total_ms == doctest::Approx(1));
     double nodes_ms = 0;
     for (const auto& e : report.nodes) nodes_ms += e.ms;
     CHECK(nodes_ms <= report.total_ms);
@@ -201,6 +359,11 @@ TEST_CASE("the profile has a kernel, a shape and a rate for each node, as they w
     CHECK(table.find("GFLOP/s") != std::string::npos);
     CHECK(table.find("in all") != std::string::npos);
     CHECK(std::count(table.begin(), table.end(), '\n') == static_cast<std::ptrdiff_t>(report.nodes.size()) + 1);
+    CHECK(table.find("between nodes") != std::string::npos);
+    const std::string trace = chrome_trace(report);
+    CHECK(trace.find("\"name\":\"conv1\"") != std::string::npos);
+    CHECK(trace.find("\"kernel\":\"blocked_direct\"") != std::string::npos);
+    CHECK(std::count(trace.begin(), trace.end(), '{') == std::count(trace.begin(), trace.end(), '}'));
     // Without lowering all is reference evaluation.
     const session plain(network(), {.simplify = false, .lower = false});
     for (const auto& e : plain.profile({{"x", random_tensor({1, 3, 16, 16}, 4)}}, {}, 1).nodes) CHECK(e.kernel == "reference");
@@ -213,6 +376,17 @@ TEST_CASE("explain gives each patch with its pass and reason") {
     CHECK(all.find("activation_fusion: Relu 'relu1' fused into Conv 'conv1'\n") != std::string::npos);
     CHECK(all.find("Conv 'conv2' on blocked_pointwise") != std::string::npos);
     CHECK(all.find("reference:") == std::string::npos);
+}
+
+TEST_CASE("the graph can be printed after load, simplification and lowering") {
+    graph g = network();
+    const session net(network());
+    CHECK(text(net.loaded()) == text(g));
+    const graph middle = net.simplified();
+    CHECK(middle.nodes.size() == 6);
+    CHECK(text(middle).find("ocelli.") == std::string::npos);
+    CHECK(text(net.lowered()).find("ocelli.") != std::string::npos);
+    for (const graph* each : {&net.loaded(), &middle, &net.lowered()}) CHECK(dot(*each).rfind("digraph", 0) == 0);
 }
 
 TEST_CASE("a session runs under a user's executor and inside a parallel_for, with the same bits") {

@@ -62,6 +62,24 @@ TEST_CASE("a limit on memory holds for the tensors of a thread while it lives, a
         CHECK_NOTHROW(tensor(dtype::float32, {250}));
     }
     CHECK_NOTHROW(tensor(dtype::float32, {251}));
+    {
+        // What is alive counts, all together, also what another limit's tensors hold inside.
+        const memory_limit outer(1000);
+        tensor kept(dtype::float32, {100});
+        CHECK(memory_limit::current() == 600);
+        {
+            const memory_limit inner(500);
+            tensor more(dtype::float32, {100});
+            CHECK(memory_limit::current() == 100);
+            CHECK_THROWS_WITH_AS(tensor(dtype::float32, {100}), "tensor: 400 bytes are more than the limit of 500 bytes allows, of which 400 are in use (memory_limit)",
+                                 invalid_argument);
+            kept = more;  // outlives the limit
+        }
+        CHECK(memory_limit::current() == 600);
+        CHECK_NOTHROW(tensor(dtype::float32, {150}));
+        kept = tensor();
+        CHECK_NOTHROW(tensor(dtype::float32, {250}));
+    }
     // Without one: half of the machine's memory, whatever the extents.
     CHECK_THROWS_AS(tensor(dtype::float64, {std::int64_t{1} << 61}), invalid_argument);
 }

@@ -43,6 +43,12 @@ public:
     using error::error;
 };
 
+/// Work was ended from outside, by a std::stop_token.
+class stopped : public error {
+public:
+    using error::error;
+};
+
 namespace detail {
 
 inline void append(std::string& out, std::string_view text) {

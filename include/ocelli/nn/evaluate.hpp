@@ -5,7 +5,9 @@
 
 #include <ocelli/nn/graph.hpp>
 
+#include <cstdint>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +38,31 @@ public:
 
 private:
     std::vector<entry> entries_;
+};
+
+/// Limits the evaluations of this thread while it lives: the nodes they run, those of sub-graphs counted each time, and how long. What a
+/// Loop's file says, 2^63 times perhaps, is not trusted.
+class run_guard {
+public:
+    /// @param steps  nodes and iterations of sub-graphs; 0: no limit
+    /// @param stop   looked at before each of them
+    explicit run_guard(std::int64_t steps, std::stop_token stop = {}) noexcept;
+    ~run_guard();
+    run_guard(const run_guard&) = delete;
+    run_guard& operator=(const run_guard&) = delete;
+
+    /// Counts one step of this thread.
+    /// @throws stopped           where a stop was asked for
+    /// @throws invalid_argument  where the steps are used up
+    static void step();
+
+private:
+    static run_guard*& innermost() noexcept;
+    void count();
+
+    std::int64_t steps_, left_;
+    std::stop_token stop_;
+    run_guard* outer_;
 };
 
 /// Computes the outputs of a graph from feeds by name, every node by its operator's reference evaluation, in the graph's order.

@@ -47,7 +47,11 @@ std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const node& n, weight_
 /// What a run of one step cost.
 struct step_time {
     double ms = 0;
+    /// When it began, from the beginning of the run.
+    double start_ms = 0;
     double operations = 0;
+    /// Of the inputs, weights among them, and the outputs.
+    double bytes = 0;
     /// Of the first output.
     dims shape;
 };
@@ -62,7 +66,13 @@ public:
     plan(const graph& g, const std::vector<std::unique_ptr<bound_kernel>>& kernels, std::span<const tensor> feeds, std::size_t memory_limit = 0);
 
     /// Runs. `feeds` are in the order of g.inputs; absent ones take their default. @return the outputs, in the order of g.outputs
+    /// @throws invalid_argument, stopped  as operators, memory_limit and run_guard do
     std::vector<tensor> run(std::span<const tensor> feeds, std::vector<step_time>* times = nullptr) const;
+
+    /// The same, writing into the caller's memory: `outputs` are tensors of the right types and shapes. What can be is computed there;
+    /// from the second run on nothing is allocated but by reference evaluations and for shapes that depend on data.
+    /// @throws invalid_argument  where an output has another type or shape
+    void run(std::span<const tensor> feeds, std::span<tensor> outputs, std::vector<step_time>* times = nullptr) const;
 
     /// The nodes that run, in order; the others are constant for these shapes.
     const std::vector<node_id>& steps() const noexcept { return steps_; }
@@ -76,6 +86,12 @@ public:
 private:
     struct workspace;
     std::unique_ptr<workspace> make_workspace() const;
+    std::unique_ptr<workspace> take_workspace() const;
+    void return_workspace(std::unique_ptr<workspace> w) const;
+    bool is_plain_view(const node& n) const;
+    void run_reference(workspace& w, const node& n) const;
+    void run_steps(workspace& w, std::span<const tensor> feeds, std::vector<step_time>* times) const;
+    void bind_outputs(workspace& w, std::span<const tensor> feeds, std::span<tensor> outputs) const;
 
     const graph& graph_;
     const std::vector<std::unique_ptr<bound_kernel>>& kernels_;
@@ -83,6 +99,12 @@ private:
     std::vector<fact> facts_;
     /// Offset in the arena, or -1.
     std::vector<std::int64_t> offsets_;
+    /// The value in whose memory each value lives: itself, or what it is a view of.
+    std::vector<value_id> roots_;
+    /// Values whose tensor changes from run to run: feeds, outputs, views, and what is sized when it is computed.
+    std::vector<value_id> passing_;
+    /// Of a run's memory, in bytes.
+    std::size_t limit_ = 0;
     /// For each step, the values nobody reads any more.
     std::vector<std::vector<value_id>> dying_;
     std::size_t arena_bytes_ = 0;

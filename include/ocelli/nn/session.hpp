@@ -6,7 +6,9 @@
 #include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/onnx.hpp>
 
+#include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,9 +35,12 @@ struct session_options {
     bool lower = true;
     /// How many plans (sets of input shapes) are kept.
     std::size_t plan_cache = 8;
-    /// Bytes that the working memory and outputs of one run may take together, and any tensor whose shape depends on data; also while
-    /// the graph is prepared. 0: half of the machine's memory. Weights are not counted.
+    /// Bytes that one run may hold at any time: working memory, outputs that it makes, tensors whose shape depends on data. Also what
+    /// preparing the graph may hold: folded constants and packed weights. Counted before memory is taken. 0: half of the machine's
+    /// memory. The weights as they were read are not counted.
     std::size_t memory_limit = 0;
+    /// Nodes that one run may take, those of sub-graphs counted in each iteration: a file may ask for 2^63 of them. 0: no limit.
+    std::int64_t step_limit = 100'000'000;
 };
 
 struct run_options {
@@ -43,6 +48,8 @@ struct run_options {
     std::vector<std::string> outputs = {};
     /// Threads of this run at most; 0: as set by set_num_threads.
     std::size_t threads = 0;
+    /// Looked at before each node and each iteration of a Loop or Scan; a run that is stopped throws ocelli::stopped.
+    std::stop_token stop = {};
 };
 
 /// Inputs by name: `{{"images", image}}`. An array whose memory is dense and row-major is borrowed: it must live until run() returns.
@@ -69,6 +76,31 @@ private:
     std::vector<feed> feeds_;
 };
 
+/// Memory of the caller for outputs by name: `{{"scores", scores}}`. Arrays must be dense and row-major, of the output's element type and
+/// shape, and live until run() returns.
+class output_list {
+public:
+    struct output {
+        std::string name;
+        tensor memory;
+
+        /// A tensor's own memory: its other handles see the results.
+        output(std::string output_name, tensor t) : name(std::move(output_name)), memory(std::move(t)) {}
+        template <class E>
+            requires(array_expression<std::remove_cvref_t<E>> && !std::same_as<std::remove_cvref_t<E>, tensor>)
+        output(std::string output_name, E&& array) : name(std::move(output_name)), memory(detail::tensor_on_array(array, "session: the memory of an output")) {}
+    };
+
+    output_list(std::initializer_list<output> outputs) : outputs_(outputs) {}
+    explicit output_list(std::vector<output> outputs) : outputs_(std::move(outputs)) {}
+    std::size_t size() const noexcept { return outputs_.size(); }
+    auto begin() const noexcept { return outputs_.begin(); }
+    auto end() const noexcept { return outputs_.end(); }
+
+private:
+    std::vector<output> outputs_;
+};
+
 /// Where the time of a run went.
 struct profile_report {
     struct entry {
@@ -76,18 +108,33 @@ struct profile_report {
         std::string op;
         /// The kernel's name, or "reference".
         std::string kernel;
+        /// The instruction set of the kernel; what the program was compiled for where it is the reference.
+        std::string isa;
         double ms = 0;
+        /// Of the whole run, from 0 to 1.
+        double share = 0;
         /// 0 where operations are not counted.
         double gflops = 0;
+        /// Inputs, weights among them, and outputs, each counted once.
+        double gbs = 0;
+        /// When it began in the last run.
+        double start_ms = 0;
+        /// How long it took then.
+        double last_ms = 0;
         /// Of the first output, in this run.
         std::string shape;
     };
+    /// In the order in which they run.
     std::vector<entry> nodes;
     /// Of the whole run, what lies between nodes included.
     double total_ms = 0;
+    /// What lies between nodes, before the first and behind the last.
+    double between_ms = 0;
 };
-/// A line per node, slowest first, with its share.
+/// A line per node, slowest first, with its share; the last ones say what reference evaluation and the time between nodes take.
 std::string text(const profile_report& report);
+/// The last run as JSON in the Trace Event Format, for chrome://tracing and ui.perfetto.dev.
+std::string chrome_trace(const profile_report& report);
 
 /// A network ready to run. Immutable after construction: any number of threads may run it at once, each run with its own memory (kept
 /// for the next one), all on the library's one pool of threads. Under a user's executor, or inside a parallel_for, results are the same.
@@ -116,15 +163,25 @@ public:
     ///                           operators refuse (naming the node), or more memory than session_options::memory_limit
     named_tensors run(const feed_list& feeds, const run_options& options = {}) const;
 
+    /// Computes the outputs that are named, in the caller's memory.
+    ///
+    /// What can be is computed there, without a copy. From the second run on with the same shapes, and with lists that are built once,
+    /// nothing is allocated where each node has a kernel or shares its input's memory (docs/engine.md says which nodes do not).
+    /// @throws invalid_argument  as the other form; and, naming the output, where the memory has another type or shape, or two outputs
+    ///                           share it
+    void run(const feed_list& feeds, const output_list& outputs, const run_options& options = {}) const;
+
     /// Runs `repeat` times (after one run to warm up) and gives the mean time of each node.
     profile_report profile(const feed_list& feeds, const run_options& options = {}, int repeat = 10) const;
 
     /// The rewritings that were done, each with its reason, and the nodes that run on their reference evaluation.
     std::string explain() const;
 
-    /// The graph as it was loaded, and as it runs.
+    /// The graph as it was loaded, and as it runs. text() and dot() print them.
     const graph& loaded() const noexcept;
     const graph& lowered() const noexcept;
+    /// The graph between the two: with fewer nodes, but ONNX's own. Made anew by each call.
+    graph simplified() const;
 
 private:
     struct state;

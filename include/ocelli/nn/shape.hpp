@@ -6,8 +6,12 @@
 #include <ocelli/core/error.hpp>
 #include <ocelli/nn/fwd.hpp>
 
+#include <algorithm>
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,8 +19,165 @@
 
 namespace ocelli::nn {
 
-/// The extents of a tensor, outermost first; empty for a scalar.
-using dims = std::vector<std::int64_t>;
+/// The extents of a tensor, outermost first; empty for a scalar. Also axes, pads, strides: any short list of integers.
+///
+/// A vector whose first eight elements stand in itself: shapes are made, copied and compared for every node of every run, and must cost
+/// no allocation. Converts from and to std::vector<std::int64_t>.
+class dims {
+public:
+    using value_type = std::int64_t;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using reference = std::int64_t&;
+    using const_reference = const std::int64_t&;
+    using iterator = std::int64_t*;
+    using const_iterator = const std::int64_t*;
+
+    dims() noexcept = default;
+    explicit dims(std::size_t count, std::int64_t value = 0) { resize(count, value); }
+    dims(std::initializer_list<std::int64_t> values) { assign(values.begin(), values.end()); }
+    dims(const std::vector<std::int64_t>& values) { assign(values.begin(), values.end()); }  // NOLINT: implicit on purpose
+    template <std::input_iterator It>
+    dims(It first, It last) {
+        assign(first, last);
+    }
+    dims(const dims& other) { assign(other.begin(), other.end()); }
+    dims(dims&& other) noexcept { take(other); }
+    dims& operator=(const dims& other) {
+        if (this != &other) assign(other.begin(), other.end());
+        return *this;
+    }
+    dims& operator=(dims&& other) noexcept {
+        if (this != &other) {
+            drop();
+            take(other);
+        }
+        return *this;
+    }
+    ~dims() { drop(); }
+
+    operator std::vector<std::int64_t>() const { return {begin(), end()}; }  // NOLINT: implicit on purpose
+
+    std::int64_t* data() noexcept { return capacity_ > inside ? far_ : near_; }
+    const std::int64_t* data() const noexcept { return capacity_ > inside ? far_ : near_; }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+    iterator begin() noexcept { return data(); }
+    iterator end() noexcept { return data() + size_; }
+    const_iterator begin() const noexcept { return data(); }
+    const_iterator end() const noexcept { return data() + size_; }
+    const_iterator cbegin() const noexcept { return begin(); }
+    const_iterator cend() const noexcept { return end(); }
+    auto rbegin() noexcept { return std::make_reverse_iterator(end()); }
+    auto rend() noexcept { return std::make_reverse_iterator(begin()); }
+    auto rbegin() const noexcept { return std::make_reverse_iterator(end()); }
+    auto rend() const noexcept { return std::make_reverse_iterator(begin()); }
+
+    std::int64_t& operator[](std::size_t i) noexcept { return data()[i]; }
+    const std::int64_t& operator[](std::size_t i) const noexcept { return data()[i]; }
+    /// @throws invalid_argument  outside the list
+    std::int64_t& at(std::size_t i) { return data()[checked(i)]; }
+    const std::int64_t& at(std::size_t i) const { return data()[checked(i)]; }
+    std::int64_t& front() noexcept { return data()[0]; }
+    const std::int64_t& front() const noexcept { return data()[0]; }
+    std::int64_t& back() noexcept { return data()[size_ - 1]; }
+    const std::int64_t& back() const noexcept { return data()[size_ - 1]; }
+
+    void clear() noexcept { size_ = 0; }
+    void reserve(std::size_t count) {
+        if (count > capacity_) grow(count);
+    }
+    void resize(std::size_t count, std::int64_t value = 0) {
+        reserve(count);
+        std::int64_t* p = data();
+        for (std::size_t i = size_; i < count; ++i) p[i] = value;
+        size_ = count;
+    }
+    void push_back(std::int64_t value) {
+        if (size_ == capacity_) grow(2 * capacity_);
+        data()[size_++] = value;
+    }
+    std::int64_t& emplace_back(std::int64_t value = 0) {
+        push_back(value);
+        return back();
+    }
+    void pop_back() noexcept { --size_; }
+    void assign(std::size_t count, std::int64_t value) {
+        clear();
+        resize(count, value);
+    }
+    template <std::input_iterator It>
+    void assign(It first, It last) {
+        clear();
+        if constexpr (std::forward_iterator<It>) reserve(static_cast<std::size_t>(std::distance(first, last)));
+        for (; first != last; ++first) push_back(static_cast<std::int64_t>(*first));
+    }
+    iterator insert(const_iterator at, std::int64_t value) { return insert(at, &value, &value + 1); }
+    iterator insert(const_iterator at, std::size_t count, std::int64_t value) {
+        const dims same(count, value);
+        return insert(at, same.begin(), same.end());
+    }
+    iterator insert(const_iterator at, std::initializer_list<std::int64_t> values) { return insert(at, values.begin(), values.end()); }
+    /// The range must not lie in this list.
+    template <std::input_iterator It>
+    iterator insert(const_iterator at, It first, It last) {
+        const auto place = static_cast<std::size_t>(at - begin());
+        const std::size_t before = size_;
+        for (; first != last; ++first) push_back(static_cast<std::int64_t>(*first));
+        std::rotate(begin() + place, begin() + before, end());
+        return begin() + place;
+    }
+    iterator erase(const_iterator at) { return erase(at, at + 1); }
+    iterator erase(const_iterator first, const_iterator last) {
+        const auto place = first - begin(), count = last - first;
+        std::move(begin() + place + count, end(), begin() + place);
+        size_ -= static_cast<std::size_t>(count);
+        return begin() + place;
+    }
+
+    friend bool operator==(const dims& a, const dims& b) noexcept { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+    friend auto operator<=>(const dims& a, const dims& b) noexcept {
+        return std::lexicographical_compare_three_way(a.begin(), a.end(), b.begin(), b.end());
+    }
+
+private:
+    static constexpr std::size_t inside = 8;
+
+    std::size_t checked(std::size_t i) const {
+        ocelli::detail::check(i < size_, "dims: ", i, " is outside a list of ", size_);
+        return i;
+    }
+    void grow(std::size_t count) {
+        std::int64_t* more = new std::int64_t[count];
+        std::copy(begin(), end(), more);
+        drop();
+        far_ = more;
+        capacity_ = count;
+    }
+    void drop() noexcept {
+        if (capacity_ > inside) delete[] far_;
+        capacity_ = inside;
+    }
+    void take(dims& other) noexcept {
+        size_ = other.size_;
+        capacity_ = other.capacity_;
+        if (capacity_ > inside) far_ = other.far_;
+        else std::copy(other.near_, other.near_ + size_, near_);
+        other.size_ = 0;
+        other.capacity_ = inside;
+    }
+
+    std::size_t size_ = 0, capacity_ = inside;
+    union {
+        std::int64_t near_[inside] = {};
+        std::int64_t* far_;
+    };
+};
+
+/// Shapes stand in messages as they are: text is made only where one is thrown.
+inline void append(std::string& out, const dims& shape) {
+    out += ocelli::detail::shape_text(shape);
+}
 
 /// Product of the extents.
 /// @throws invalid_argument  when an extent is negative or the product exceeds 2^62

@@ -17,21 +17,34 @@
 
 namespace ocelli::nn {
 
-/// Limits the bytes of each tensor that this thread makes while it lives; limits nest, the smallest counts. A network's shapes come from
-/// a file: without a limit a hostile one takes all memory. Where none is set, half of the machine's memory is the limit.
+/// Limits the bytes that the tensors made by this thread while it lives hold at any time, all together; limits nest, the smallest room
+/// counts. A network's shapes come from a file: without a limit a hostile one takes all memory. Where none is set, no single tensor may
+/// take more than half of the machine's memory.
 class memory_limit {
 public:
-    explicit memory_limit(std::size_t bytes) noexcept : before_(current()) {
-        if (bytes != 0 && bytes < before_) current() = bytes;
-    }
-    ~memory_limit() { current() = before_; }
+    /// @param bytes  0: no limit of its own
+    explicit memory_limit(std::size_t bytes) noexcept;
+    ~memory_limit();
     memory_limit(const memory_limit&) = delete;
     memory_limit& operator=(const memory_limit&) = delete;
 
-    static std::size_t& current() noexcept;
+    /// The bytes that this thread's tensors may still take.
+    static std::size_t current() noexcept;
 
 private:
-    std::size_t before_;
+    friend class tensor;
+    /// What tensors of one limit hold. Tensors keep it, and may outlive the limit.
+    struct account;
+    /// The bytes that this thread's tensors may take together.
+    static std::size_t widest() noexcept;
+    static memory_limit*& innermost() noexcept;
+    static std::shared_ptr<void> take(std::size_t bytes);
+    const std::shared_ptr<account>& own();
+
+    std::size_t bytes_;
+    memory_limit* outer_ = nullptr;
+    /// Made for the first tensor, so that a limit costs nothing where none is made.
+    std::shared_ptr<account> account_;
 };
 
 /// A dense row-major array: element type, extents, shared memory aligned to 64 bytes.
@@ -52,7 +65,7 @@ public:
     /// Makes a tensor of any array expression; dense row-major memory is copied once, `feed()` borrows it instead.
     /// @throws invalid_argument  on a rank that does not fit
     template <array_expression E>
-        requires(!std::same_as<std::remove_cvref_t<E>, tensor>)
+        requires(!std::same_as<std::remove_cvref_t<E>, tensor> && !std::same_as<std::remove_cvref_t<E>, dims>)
     tensor(const E& expression) : tensor(borrow_expression(expression).clone()) {}  // NOLINT: implicit on purpose
 
     /// Copies `values` into a new tensor.
@@ -173,6 +186,11 @@ private:
 /// "float32 (1, 3, 240, 320)", or "absent".
 std::string text(const tensor& t);
 
+/// In messages a tensor stands as its text, which is made only where one is thrown.
+inline void append(std::string& out, const tensor& t) {
+    out += text(t);
+}
+
 namespace detail {
 
 /// Converts n elements as tensor::cast does; the two must not overlap unless they are the same memory and type.
@@ -196,6 +214,32 @@ tensor tensor_of_rank(const E& e) {
     for (std::size_t i = 0; i < N; ++i) shape[i] = static_cast<std::int64_t>(dense.extent(i));
     const tensor borrowed = tensor::borrow(dtype_of<T>, std::move(shape), dense.data());
     return dense.borrowed() ? borrowed : borrowed.clone();
+}
+
+/// A tensor on the memory of an array that is to be written; throws where the array has none of its own.
+template <std::size_t N, class E>
+tensor tensor_on_array_of_rank(E& e, const char* what) {
+    using T = value_type_t<std::remove_cvref_t<E>>;
+    const tensor extents = tensor_of_rank<N>(e);
+    std::array<std::size_t, N> shape{};
+    for (std::size_t i = 0; i < N; ++i) shape[i] = static_cast<std::size_t>(extents.extent(i));
+    T* const memory = ocelli::detail::as_output<T, N>(e, shape, what);
+    return tensor::borrow(dtype_of<T>, extents.shape(), memory);
+}
+template <class E>
+tensor tensor_on_array(E& e, const char* what) {
+    if constexpr (constexpr std::size_t rank = static_rank<std::remove_cvref_t<E>>(); rank != 0) {
+        return tensor_on_array_of_rank<rank>(e, what);
+    } else {
+        switch (e.dimension()) {
+        case 1: return tensor_on_array_of_rank<1>(e, what);
+        case 2: return tensor_on_array_of_rank<2>(e, what);
+        case 3: return tensor_on_array_of_rank<3>(e, what);
+        case 4: return tensor_on_array_of_rank<4>(e, what);
+        case 5: return tensor_on_array_of_rank<5>(e, what);
+        default: ocelli::detail::fail(what, " must have rank 1 to 5, got shape ", ocelli::detail::shape_text(e.shape()));
+        }
+    }
 }
 
 }  // namespace detail

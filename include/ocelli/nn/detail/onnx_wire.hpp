@@ -80,8 +80,9 @@ inline float real(reader& r) {
 }
 
 // Repeated numbers come packed or one by one.
-template <class T>
-void integers(reader& r, std::vector<T>& out) {
+template <class List>
+void integers(reader& r, List& out) {
+    using T = typename List::value_type;
     if (r.wire_type() == pbf_wire_type::varint) {
         out.push_back(static_cast<T>(r.get_int64()));
         return;

@@ -11,7 +11,7 @@ namespace ocelli::nn::detail {
 inline void check_blocks(const node& n, const tensor& x, std::int64_t channels) {
     const std::int64_t lanes = block_lanes();
     check(n, x.rank() >= 3 && x.shape().back() == lanes && x.extent(1) == block_count(channels, lanes), "an image of ", channels, " channels in blocks of ",
-          lanes, " expected, got ", text(x));
+          lanes, " expected, got ", x);
 }
 
 /// A value for each channel, in whole blocks with zeros behind.
@@ -36,7 +36,7 @@ public:
         layer_.kernel_height = spatial == 2 ? weights_.extent(2) : 1;
         layer_.kernel_width = weights_.extent(1 + spatial);
         kernel_extents_.assign(weights_.shape().begin() + 2, weights_.shape().end());
-        check(n, attr_ints(n, "kernel_shape", kernel_extents_) == kernel_extents_, "kernel_shape contradicts the weights' shape ", text(weights_));
+        check(n, attr_ints(n, "kernel_shape", kernel_extents_) == kernel_extents_, "kernel_shape contradicts the weights' shape ", weights_);
         planes_ = attr_ints(n, "channels").at(0) == 0;
         epilogue_.function = parse_activation(attr_string(n, "activation", "none"));
         epilogue_.alpha = attr_float(n, "alpha", 0);
@@ -56,8 +56,8 @@ public:
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
         const std::size_t spatial = kernel_extents_.size();
-        check(node_, x.rank() == spatial + (planes_ ? 2 : 3), "an input with ", spatial, " spatial axes expected, got ", text(x));
-        if (planes_) check(node_, x.extent(1) == layer_.channels, "input must have ", layer_.channels, " channels, got ", text(x));
+        check(node_, x.rank() == spatial + (planes_ ? 2 : 3), "an input with ", spatial, " spatial axes expected, got ", x);
+        if (planes_) check(node_, x.extent(1) == layer_.channels, "input must have ", layer_.channels, " channels, got ", x);
         else check_blocks(node_, x, layer_.channels);
         const auto begin = x.shape().begin() + 2;
         const windows w = window_geometry(node_, {begin, begin + static_cast<std::ptrdiff_t>(spatial)}, kernel_extents_);
@@ -68,8 +68,8 @@ public:
         tensor& y = io.output(0, dtype::float32, shape);
         blocked_epilogue e = epilogue_;
         if (io.inputs.size() > 3 && io.inputs[3] != nullptr) {
-            check(node_, io.inputs[3]->shape() == shape, "shapes ", ocelli::detail::shape_text(shape), " and ",
-                  ocelli::detail::shape_text(io.inputs[3]->shape()), " of the fused Add differ");
+            check(node_, io.inputs[3]->shape() == shape, "shapes ", shape, " and ",
+                  io.inputs[3]->shape(), " of the fused Add differ");
             e.addend = io.inputs[3]->data<float>();
         }
         if (depthwise_) blocked_depthwise(l, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
@@ -122,7 +122,7 @@ public:
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
         check_blocks(node_, x, channels_);
-        check(node_, x.rank() == kernel_.size() + 3, "an input with ", kernel_.size(), " spatial axes expected, got ", text(x));
+        check(node_, x.rank() == kernel_.size() + 3, "an input with ", kernel_.size(), " spatial axes expected, got ", x);
         const windows w = window_geometry(node_, {x.shape().begin() + 2, x.shape().end() - 1}, kernel_, ceil_);
         conv_layer l = with_windows({}, x, w);
         l.channels = l.filters = l.group = channels_;
@@ -158,7 +158,7 @@ public:
         for (std::size_t i = 2; i + 1 < shape.size(); ++i) shape[i] = 1;
         tensor& y = io.output(0, dtype::float32, shape);
         const std::int64_t blocks = shape[0] * shape[1], pixels = product(x.shape(), 2, x.rank() - 1);
-        check(node_, pixels > 0, "the mean of no pixels is asked for: ", text(x));
+        check(node_, pixels > 0, "the mean of no pixels is asked for: ", x);
         blocked_mean(blocks, pixels, x.data<float>(), y.mutable_data<float>());
     }
     double operations(const step_io& io) const override { return static_cast<double>(io.inputs[0]->size()); }
@@ -184,7 +184,7 @@ public:
             from_blocks(shape[0], channels_, product(shape, 2, shape.size()), x.data<float>(), y.mutable_data<float>());
             return;
         }
-        check(node_, x.rank() >= 2, "an image (N, C, ...) expected, got ", text(x));
+        check(node_, x.rank() >= 2, "an image (N, C, ...) expected, got ", x);
         const std::int64_t lanes = block_lanes();
         dims shape = x.shape();
         shape[1] = block_count(shape[1], lanes);

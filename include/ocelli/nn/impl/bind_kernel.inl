@@ -23,7 +23,7 @@ public:
         check(n, layer_.group >= 1 && layer_.filters % layer_.group == 0, "weights of ", layer_.filters, " filters do not divide into ", layer_.group,
               " groups");
         kernel_extents_.assign(weights_.shape().begin() + 2, weights_.shape().end());
-        check(n, attr_ints(n, "kernel_shape", kernel_extents_) == kernel_extents_, "kernel_shape contradicts the weights' shape ", text(weights_));
+        check(n, attr_ints(n, "kernel_shape", kernel_extents_) == kernel_extents_, "kernel_shape contradicts the weights' shape ", weights_);
         epilogue_.function = parse_activation(attr_string(n, "activation", "none"));
         epilogue_.alpha = attr_float(n, "alpha", 0);
         epilogue_.beta = attr_float(n, "beta", 0);
@@ -52,8 +52,8 @@ public:
         tensor& y = io.output(0, dtype::float32, shape);
         gemm_epilogue e = epilogue_;
         if (io.inputs.size() > 3 && io.inputs[3] != nullptr) {
-            check(node_, io.inputs[3]->shape() == shape, "shapes ", ocelli::detail::shape_text(shape), " and ",
-                  ocelli::detail::shape_text(io.inputs[3]->shape()), " of the fused Add differ");
+            check(node_, io.inputs[3]->shape() == shape, "shapes ", shape, " and ",
+                  io.inputs[3]->shape(), " of the fused Add differ");
             e.addend = io.inputs[3]->data<float>();
         }
         if (depthwise_ && !window_fits(l)) return run_reference(node_, io);
@@ -69,7 +69,7 @@ private:
     conv_layer layer_of(const tensor& x) const {
         const std::size_t spatial = kernel_extents_.size();
         check(node_, x.rank() == spatial + 2 && x.extent(1) == layer_.channels, "input must have shape (N, ", layer_.channels, ", ...) with ", spatial,
-              " spatial axes, got ", ocelli::detail::shape_text(x.shape()));
+              " spatial axes, got ", x.shape());
         const dims extents(x.shape().begin() + 2, x.shape().end());
         const windows w = window_geometry(node_, extents, kernel_extents_);
         return with_windows(layer_, x, w);
@@ -96,7 +96,7 @@ public:
 
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
-        check(node_, x.rank() == kernel_.size() + 2, "input must have shape (N, C, ...) with ", kernel_.size(), " spatial axes, got ", text(x));
+        check(node_, x.rank() == kernel_.size() + 2, "input must have shape (N, C, ...) with ", kernel_.size(), " spatial axes, got ", x);
         const windows w = window_geometry(node_, {x.shape().begin() + 2, x.shape().end()}, kernel_, ceil_);
         conv_layer l = with_windows({}, x, w);
         l.channels = l.filters = l.group = x.extent(1);
@@ -128,7 +128,7 @@ public:
         layer_.filters = weights_.extent(0);
         layer_.channels = weights_.extent(1) * layer_.group;
         kernel_.assign(weights_.shape().begin() + 2, weights_.shape().end());
-        check(n, attr_ints(n, "kernel_shape", kernel_) == kernel_, "kernel_shape contradicts the weights' shape ", text(weights_));
+        check(n, attr_ints(n, "kernel_shape", kernel_) == kernel_, "kernel_shape contradicts the weights' shape ", weights_);
         if (const tensor* bias = constant(g, n, 2)) bias_ = *bias;
         if (bias_.defined()) epilogue_.row_bias = bias_.data<float>();
     }
@@ -150,7 +150,7 @@ public:
         const tensor& x = *io.inputs[0];
         const std::size_t spatial = kernel_.size();
         check(node_, x.rank() == spatial + 2 && x.extent(1) == layer_.filters, "input must have shape (N, ", layer_.filters, ", ...) with ", spatial,
-              " spatial axes, got ", text(x));
+              " spatial axes, got ", x);
         const windows w = transposed_geometry(node_, {x.shape().begin() + 2, x.shape().end()}, kernel_);
         conv_layer l = with_windows(layer_, x, w);
         // The convolution that this one turns around goes from y to x.

@@ -30,14 +30,14 @@ public:
 
     void run(const step_io& io) const override {
         const tensor& a = *io.inputs[0];
-        check(node_, a.rank() >= 1 && a.shape().back() == k_, "left operand must have shape (..., ", k_, "), got ", text(a));
+        check(node_, a.rank() >= 1 && a.shape().back() == k_, "left operand must have shape (..., ", k_, "), got ", a);
         dims shape = a.shape();
         shape.back() = n_;
         tensor& y = io.output(0, dtype::float32, shape);
         gemm_epilogue e = epilogue_;
         if (io.inputs.size() > 3 && io.inputs[3] != nullptr) {
-            check(node_, io.inputs[3]->shape() == shape, "shapes ", ocelli::detail::shape_text(shape), " and ",
-                  ocelli::detail::shape_text(io.inputs[3]->shape()), " of the fused Add differ");
+            check(node_, io.inputs[3]->shape() == shape, "shapes ", shape, " and ",
+                  io.inputs[3]->shape(), " of the fused Add differ");
             e.addend = io.inputs[3]->data<float>();
             e.addend_stride = n_;
         }

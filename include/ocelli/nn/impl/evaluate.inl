@@ -19,9 +19,33 @@ OCELLI_INLINE bool named_tensors::contains(std::string_view wanted) const noexce
     return false;
 }
 
+OCELLI_INLINE run_guard*& run_guard::innermost() noexcept {
+    thread_local run_guard* guard = nullptr;
+    return guard;
+}
+
+OCELLI_INLINE run_guard::run_guard(std::int64_t steps, std::stop_token stop) noexcept
+    : steps_(steps), left_(steps), stop_(std::move(stop)), outer_(innermost()) {
+    innermost() = this;
+}
+
+OCELLI_INLINE run_guard::~run_guard() {
+    innermost() = outer_;
+}
+
+OCELLI_INLINE void run_guard::step() {
+    for (run_guard* g = innermost(); g != nullptr; g = g->outer_) g->count();
+}
+
+OCELLI_INLINE void run_guard::count() {
+    if (stop_.stop_requested()) ocelli::detail::fail<stopped>("the run was stopped");
+    if (steps_ != 0 && left_-- <= 0) ocelli::detail::fail("the run takes more steps than the limit of ", steps_);
+}
+
 namespace detail {
 
 OCELLI_INLINE std::vector<tensor> evaluate_graph(const graph& g, std::span<const tensor> inputs, std::span<const tensor> captured) {
+    run_guard::step();  // an iteration without nodes is one too
     std::vector<tensor> values(g.values.size());
     for (std::size_t i = 0; i < g.values.size(); ++i)
         if (g.values[i].producer == no_node) values[i] = g.values[i].what.constant;
@@ -36,6 +60,7 @@ OCELLI_INLINE std::vector<tensor> evaluate_graph(const graph& g, std::span<const
     std::vector<std::int32_t> uses = g.use_counts();
     std::vector<tensor> in, out, implicit;
     for (const node& n : g.nodes) {
+        run_guard::step();
         in.clear();
         for (const value_id v : n.inputs) in.push_back(v == no_value ? tensor() : values[static_cast<std::size_t>(v)]);
         implicit.clear();

@@ -397,10 +397,10 @@ OCELLI_INLINE std::string attr_string(const node& n, std::string_view a) {
 OCELLI_INLINE std::string attr_string(const node& n, std::string_view a, std::string_view otherwise) {
     return has_attribute(n, a) ? attr_string(n, a) : std::string(otherwise);
 }
-OCELLI_INLINE std::vector<std::int64_t> attr_ints(const node& n, std::string_view a) {
+OCELLI_INLINE dims attr_ints(const node& n, std::string_view a) {
     return detail::demand<std::vector<std::int64_t>>(n, a, find_attribute(n, a));
 }
-OCELLI_INLINE std::vector<std::int64_t> attr_ints(const node& n, std::string_view a, std::vector<std::int64_t> otherwise) {
+OCELLI_INLINE dims attr_ints(const node& n, std::string_view a, dims otherwise) {
     return has_attribute(n, a) ? attr_ints(n, a) : std::move(otherwise);
 }
 OCELLI_INLINE std::vector<float> attr_floats(const node& n, std::string_view a, std::vector<float> otherwise) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 namespace ocelli::nn {
 
@@ -19,6 +20,8 @@ struct plan::workspace {
     std::vector<tensor> in, out, captured;
     std::vector<const tensor*> in_pointers;
     std::vector<tensor*> out_pointers;
+    /// Values that are computed in the caller's memory.
+    std::vector<bool> bound;
 };
 
 OCELLI_INLINE plan::~plan() = default;
@@ -63,7 +66,8 @@ OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound
     std::reverse(steps_.begin(), steps_.end());
 
     // Lifetimes. A view lives in its source's memory: uses of the view are uses of the source.
-    std::vector<value_id> root(n);
+    roots_.resize(n);
+    std::vector<value_id>& root = roots_;
     for (std::size_t i = 0; i < n; ++i) root[i] = static_cast<value_id>(i);
     std::vector<std::size_t> first(n, 0), last(n, 0), own_last(n, 0);
     std::vector<bool> computed(n, false), shared(n, false);
@@ -93,7 +97,8 @@ OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound
     offsets_.assign(n, -1);
     std::vector<buffer_request> requests;
     std::vector<std::size_t> owner;
-    const std::size_t limit = std::min(memory_limit == 0 ? nn::memory_limit::current() : memory_limit, std::size_t{1} << (sizeof(std::size_t) * 8 - 2));
+    limit_ = std::min(memory_limit == 0 ? nn::memory_limit::current() : memory_limit, std::size_t{1} << (sizeof(std::size_t) * 8 - 2));
+    const std::size_t limit = limit_;
     const auto too_large = [&](std::size_t i) {
         const value& v = g.values[i];
         fail(g.node_at(v.producer), "a run on these shapes needs more memory than the limit of ", limit, " bytes; value '", v.name, "' is ",
@@ -130,6 +135,8 @@ OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound
 
     dying_.resize(steps_.size());
     for (std::size_t i = 0; i < n; ++i) {
+        const bool fed = std::find(g.inputs.begin(), g.inputs.end(), static_cast<value_id>(i)) != g.inputs.end();
+        if (fed || (computed[i] && offsets_[i] < 0)) passing_.push_back(static_cast<value_id>(i));
         const bool output = std::find(g.outputs.begin(), g.outputs.end(), static_cast<value_id>(i)) != g.outputs.end();
         if (computed[i] && offsets_[i] < 0 && !facts_[i].constant.defined() && !output) dying_[own_last[i]].push_back(static_cast<value_id>(i));
     }
@@ -139,6 +146,7 @@ OCELLI_INLINE std::unique_ptr<plan::workspace> plan::make_workspace() const {
     auto w = std::make_unique<workspace>();
     w->arena = tensor(dtype::uint8, {static_cast<std::int64_t>(arena_bytes_)});
     w->values.resize(graph_.values.size());
+    w->bound.assign(graph_.values.size(), false);
     for (std::size_t i = 0; i < w->values.size(); ++i) {
         if (facts_[i].constant.defined()) w->values[i] = facts_[i].constant;
         else if (offsets_[i] >= 0)
@@ -147,73 +155,131 @@ OCELLI_INLINE std::unique_ptr<plan::workspace> plan::make_workspace() const {
     return w;
 }
 
-OCELLI_INLINE std::vector<tensor> plan::run(std::span<const tensor> feeds, std::vector<step_time>* times) const {
-    std::unique_ptr<workspace> w;
+OCELLI_INLINE std::unique_ptr<plan::workspace> plan::take_workspace() const {
     {
         const std::lock_guard lock(mutex_);
         if (!idle_.empty()) {
-            w = std::move(idle_.back());
+            std::unique_ptr<workspace> w = std::move(idle_.back());
             idle_.pop_back();
+            return w;
         }
     }
-    if (w == nullptr) w = make_workspace();
-    std::vector<tensor>& values = w->values;
+    return make_workspace();
+}
+
+OCELLI_INLINE void plan::return_workspace(std::unique_ptr<workspace> w) const {
+    for (const value_id v : passing_) {
+        w->values[static_cast<std::size_t>(v)] = facts_[static_cast<std::size_t>(v)].constant;
+        w->bound[static_cast<std::size_t>(v)] = false;
+    }
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(w));
+}
+
+namespace detail {
+
+/// Whether a tensor's memory begins inside a block.
+inline bool inside(const tensor& block, const tensor& t) noexcept {
+    const auto* p = static_cast<const char*>(t.raw());
+    const auto* begin = static_cast<const char*>(block.raw());
+    return block.defined() && p >= begin && p < begin + std::max<std::size_t>(1, block.bytes());
+}
+
+/// Whether two tensors have bytes in common.
+inline bool overlap(const tensor& a, const tensor& b) noexcept {
+    return a.defined() && b.defined() && a.bytes() != 0 && b.bytes() != 0 && (inside(a, b) || inside(b, a));
+}
+
+}  // namespace detail
+
+OCELLI_INLINE void plan::run_steps(workspace& w, std::span<const tensor> feeds, std::vector<step_time>* times) const {
+    using clock = std::chrono::steady_clock;
+    const auto ms = [](clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
+    std::vector<tensor>& values = w.values;
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i)
         if (feeds[i].defined()) values[static_cast<std::size_t>(graph_.inputs[i])] = feeds[i];
     if (times != nullptr) times->assign(steps_.size(), {});
     const ocelli::detail::parallel_region awake;  // helpers come once for all layers
-    const auto inside = [](const tensor& block, const tensor& t) {
-        const auto* p = static_cast<const char*>(t.raw());
-        const auto* begin = static_cast<const char*>(block.raw());
-        return block.defined() && p >= begin && p < begin + std::max<std::size_t>(1, block.bytes());
-    };
+    const clock::time_point begin = times != nullptr ? clock::now() : clock::time_point{};
     for (std::size_t s = 0; s < steps_.size(); ++s) {
+        run_guard::step();
         const node& n = graph_.node_at(steps_[s]);
         const bound_kernel* kernel = kernels_[static_cast<std::size_t>(steps_[s])].get();
-        const auto start = std::chrono::steady_clock::now();
+        const clock::time_point start = times != nullptr ? clock::now() : clock::time_point{};
         if (kernel != nullptr) {
-            w->in_pointers.clear();
-            for (const value_id v : n.inputs) w->in_pointers.push_back(v == no_value ? nullptr : &values[static_cast<std::size_t>(v)]);
-            w->out_pointers.clear();
-            for (const value_id v : n.outputs) w->out_pointers.push_back(v == no_value ? nullptr : &values[static_cast<std::size_t>(v)]);
-            const step_io io{w->in_pointers, w->out_pointers};
+            w.in_pointers.clear();
+            for (const value_id v : n.inputs) w.in_pointers.push_back(v == no_value ? nullptr : &values[static_cast<std::size_t>(v)]);
+            w.out_pointers.clear();
+            for (const value_id v : n.outputs) w.out_pointers.push_back(v == no_value ? nullptr : &values[static_cast<std::size_t>(v)]);
+            const step_io io{w.in_pointers, w.out_pointers};
             kernel->run(io);
             if (times != nullptr) (*times)[s].operations = kernel->operations(io);
+        } else if (is_plain_view(n)) {
+            const tensor& source = values[static_cast<std::size_t>(n.inputs[0])];
+            values[static_cast<std::size_t>(n.outputs[0])] = source.reshaped(*facts_[static_cast<std::size_t>(n.outputs[0])].shape.concrete());
         } else {
-            w->in.clear();
-            for (const value_id v : n.inputs) w->in.push_back(v == no_value ? tensor() : values[static_cast<std::size_t>(v)]);
-            w->out.assign(n.outputs.size(), tensor());
-            for (std::size_t i = 0; i < n.outputs.size(); ++i)
-                if (n.outputs[i] != no_value && offsets_[static_cast<std::size_t>(n.outputs[i])] >= 0)
-                    w->out[i] = values[static_cast<std::size_t>(n.outputs[i])];
-            w->captured.clear();
-            for (const value_id v : n.implicit_inputs) w->captured.push_back(values[static_cast<std::size_t>(v)]);
-            const eval_context::subgraph_runner runner = [&](const graph& body, std::span<const tensor> arguments) {
-                return detail::evaluate_graph(body, arguments, w->captured);
-            };
-            eval_context context(n, w->in, w->out, &runner);
-            n.def->eval(context);
-            for (std::size_t i = 0; i < n.outputs.size(); ++i) {
-                if (n.outputs[i] == no_value) continue;
-                check(n, w->out[i].defined(), "output ", i, " was not computed");
-                const auto v = static_cast<std::size_t>(n.outputs[i]);
-                // An operator may hand its input through. A view was planned for; anything else must not live in planned memory, which
-                // is written again while it is still read.
-                if (offsets_[v] < 0) values[v] = !n.def->view && inside(w->arena, w->out[i]) ? w->out[i].clone() : std::move(w->out[i]);
-                else if (w->out[i].raw() != values[v].raw())
-                    fail(n, "output ", i, " has shape ", ocelli::detail::shape_text(w->out[i].shape()), ", inferred was ",
-                         ocelli::detail::shape_text(values[v].shape()));
-            }
-            w->in.clear();
-            w->out.clear();
-            w->captured.clear();
+            run_reference(w, n);
         }
         if (times != nullptr) {
-            (*times)[s].ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-            if (!n.outputs.empty() && n.outputs[0] != no_value) (*times)[s].shape = values[static_cast<std::size_t>(n.outputs[0])].shape();
+            step_time& t = (*times)[s];
+            t.ms = ms(clock::now() - start);
+            t.start_ms = ms(start - begin);
+            for (const value_id v : n.inputs)
+                if (v != no_value) t.bytes += static_cast<double>(values[static_cast<std::size_t>(v)].bytes());
+            for (const value_id v : n.outputs)
+                if (v != no_value) t.bytes += static_cast<double>(values[static_cast<std::size_t>(v)].bytes());
+            if (!n.outputs.empty() && n.outputs[0] != no_value) t.shape = values[static_cast<std::size_t>(n.outputs[0])].shape();
         }
         for (const value_id v : dying_[s]) values[static_cast<std::size_t>(v)] = tensor();
     }
+}
+
+OCELLI_INLINE bool plan::is_plain_view(const node& n) const {
+    if (!n.def->view || n.outputs.size() != 1 || n.inputs.empty() || n.inputs[0] == no_value) return false;
+    const fact& from = facts_[static_cast<std::size_t>(n.inputs[0])];
+    const fact& to = facts_[static_cast<std::size_t>(n.outputs[0])];
+    return from.type == to.type && from.type != dtype::undefined && from.shape.known() && to.shape.known() && from.shape.elements() == to.shape.elements();
+}
+
+/// A node by its reference evaluation.
+OCELLI_INLINE void plan::run_reference(workspace& w, const node& n) const {
+    std::vector<tensor>& values = w.values;
+    w.in.clear();
+    for (const value_id v : n.inputs) w.in.push_back(v == no_value ? tensor() : values[static_cast<std::size_t>(v)]);
+    w.out.assign(n.outputs.size(), tensor());
+    for (std::size_t i = 0; i < n.outputs.size(); ++i) {
+        const auto v = static_cast<std::size_t>(n.outputs[i]);
+        if (n.outputs[i] != no_value && (offsets_[v] >= 0 || w.bound[v])) w.out[i] = values[v];
+    }
+    w.captured.clear();
+    for (const value_id v : n.implicit_inputs) w.captured.push_back(values[static_cast<std::size_t>(v)]);
+    const eval_context::subgraph_runner runner = [&w](const graph& body, std::span<const tensor> arguments) {
+        return detail::evaluate_graph(body, arguments, w.captured);
+    };
+    eval_context context(n, w.in, w.out, &runner);
+    n.def->eval(context);
+    for (std::size_t i = 0; i < n.outputs.size(); ++i) {
+        if (n.outputs[i] == no_value) continue;
+        check(n, w.out[i].defined(), "output ", i, " was not computed");
+        const auto v = static_cast<std::size_t>(n.outputs[i]);
+        // An operator may hand its input through. A view was planned for; anything else must not live in planned memory, which is written
+        // again while it is still read.
+        if (offsets_[v] < 0) values[v] = !n.def->view && detail::inside(w.arena, w.out[i]) ? w.out[i].clone() : std::move(w.out[i]);
+        else if (w.out[i].raw() != values[v].raw())
+            fail(n, "output ", i, " has shape ", ocelli::detail::shape_text(w.out[i].shape()), ", inferred was ",
+                 ocelli::detail::shape_text(values[v].shape()));
+    }
+    w.in.clear();
+    w.out.clear();
+    w.captured.clear();
+}
+
+OCELLI_INLINE std::vector<tensor> plan::run(std::span<const tensor> feeds, std::vector<step_time>* times) const {
+    const memory_limit memory(limit_);
+    std::unique_ptr<workspace> w = take_workspace();
+    const memory_limit rest(limit_ - std::min(limit_ - 1, arena_bytes_));
+    run_steps(*w, feeds, times);
+    std::vector<tensor>& values = w->values;
     std::vector<tensor> results;
     results.reserve(graph_.outputs.size());
     for (const value_id v : graph_.outputs) {
@@ -224,17 +290,57 @@ OCELLI_INLINE std::vector<tensor> plan::run(std::span<const tensor> feeds, std::
     // What the caller gets shares memory with nothing that a later run, the session or the caller's feed owns.
     for (std::size_t k = 0; k < results.size(); ++k) {
         bool own = graph_.at(graph_.outputs[k]).producer != no_node && !facts_[static_cast<std::size_t>(graph_.outputs[k])].constant.defined();
-        own = own && !inside(w->arena, results[k]);
-        for (const tensor& feed : feeds) own = own && !inside(feed, results[k]);
+        own = own && !detail::inside(w->arena, results[k]);
+        for (const tensor& feed : feeds) own = own && !detail::inside(feed, results[k]);
         for (std::size_t j = 0; j < k; ++j) own = own && results[j].raw() != results[k].raw();
-        for (std::size_t i = 0; own && i < values.size(); ++i) own = !(facts_[i].constant.defined() && inside(facts_[i].constant, results[k]));
+        for (std::size_t i = 0; own && i < values.size(); ++i) own = !(facts_[i].constant.defined() && detail::inside(facts_[i].constant, results[k]));
         if (!own) results[k] = results[k].clone();
     }
-    for (std::size_t i = 0; i < values.size(); ++i)
-        if (offsets_[i] < 0) values[i] = facts_[i].constant;
-    const std::lock_guard lock(mutex_);
-    idle_.push_back(std::move(w));
+    return_workspace(std::move(w));
     return results;
+}
+
+/// Lets the steps write where the caller wants the outputs, as far as shapes are known.
+OCELLI_INLINE void plan::bind_outputs(workspace& w, std::span<const tensor> feeds, std::span<tensor> outputs) const {
+    ocelli::detail::check(outputs.size() == graph_.outputs.size(), "plan: the network has ", graph_.outputs.size(), " outputs, memory was given for ",
+                          outputs.size());
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+        const value_id v = graph_.outputs[k];
+        const fact& known = facts_[static_cast<std::size_t>(v)];
+        for (std::size_t j = 0; j < k; ++j)
+            ocelli::detail::check(!detail::overlap(outputs[j], outputs[k]), "output '", graph_.at(v).name, "': its memory is also that of '",
+                                  graph_.at(graph_.outputs[j]).name, "'");
+        if (!known.shape.known()) continue;
+        if (outputs[k].type() != known.type || !accepts(known.shape, outputs[k].shape()))
+            ocelli::detail::fail("output '", graph_.at(v).name, "' is ", nn::name(known.type), " ", text(known.shape), ", the memory given for it is ", outputs[k]);
+        const value_id root_id = roots_[static_cast<std::size_t>(v)];
+        const auto root = static_cast<std::size_t>(root_id);
+        const fact& source = facts_[root];
+        if (graph_.at(root_id).producer == no_node || source.constant.defined() || w.bound[root] || offsets_[root] >= 0) continue;
+        if (source.type != known.type || !source.shape.known() || source.shape.elements() != known.shape.elements()) continue;
+        bool fed = false;
+        for (const tensor& feed : feeds) fed = fed || detail::overlap(feed, outputs[k]);
+        if (fed) continue;  // the inputs must live until they are read
+        w.values[root] = tensor::borrow(known.type, *source.shape.concrete(), outputs[k].raw());
+        w.bound[root] = true;
+    }
+}
+
+OCELLI_INLINE void plan::run(std::span<const tensor> feeds, std::span<tensor> outputs, std::vector<step_time>* times) const {
+    const memory_limit memory(limit_);
+    std::unique_ptr<workspace> w = take_workspace();
+    const memory_limit rest(limit_ - std::min(limit_ - 1, arena_bytes_));
+    bind_outputs(*w, feeds, outputs);
+    run_steps(*w, feeds, times);
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+        const value_id v = graph_.outputs[k];
+        const tensor& computed = w->values[static_cast<std::size_t>(v)];
+        ocelli::detail::check(computed.defined(), "output '", graph_.at(v).name, "' has no value");
+        ocelli::detail::check(computed.type() == outputs[k].type() && computed.shape() == outputs[k].shape(), "output '", graph_.at(v).name, "' is ",
+                              computed, ", the memory given for it is ", outputs[k]);
+        if (computed.raw() != outputs[k].raw() && computed.bytes() != 0) std::memcpy(outputs[k].mutable_raw(), computed.raw(), computed.bytes());
+    }
+    return_workspace(std::move(w));
 }
 
 }  // namespace ocelli::nn

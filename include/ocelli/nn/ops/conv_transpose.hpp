@@ -4,10 +4,10 @@
 /// The convolutions beside Conv: ConvTranspose, DeformConv, and Col2Im.
 
 #include <ocelli/nn/fwd.hpp>
+#include <ocelli/nn/shape.hpp>
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 namespace ocelli::nn {
 
@@ -20,7 +20,7 @@ std::span<const op_def> conv_transpose_ops();
 
 namespace detail {
 /// The convolution whose gradient a ConvTranspose is: windows over the *result* that the inputs are the positions of.
-windows transposed_geometry(const node& n, const std::vector<std::int64_t>& spatial, const std::vector<std::int64_t>& kernel);
+windows transposed_geometry(const node& n, const dims& spatial, const dims& kernel);
 }  // namespace detail
 
 }  // namespace ocelli::nn

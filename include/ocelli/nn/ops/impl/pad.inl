@@ -54,7 +54,7 @@ inline void eval_pad(eval_context& c) {
     check<unsupported_operator>(c.self, mode == "constant" || mode == "reflect" || mode == "edge" || mode == "wrap", "mode '", mode, "' is not supported");
     std::optional<std::vector<std::int64_t>> axes;
     if (c.has_input(3)) axes = c.input(3).to_ints();
-    const auto given = c.self.opset < 2 ? attr_ints(c.self, "paddings") : c.self.opset < 11 ? attr_ints(c.self, "pads") : c.input(1).to_ints();
+    const auto given = c.self.opset < 2 ? attr_ints(c.self, "paddings") : c.self.opset < 11 ? attr_ints(c.self, "pads") : dims(c.input(1).to_ints());
     const dims pads = full_pads(c.self, given, axes, x.rank());
     tensor fill = tensor::zeros(x.type(), {});
     if (c.self.opset < 11) fill = tensor::scalar(attr_float(c.self, "value", 0.0f)).cast(x.type());

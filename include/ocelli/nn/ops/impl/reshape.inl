@@ -72,7 +72,7 @@ inline void infer_reshape(infer_context& c) {
 
 inline void eval_reshape(eval_context& c) {
     const tensor& x = c.input(0);
-    const dims wanted = c.self.opset < 5 ? attr_ints(c.self, "shape", {}) : list_input(c, 1);
+    const dims wanted = c.self.opset < 5 ? attr_ints(c.self, "shape", {}) : dims(list_input(c, 1));
     c.set_output(0, x.reshaped(reshaped_extents(c.self, x.shape(), wanted)));
 }
 
@@ -164,13 +164,13 @@ Extents unsqueezed(const node& n, const Extents& from, const std::vector<std::in
 }
 
 inline void infer_unsqueeze(infer_context& c) {
-    const auto axes = c.self.opset < 13 ? std::optional(attr_ints(c.self, "axes")) : c.constant_ints(1);
+    const auto axes = c.self.opset < 13 ? std::optional<std::vector<std::int64_t>>(attr_ints(c.self, "axes")) : c.constant_ints(1);
     if (!axes || !c.shape(0).ranked()) return c.output(0, c.type(0), {});
     c.output(0, c.type(0), symbolic_shape(unsqueezed(c.self, c.shape(0).extents(), *axes)));
 }
 
 inline void eval_unsqueeze(eval_context& c) {
-    const auto axes = c.self.opset < 13 ? attr_ints(c.self, "axes") : list_input(c, 1);
+    const auto axes = c.self.opset < 13 ? attr_ints(c.self, "axes") : dims(list_input(c, 1));
     c.set_output(0, c.input(0).reshaped(unsqueezed(c.self, c.input(0).shape(), axes)));
 }
 
