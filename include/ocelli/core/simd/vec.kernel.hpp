@@ -198,6 +198,35 @@ OCELLI_ALWAYS_INLINE T sum_lanes(vec<T> v) {
     return part[0];
 }
 
+#if OCELLI_TARGET_LEVEL == 2
+#    define OCELLI_LANE_NUMBERS 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+#elif OCELLI_TARGET_LEVEL == 1
+#    define OCELLI_LANE_NUMBERS 0, 1, 2, 3, 4, 5, 6, 7
+#else
+#    define OCELLI_LANE_NUMBERS 0, 1, 2, 3
+#endif
+
+/// Exchanges the odd runs of S lanes of `a` with the even ones of `b`.
+template <int S, int... J>
+OCELLI_ALWAYS_INLINE void exchange_runs(vf32& a, vf32& b) {
+    constexpr int L = lanes<float>;
+    const vf32 even = __builtin_shufflevector(a, b, ((J & S) == 0 ? J : J - S + L)...);
+    b = __builtin_shufflevector(a, b, ((J & S) == 0 ? J + S : J + L)...);
+    a = even;
+}
+template <int S, int I>
+OCELLI_ALWAYS_INLINE void exchange_rows(vf32 (&rows)[lanes<float>]) {
+    if constexpr ((I & S) == 0) exchange_runs<S, OCELLI_LANE_NUMBERS>(rows[I], rows[I + S]);
+    if constexpr (I + 1 < lanes<float>) exchange_rows<S, I + 1>(rows);
+    else if constexpr (2 * S < lanes<float>) exchange_rows<2 * S, 0>(rows);
+}
+#undef OCELLI_LANE_NUMBERS
+
+/// Transposes a square of as many rows as a vector has lanes, in registers.
+OCELLI_ALWAYS_INLINE void transpose_square(vf32 (&rows)[lanes<float>]) {
+    exchange_rows<1, 0>(rows);
+}
+
 /// to[i] = from[i * step] for i < n. Whole vectors where the source is dense.
 OCELLI_ALWAYS_INLINE void copy_strided(float* to, const float* from, std::int64_t step, std::int64_t n) {
     constexpr int L = lanes<float>;

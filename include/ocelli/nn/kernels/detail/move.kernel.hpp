@@ -1,0 +1,57 @@
+// Copies between layouts. Compiled once per instruction set.
+
+namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
+
+inline void move_transpose(std::int64_t rows, std::int64_t columns, const float* x, std::int64_t x_step, float* y, std::int64_t y_step) {
+    constexpr int L = lanes<float>;
+    std::int64_t r = 0;
+    for (; r + L <= rows; r += L) {
+        std::int64_t c = 0;
+        for (; c + L <= columns; c += L) {
+            vf32 square[L];
+            for (int i = 0; i < L; ++i) square[i] = load(x + (r + i) * x_step + c);
+            transpose_square(square);
+            for (int i = 0; i < L; ++i) store(y + (c + i) * y_step + r, square[i]);
+        }
+        for (; c < columns; ++c)
+            for (int i = 0; i < L; ++i) y[c * y_step + r + i] = x[(r + i) * x_step + c];
+    }
+    for (; r < rows; ++r)
+        for (std::int64_t c = 0; c < columns; ++c) y[c * y_step + r] = x[r * x_step + c];
+}
+
+inline void move_rows(std::int64_t rows, std::int64_t n, const float* x, std::int64_t x_row, std::int64_t x_step, float* y, std::int64_t y_row, std::int64_t y_step) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t r = 0; r < rows; ++r, x += x_row, y += y_row) {
+        std::int64_t i = 0;
+        if (y_step == 1 && x_step == 1) {
+            for (; i + L <= n; i += L) store(y + i, load(x + i));
+            for (; i < n; ++i) y[i] = x[i];
+        } else if (y_step == 1 && x_step == 0) {
+            const vf32 v = broadcast(*x);
+            for (; i + L <= n; i += L) store(y + i, v);
+            for (; i < n; ++i) y[i] = *x;
+        } else if (y_step == 1 && x_step == 2) {
+            for (; i < n; ++i) y[i] = x[i * 2];
+        } else if (y_step == 2 && x_step == 1) {
+            for (; i < n; ++i) y[i * 2] = x[i];
+        } else {
+            for (; i < n; ++i) y[i * y_step] = x[i * x_step];
+        }
+    }
+}
+
+inline void move_fill(std::int64_t n, float value, float* y) {
+    fill_bits(y, __builtin_bit_cast(std::int32_t, value), n);
+}
+
+inline nn::detail::move_kernels make_move_kernels() {
+    nn::detail::move_kernels t;
+    t.lanes = lanes<float>;
+    t.transpose = &move_transpose;
+    t.rows = &move_rows;
+    t.fill = &move_fill;
+    return t;
+}
+
+}  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET
