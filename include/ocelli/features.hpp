@@ -1,0 +1,7 @@
+#pragma once
+
+/// @file
+/// Operations on feature maps (N, C, H, W): RoIAlign, RoIPool and their position-sensitive forms, pixel shuffle.
+
+#include <ocelli/features/pixel_shuffle.hpp>
+#include <ocelli/features/roi_align.hpp>
