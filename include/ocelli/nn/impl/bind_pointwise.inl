@@ -393,8 +393,8 @@ private:
 // --- moves ---------------------------------------------------------------------------------------------------------------
 
 /// The integers of an input that holds a list, or of a default.
-inline std::vector<std::int64_t> ints_of(const step_io& io, std::size_t i) {
-    return i < io.inputs.size() && io.inputs[i] != nullptr ? io.inputs[i]->to_ints() : std::vector<std::int64_t>{};
+inline dims ints_of(const step_io& io, std::size_t i) {
+    return i < io.inputs.size() && io.inputs[i] != nullptr ? dims(io.inputs[i]->to_ints()) : dims{};
 }
 
 class bound_transpose final : public bound_kernel {
@@ -515,7 +515,7 @@ public:
         const tensor& x = *io.inputs[0];
         const bool old = node_.opset < 10;
         const auto starts = old ? attr_ints(node_, "starts") : ints_of(io, 1), ends = old ? attr_ints(node_, "ends") : ints_of(io, 2);
-        auto which = old ? attr_ints(node_, "axes", {}) : ints_of(io, 3), steps = old ? std::vector<std::int64_t>{} : ints_of(io, 4);
+        auto which = old ? attr_ints(node_, "axes", {}) : ints_of(io, 3), steps = old ? dims{} : ints_of(io, 4);
         if (which.empty())
             for (std::size_t i = 0; i < starts.size(); ++i) which.push_back(static_cast<std::int64_t>(i));
         if (steps.empty()) steps.assign(starts.size(), 1);
