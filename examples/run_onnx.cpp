@@ -3,6 +3,7 @@
 //     run_onnx model.onnx
 //     run_onnx detector.onnx --input images=photo.npy --save out --repeat 20 --threads 1
 //     run_onnx model.onnx --shape tokens=1,128 --profile
+//     run_onnx model.onnx --trace run.json --dump graphs      (for ui.perfetto.dev; text and DOT of the three graphs)
 //
 // Prints the model's inputs and outputs, the time to load it, the median and the spread of the runs, and the memory used. --save
 // writes each output as FOLDER/NAME.npy. Inputs without --input get random numbers (normal for floating types, small whole numbers
@@ -22,6 +23,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -89,6 +91,10 @@ void write_tensor(const std::string& path, const nn::tensor& t) {
     if (!nn::dispatch_over(types{}, out.type(), write)) ocelli::detail::fail("an output of type ", nn::name(out.type()), " cannot be saved");
 }
 
+void write_text(const std::string& path, const std::string& text) {
+    ocelli::detail::write_file(path, std::as_bytes(std::span(text)));
+}
+
 /// The same numbers for the same name, shape and type, whatever else is fed.
 nn::tensor random_tensor(const nn::value_info& input, const nn::dims& shape) {
     nn::tensor t(nn::dtype::float64, shape);
@@ -129,7 +135,7 @@ double peak_memory_mib() {
 
 int main(int argc, char** argv) {
     CLI::App app("Runs an ONNX model");
-    std::string model, save;
+    std::string model, save, trace, dump;
     std::vector<std::string> inputs, shapes;
     std::size_t threads = 0;
     int repeat = 10;
@@ -141,6 +147,8 @@ int main(int argc, char** argv) {
     app.add_option("--threads", threads, "threads at most; 0: all")->capture_default_str();
     app.add_option("--repeat", repeat, "timed runs after one to warm up")->capture_default_str()->check(CLI::Range(0, 1000000));
     app.add_flag("--profile", profile, "print where the time goes, node by node");
+    app.add_option("--trace", trace, "file for a Chrome trace of one run");
+    app.add_option("--dump", dump, "folder for the graph as loaded, simplified and lowered, as .txt and .dot");
     app.add_flag("--explain", explain, "print how the model was rewritten");
     CLI11_PARSE(app, argc, argv);
 
@@ -195,6 +203,14 @@ int main(int argc, char** argv) {
         }
         for (const nn::value_info& v : net.outputs()) std::printf("output %s\n", nn::text(v).c_str());
         std::printf("\nloaded in %.1f ms, %zu nodes run as %zu\n", load_ms, net.loaded().nodes.size(), net.lowered().nodes.size());
+        if (!dump.empty()) {
+            std::filesystem::create_directories(dump);
+            const nn::graph simplified = net.simplified();
+            for (const auto& [name, g] : {std::pair<const char*, const nn::graph&>{"loaded", net.loaded()}, {"simplified", simplified}, {"lowered", net.lowered()}}) {
+                write_text(concat(dump, "/", name, ".txt"), nn::text(g));
+                write_text(concat(dump, "/", name, ".dot"), nn::dot(g));
+            }
+        }
         if (explain) std::printf("%s\n", net.explain().c_str());
 
         const nn::run_options options{.outputs = {}, .threads = threads};
@@ -211,7 +227,11 @@ int main(int argc, char** argv) {
             std::sort(times.begin(), times.end());
             std::printf("%d runs: median %.2f ms, fastest %.2f, slowest %.2f\n", repeat, times[times.size() / 2], times.front(), times.back());
         }
-        if (profile) std::printf("\n%s\n", nn::text(net.profile(feeds, options, std::max(1, repeat))).c_str());
+        if (profile || !trace.empty()) {
+            const nn::profile_report report = net.profile(feeds, options, std::max(1, repeat));
+            if (profile) std::printf("\n%s\n", nn::text(report).c_str());
+            if (!trace.empty()) write_text(trace, nn::chrome_trace(report));
+        }
 
         std::set<std::string> taken;
         if (!save.empty()) std::filesystem::create_directories(save);

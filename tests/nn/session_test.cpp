@@ -312,8 +312,8 @@ TEST_CASE("many threads may run one session, with results that do not depend on 
         expected.push_back(net.run({{"x", inputs.back()}}, {.threads = 1})["z"]);
     }
     std::vector<std::thread> threads;
-    std::vector<int> wrong(4, 0);
-    for (std::size_t t = 0; t < 4; ++t)
+    std::vector<int> wrong(8, 0);
+    for (std::size_t t = 0; t < 8; ++t)
         threads.emplace_back([&, t] {
             for (std::size_t i = 0; i < 12; ++i) {
                 const std::size_t k = (i + t) % inputs.size();
@@ -322,7 +322,7 @@ TEST_CASE("many threads may run one session, with results that do not depend on 
             }
         });
     for (auto& t : threads) t.join();
-    CHECK(wrong == std::vector<int>(4, 0));
+    CHECK(wrong == std::vector<int>(8, 0));
 }
 
 TEST_CASE("the profile lists the nodes that ran") {

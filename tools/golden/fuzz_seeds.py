@@ -1,4 +1,4 @@
-"""Writes the seeds of the .npy, image and run-length fuzzers: small valid files of each kind, so that mutation starts behind the headers.
+"""Writes the seeds of the .npy, image, run-length and graph fuzzers: small valid files of each kind, so that mutation starts behind the headers.
 
     python3 tools/golden/fuzz_seeds.py        (needs numpy and Pillow)
 
@@ -88,7 +88,19 @@ def rle():
     (folder / "cut_off").write_bytes(b"\x02\x00\x02\x00" + b"oo")
 
 
+def graph():
+    """The graph fuzzer reads choices, not files: any bytes are a graph. Low bytes make honest extents, high ones hostile numbers."""
+    folder = CORPUS / "graph_fuzz"
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(4)
+    for number in range(24):
+        length = int(generator.integers(40, 400))
+        top = (8, 64, 224, 256)[number % 4]
+        (folder / f"choices_{number:02}").write_bytes(generator.integers(0, top, length, dtype=np.uint16).astype(np.uint8).tobytes())
+
+
 if __name__ == "__main__":
     npy()
     image()
     rle()
+    graph()

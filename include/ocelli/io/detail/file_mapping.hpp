@@ -12,11 +12,14 @@
 #    include <cstdint>
 #    include <cstring>
 #    include <fcntl.h>
+#    include <functional>
+#    include <mutex>
 #    include <span>
 #    include <string>
 #    include <sys/mman.h>
 #    include <sys/stat.h>
 #    include <unistd.h>
+#    include <vector>
 
 namespace ocelli::detail {
 
@@ -35,8 +38,14 @@ public:
         ::close(file);
         check<io_error>(regular, path, ": is not a regular file");
         check<io_error>(memory_ != MAP_FAILED, path, ": cannot be mapped into memory");
+        const std::lock_guard lock(all().mutex);
+        all().mappings.push_back(this);
     }
     ~file_mapping() {
+        {
+            const std::lock_guard lock(all().mutex);
+            std::erase(all().mappings, this);
+        }
         if (memory_ != nullptr) ::munmap(memory_, size_);
     }
     file_mapping(const file_mapping&) = delete;
@@ -53,7 +62,27 @@ public:
         if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
     }
 
+    /// The same for bytes of which is not known whether they are a mapped file's; others stay as they are.
+    static void release_if_mapped(const void* from, std::size_t size) noexcept {
+        const std::lock_guard lock(all().mutex);
+        for (const file_mapping* m : all().mappings) {
+            const auto* begin = static_cast<const std::byte*>(m->memory_);
+            const auto* at = static_cast<const std::byte*>(from);
+            if (m->size_ >= size && !std::less<>()(at, begin) && !std::less<>()(begin + (m->size_ - size), at)) return m->release(from, size);
+        }
+    }
+
 private:
+    struct registry {
+        std::mutex mutex;
+        std::vector<const file_mapping*> mappings;
+    };
+    /// Never destroyed: mappings may be, later.
+    static registry& all() {
+        static registry& one = *new registry;
+        return one;
+    }
+
     void* memory_ = nullptr;
     std::size_t size_ = 0;
 };

@@ -4,6 +4,7 @@
 /// Weights in the layout a kernel reads, made once and shared by all plans of a session.
 
 #include <ocelli/core/config.hpp>
+#include <ocelli/io/detail/file_mapping.hpp>
 #include <ocelli/nn/tensor.hpp>
 
 #include <functional>
@@ -24,6 +25,10 @@ public:
         if (!e.packed.defined()) {
             e.packed = pack();
             e.initializer = initializer;
+#if OCELLI_HAS_FILE_MAPPING
+            // The packed form is what runs read: what was touched of the file goes back to the system.
+            ocelli::detail::file_mapping::release_if_mapped(initializer.raw(), initializer.bytes());
+#endif
         }
         return e.packed;
     }
