@@ -70,6 +70,8 @@ inline std::vector<float> window_counts(const windows& w, const tensor& x, std::
 std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const node& n, weight_cache& weights);
 /// The kernel for a node of ONNX's own that works element by element, normalises, moves or resamples, or null.
 std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const node& n, weight_cache& weights);
+/// The same for nodes on blocks.
+std::unique_ptr<bound_kernel> bind_blocked_pointwise(const graph& g, const node& n);
 
 /// The kernel for a product of matrices (ocelli.MatMul, MatMul), or null.
 std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight_cache& weights);

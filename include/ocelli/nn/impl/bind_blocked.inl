@@ -210,7 +210,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const n
         const std::size_t axes = attr_ints(n, "kernel_shape").size();
         if (axes == 1 || axes == 2) return std::make_unique<bound_blocked_pool>(n);
     }
-    return nullptr;
+    return bind_blocked_pointwise(g, n);
 }
 
 }  // namespace ocelli::nn::detail

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <ocelli/nn/detail/bound.hpp>
+#include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/kernels/elementwise.hpp>
 #include <ocelli/nn/kernels/move.hpp>
 #include <ocelli/nn/kernels/normalize.hpp>
 #include <ocelli/nn/kernels/resample.hpp>
+#include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/detail/resize_taps.hpp>
 
 #include <cmath>
@@ -222,6 +224,39 @@ private:
     resize_settings settings_;
 };
 
+/// ocelli.blocked.Resize and Upsample.
+class bound_blocked_resize final : public bound_kernel {
+public:
+    explicit bound_blocked_resize(const node& n) : node_(n), inner_(plain_form(n)), settings_(resize_settings_of(inner_)) {}
+    std::string_view name() const noexcept override { return settings_.mode == "nearest" ? "blocked_resize_nearest" : "blocked_resize_taps"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        check(node_, x.rank() == 5, "an image with 2 spatial axes in blocks expected, got ", text(x));
+        const resize_inputs at = resize_inputs_of(inner_);
+        const auto given = [&](std::size_t i) { return i != 0 && i < io.inputs.size() ? io.inputs[i] : nullptr; };
+        tensor attribute_scales;
+        const tensor* scales = given(at.scales);
+        if (at.scales == 0) {
+            attribute_scales = upsample_scales(inner_);
+            scales = &attribute_scales;
+        }
+        const std::int64_t channels = attr_ints(node_, "channels").at(0);
+        const auto axes = resize_axes(inner_, {x.extent(0), channels, x.extent(2), x.extent(3)}, nullptr, scales, given(at.sizes));
+        axis_taps rows, columns;
+        if (x.size() == 0 || !axes[0].identity() || !axes[1].identity() || !set_taps(settings_, axes[2], rows) || !set_taps(settings_, axes[3], columns))
+            return run_reference(node_, io);
+        const std::int64_t images = x.extent(0) * x.extent(1), lanes = x.extent(4);
+        tensor& y = io.output(0, dtype::float32, {x.extent(0), x.extent(1), rows.out, columns.out, lanes});
+        if (settings_.mode == "nearest") resize_copied(images, rows, columns, lanes, x.data<float>(), y.mutable_data<float>());
+        else resize_weighted(images, rows, columns, lanes, x.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+    node inner_;
+    resize_settings settings_;
+};
+
 /// GridSample, bilinear.
 class bound_grid_sample final : public bound_kernel {
 public:
@@ -346,6 +381,44 @@ private:
     tensor scale_, shift_;
 };
 
+/// ocelli.blocked.InstanceNormalization and BatchNormalization.
+class bound_blocked_norm final : public bound_kernel {
+public:
+    /// `line`: of a BatchNormalization.
+    bound_blocked_norm(const graph& g, const node& n, const std::optional<std::pair<tensor, tensor>>& line) : node_(n), batch_(line.has_value()) {
+        epsilon_ = static_cast<double>(attr_float(n, "epsilon", 1e-5f));
+        channels_ = attr_ints(n, "channels").at(0);
+        scale_ = whole_blocks(line ? line->first : g.at(n.inputs[1]).what.constant);
+        bias_ = whole_blocks(line ? line->second : g.at(n.inputs[2]).what.constant);
+    }
+    std::string_view name() const noexcept override { return batch_ ? "blocked_scale_channels" : "blocked_instance_normalize"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        check(node_, x.rank() >= 3 && x.extent(1) * x.shape().back() == scale_.size(), "an image of ", channels_, " channels in blocks expected, got ", text(x));
+        tensor& y = io.output(0, dtype::float32, x.shape());
+        const std::int64_t pixels = product(x.shape(), 2, x.rank() - 1);
+        if (batch_) blocked_scale_channels(x.extent(0), x.extent(1), pixels, scale_.data<float>(), bias_.data<float>(), x.data<float>(), y.mutable_data<float>());
+        else
+            blocked_instance_normalize(x.extent(0), x.extent(1), pixels, epsilon_, scale_.data<float>(), bias_.data<float>(), x.data<float>(), y.mutable_data<float>());
+    }
+    double operations(const step_io& io) const override { return 8.0 * static_cast<double>(io.outputs[0]->size()); }
+
+private:
+    tensor whole_blocks(const tensor& t) const {
+        check(node_, t.defined() && t.type() == dtype::float32 && t.size() == channels_, "parameters of ", channels_, " channels expected");
+        const std::int64_t lanes = block_lanes();
+        tensor out = tensor::zeros(dtype::float32, {block_count(channels_, lanes) * lanes});
+        std::copy_n(t.data<float>(), channels_, out.mutable_data<float>());
+        return out;
+    }
+
+    const node& node_;
+    tensor scale_, bias_;
+    std::int64_t channels_ = 0;
+    double epsilon_ = 0;
+    bool batch_;
+};
+
 /// ReduceMean and ReduceSum over the last axes, GlobalAveragePool.
 class bound_row_sum final : public bound_kernel {
 public:
@@ -392,9 +465,15 @@ private:
 
 // --- moves ---------------------------------------------------------------------------------------------------------------
 
-/// The integers of an input that holds a list, or of a default.
+/// The integers of an input that holds a list; none where it is absent.
 inline dims ints_of(const step_io& io, std::size_t i) {
-    return i < io.inputs.size() && io.inputs[i] != nullptr ? dims(io.inputs[i]->to_ints()) : dims{};
+    dims out;
+    if (i >= io.inputs.size() || io.inputs[i] == nullptr) return out;
+    const tensor& t = *io.inputs[i];
+    if (t.type() == dtype::int64) out.assign(t.data<std::int64_t>(), t.data<std::int64_t>() + t.size());
+    else
+        for (const std::int64_t v : t.to_ints()) out.push_back(v);
+    return out;
 }
 
 class bound_transpose final : public bound_kernel {
@@ -475,7 +554,7 @@ public:
         if (x.type() != dtype::float32 || x.rank() == 0) return run_reference(node_, io);
         const std::size_t axis = normalize_axis(node_, attr_int(node_, "axis", 0), x.rank());
         const std::int64_t extent = x.extent(axis), count = static_cast<std::int64_t>(io.outputs.size());
-        std::vector<std::int64_t> parts = has_attribute(node_, "split") ? attr_ints(node_, "split") : ints_of(io, 1);
+        dims parts = has_attribute(node_, "split") ? attr_ints(node_, "split") : ints_of(io, 1);
         if (parts.empty()) {
             if (node_.opset < 18 && extent % count != 0) return run_reference(node_, io);
             const std::int64_t part = (extent + count - 1) / count;
@@ -515,7 +594,7 @@ public:
         const tensor& x = *io.inputs[0];
         const bool old = node_.opset < 10;
         const auto starts = old ? attr_ints(node_, "starts") : ints_of(io, 1), ends = old ? attr_ints(node_, "ends") : ints_of(io, 2);
-        auto which = old ? attr_ints(node_, "axes", {}) : ints_of(io, 3), steps = old ? dims{} : ints_of(io, 4);
+        auto which = old ? attr_ints(node_, "axes", dims()) : ints_of(io, 3), steps = old ? dims() : ints_of(io, 4);
         if (which.empty())
             for (std::size_t i = 0; i < starts.size(); ++i) which.push_back(static_cast<std::int64_t>(i));
         if (steps.empty()) steps.assign(starts.size(), 1);
@@ -557,7 +636,7 @@ public:
     std::string_view name() const noexcept override { return "move_repeat"; }
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
-        const std::vector<std::int64_t> wanted = ints_of(io, 1);
+        const dims wanted = ints_of(io, 1);
         bool fits = x.type() == dtype::float32 && (!tile_ || wanted.size() == x.rank());
         for (const std::int64_t e : wanted) fits = fits && e >= 0;
         if (!fits) return run_reference(node_, io);
@@ -679,6 +758,14 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const
         if (auto sum = bound_row_sum::of(g, n)) return std::make_unique<bound_row_sum>(*std::move(sum));
     if (n.op == "Softmax") return std::make_unique<bound_softmax>(n);
     return bind_move(n);
+}
+
+OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked_pointwise(const graph& g, const node& n) {
+    if (n.op == "Resize" || n.op == "Upsample") return std::make_unique<bound_blocked_resize>(n);
+    if (n.op == "InstanceNormalization") return std::make_unique<bound_blocked_norm>(g, n, std::nullopt);
+    if (n.op == "BatchNormalization")
+        if (const auto line = batch_norm_line(g, plain_form(n))) return std::make_unique<bound_blocked_norm>(g, n, line);
+    return nullptr;
 }
 
 }  // namespace ocelli::nn::detail

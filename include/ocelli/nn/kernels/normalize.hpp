@@ -25,8 +25,9 @@ void instance_normalize(std::int64_t batch, std::int64_t channels, std::int64_t 
 void blocked_instance_normalize(std::int64_t batch, std::int64_t blocks, std::int64_t pixels, double epsilon, const float* scale, const float* bias,
                                 const float* x, float* y);
 
-/// y = x * scale + shift for each channel of x (batch, channels, pixels).
+/// y = x * scale + shift for each channel of x (batch, channels, pixels), or of x (batch, blocks, pixels, lanes).
 void scale_channels(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* scale, const float* shift, const float* x, float* y);
+void blocked_scale_channels(std::int64_t batch, std::int64_t blocks, std::int64_t pixels, const float* scale, const float* shift, const float* x, float* y);
 
 /// The sum of each of `rows` rows of n elements, times `factor`.
 void sum_rows(std::int64_t rows, std::int64_t n, double factor, const float* x, float* y);

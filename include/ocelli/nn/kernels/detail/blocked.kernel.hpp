@@ -231,15 +231,30 @@ inline void blocked_mean(const float* x, std::int64_t pixels, float* y) {
 // Planes to a block: y[i][c] = x[c][i] for `used` channels, zeros in the other lanes; and back.
 inline void blocked_gather(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) {
     constexpr int L = lanes<float>;
-    for (std::int64_t i = 0; i < pixels; ++i) {
+    std::int64_t i = 0;
+    for (; i + L <= pixels; i += L) {
+        vf32 square[L];
+        for (int c = 0; c < L; ++c) square[c] = c < used ? load(x + c * plane + i) : vf32{};
+        transpose_square(square);
+        for (int k = 0; k < L; ++k) store(y + (i + k) * L, square[k]);
+    }
+    for (; i < pixels; ++i) {
         for (int c = 0; c < used; ++c) y[i * L + c] = x[c * plane + i];
         for (int c = used; c < L; ++c) y[i * L + c] = 0.0f;
     }
 }
 inline void blocked_scatter(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) {
     constexpr int L = lanes<float>;
-    for (int c = 0; c < used; ++c)
-        for (std::int64_t i = 0; i < pixels; ++i) y[c * plane + i] = x[i * L + c];
+    std::int64_t i = 0;
+    for (; i + L <= pixels; i += L) {
+        vf32 square[L];
+        for (int k = 0; k < L; ++k) square[k] = load(x + (i + k) * L);
+        transpose_square(square);
+        for (int c = 0; c < L; ++c)
+            if (c < used) store(y + c * plane + i, square[c]);
+    }
+    for (; i < pixels; ++i)
+        for (int c = 0; c < used; ++c) y[c * plane + i] = x[i * L + c];
 }
 
 #if OCELLI_TARGET_LEVEL == 2

@@ -88,7 +88,8 @@ OCELLI_INLINE void blocked_instance_normalize(std::int64_t batch, std::int64_t b
         t.lane_squares(pixels, from, means, squares);
         for (int k = 0; k < t.lanes; ++k) {
             const double rest = sums[k] / count - static_cast<double>(means[k]);
-            factors[k] = static_cast<float>(static_cast<double>(scale[channel + k]) * detail::inverse_deviation(squares[k] / count - rest * rest, epsilon));
+            if (scale[channel + k] == 0.0f) factors[k] = 0.0f;  // unused lanes too, whatever epsilon
+            else factors[k] = static_cast<float>(static_cast<double>(scale[channel + k]) * detail::inverse_deviation(squares[k] / count - rest * rest, epsilon));
         }
         t.lane_shift(pixels, from, means, factors, bias + channel, y + i * pixels * t.lanes);
     });
@@ -99,6 +100,16 @@ OCELLI_INLINE void scale_channels(std::int64_t batch, std::int64_t channels, std
     detail::for_each_row(batch * channels, pixels, [&](std::int64_t i) {
         const std::int64_t channel = i % channels;
         t.shift(pixels, x + i * pixels, 0.0f, scale[channel], shift[channel], y + i * pixels);
+    });
+}
+
+OCELLI_INLINE void blocked_scale_channels(std::int64_t batch, std::int64_t blocks, std::int64_t pixels, const float* scale, const float* shift, const float* x,
+                                          float* y) {
+    const detail::normalize_kernels& t = detail::get_normalize_kernels();
+    const float zeros[64] = {};
+    detail::for_each_row(batch * blocks, pixels * t.lanes, [&](std::int64_t i) {
+        const std::int64_t channel = i % blocks * t.lanes;
+        t.lane_shift(pixels, x + i * pixels * t.lanes, zeros, scale + channel, shift + channel, y + i * pixels * t.lanes);
     });
 }
 

@@ -189,6 +189,18 @@ OCELLI_INLINE std::span<const op_def> blocked_ops() {
          .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
         {.name = "GlobalAveragePool", .domain = detail::blocked_domain, .attributes = OCELLI_BLOCKED_ATTRIBUTES_, .infer = detail::infer_blocked,
          .eval = detail::eval_blocked, .results = exactness::rounding},
+        {.name = "InstanceNormalization", .domain = detail::blocked_domain, .min_inputs = 3, .max_inputs = 3,
+         .attributes = "consumed_inputs:ints epsilon:float" OCELLI_BLOCKED_ATTRIBUTES_, .infer = detail::infer_blocked, .eval = detail::eval_blocked,
+         .results = exactness::rounding},
+        {.name = "BatchNormalization", .domain = detail::blocked_domain, .min_inputs = 5, .max_inputs = 5,
+         .attributes = "consumed_inputs:ints epsilon:float is_test:int momentum:float spatial:int training_mode:int" OCELLI_BLOCKED_ATTRIBUTES_,
+         .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
+        {.name = "Resize", .domain = detail::blocked_domain, .max_inputs = 4,
+         .attributes = "antialias:int axes:ints coordinate_transformation_mode:string cubic_coeff_a:float exclude_outside:int extrapolation_value:float "
+                       "keep_aspect_ratio_policy:string mode:string nearest_mode:string" OCELLI_BLOCKED_ATTRIBUTES_,
+         .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
+        {.name = "Upsample", .domain = detail::blocked_domain, .max_inputs = 2, .attributes = "mode:string scales:floats" OCELLI_BLOCKED_ATTRIBUTES_,
+         .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
     };
 #undef OCELLI_BLOCKED_ATTRIBUTES_
     return table;

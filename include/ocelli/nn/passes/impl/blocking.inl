@@ -157,12 +157,35 @@ private:
         return l;
     }
 
+    /// Whether what stands beside the image is constant, and leaves the channels as they are.
+    bool parameters_fit(const node& n, std::int64_t channels) const {
+        if (n.op == "InstanceNormalization" || n.op == "BatchNormalization") {
+            for (std::size_t i = 1; i < n.inputs.size(); ++i) {
+                const tensor* t = detail::constant_input(g_, n, i);
+                if (t == nullptr || t->type() != dtype::float32 || t->size() != channels) return false;
+            }
+            const bool training = attr_int(n, "training_mode", 0) != 0 || (n.op == "BatchNormalization" && n.opset < 7 && attr_int(n, "is_test", 0) == 0);
+            return !training && attr_int(n, "spatial", 1) == 1;
+        }
+        if (n.op == "Resize" || n.op == "Upsample") {
+            // Extents that are known before a run, for rows and columns of planes.
+            const auto in = g_.at(n.inputs[0]).what.shape, out = g_.at(n.outputs[0]).what.shape;
+            if (!in.ranked() || !out.ranked() || in.rank() != 4 || out.rank() != 4) return false;
+            for (std::size_t i = 1; i < n.inputs.size(); ++i)
+                if (n.inputs[i] != no_value && detail::constant_input(g_, n, i) == nullptr) return false;
+            return attr_string(n, "coordinate_transformation_mode", "half_pixel") != "tf_crop_and_resize" && !has_attribute(n, "axes") &&
+                   in[1].known() && out[1].known() && in[1].size == channels && out[1].size == channels;
+        }
+        return true;
+    }
+
     void window(const node& n) {
         const image* x = blocks_of(n.inputs[0]);
-        if (x == nullptr || !worthwhile(x->channels)) return;
+        if (x == nullptr || !worthwhile(x->channels) || !parameters_fit(n, x->channels)) return;
         const std::int64_t channels = x->channels;
         node blocked = blocked_form(n, lanes_, {channels});
-        blocked.inputs = {x->value};
+        blocked.inputs = n.inputs;
+        blocked.inputs[0] = x->value;
         put(std::move(blocked), n, channels);
     }
 
