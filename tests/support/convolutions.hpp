@@ -35,6 +35,11 @@ struct layer {
     bool known = false;
     /// Whether the input comes in blocks.
     bool blocks = false;
+    /// ConvTranspose: w is (C, M / group, ...).
+    bool transposed = false;
+    dims output_padding = {};
+
+    std::int64_t filters() const { return transposed ? w[1] * group : w[0]; }
 };
 
 // The layer as ocelli.Conv with the epilogue, by kernel and by reference in double; the largest difference, relative to the sum of |terms|.
@@ -43,7 +48,7 @@ inline double error_of(const layer& l, activation function, bool bias, bool adde
                        const std::string& chosen = "") {
     graph g;
     g.opsets[""] = 13;
-    const tensor xv = random_tensor(l.x, seed), wv = random_tensor(l.w, seed + 1), bv = random_tensor({l.w[0]}, seed + 2), sv = random_tensor({l.w[0]}, seed + 3);
+    const tensor xv = random_tensor(l.x, seed), wv = random_tensor(l.w, seed + 1), bv = random_tensor({l.filters()}, seed + 2), sv = random_tensor({l.filters()}, seed + 3);
     const value_id x = g.add_value("x", {dtype::float32, l.known ? symbolic_shape(l.x) : symbolic_shape::of_rank(l.x.size()), {}});
     value_id in = x;
     if (l.blocks) {
@@ -56,11 +61,12 @@ inline double error_of(const layer& l, activation function, bool bias, bool adde
     const value_id r = addend ? g.add_value("r", {dtype::float32, symbolic_shape::of_rank(l.x.size()), {}}) : no_value;
     const value_id s = function == activation::prelu ? g.add_constant("s", sv) : no_value;
     const value_id y = g.add_value("y");
-    node n{.name = "layer", .op = "Conv", .domain = "ocelli", .opset = 1,
+    node n{.name = "layer", .op = l.transposed ? "ConvTranspose" : "Conv", .domain = "ocelli", .opset = 1,
            .attributes = {{"strides", l.strides}, {"dilations", l.dilations}, {"pads", l.pads}, {"group", l.group},
                           {"activation", std::string(name(function))}, {"alpha", 0.25f}, {"beta", 0.75f}},
            .inputs = {in, w, b, r, s}, .outputs = {y}};
     while (n.inputs.back() == no_value) n.inputs.pop_back();
+    if (!l.output_padding.empty()) set_attribute(n, "output_padding", l.output_padding);
     if (!kernel.empty()) set_attribute(n, "kernel", kernel);
     g.add_node(n);
     g.inputs = {x};
@@ -91,7 +97,7 @@ inline double error_of(const layer& l, activation function, bool bias, bool adde
         const tensor got = net.run(feeds)["y"];
         REQUIRE(got.shape() == expected.shape());
         double worst = 0;
-        const double size = 1.0 + static_cast<double>(wv.size() / l.w[0]);
+        const double size = 1.0 + static_cast<double>(wv.size() / l.filters());
         for (std::int64_t i = 0; i < got.size(); ++i)
             worst = std::max(worst, std::abs(static_cast<double>(got.data<float>()[i]) - expected.data<double>()[i]) / size);
         return worst;

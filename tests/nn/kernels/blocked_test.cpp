@@ -60,6 +60,58 @@ TEST_CASE("convolutions on blocks agree with the reference in double over random
     CHECK(error_of(layer_of({1, 3, 61, 83}, {16, 3, 7, 7}, 2, 1, 3, 1, false), activation::relu, true, false, 8, "", "blocked_direct") < 5e-7);
 }
 
+TEST_CASE("transposed convolutions on blocks agree with the reference in double over random layers and epilogues") {
+    std::mt19937 random(29);
+    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    for (unsigned i = 0; i < 90; ++i) {
+        CAPTURE(i);
+        layer l;
+        l.transposed = true;
+        l.blocks = i % 3 != 0;
+        l.group = i % 5 == 0 ? std::int64_t{1} << pick(0, 2) : 1;
+        l.x = {pick(1, 2), l.group > 1 ? 4 * pick(1, 6) * l.group : pick(1, 50)};
+        l.w = {l.x[1], l.group > 1 ? 4 * pick(1, 6) : pick(1, 50)};
+        const std::size_t spatial = i % 7 == 0 ? 1 : 2;
+        for (std::size_t a = 0; a < spatial; ++a) {
+            const std::int64_t kernel = pick(1, 5), stride = pick(1, 4);
+            l.w.push_back(kernel);
+            l.strides.push_back(stride);
+            l.dilations.push_back(1);
+            l.x.push_back(pick(2, 12));
+            l.output_padding.push_back(pick(0, stride - 1));
+        }
+        for (std::size_t a = 0; a < 2 * spatial; ++a) l.pads.push_back(pick(0, std::min<std::int64_t>(1, l.w[2 + a % spatial] - 1)));
+        CHECK(error_of(l, static_cast<activation>(i % 9), i % 2 == 0, i % 4 == 1, 1000 * i, "", "blocked_transpose") < 5e-7);
+    }
+    // What blocks do not take stays in planes.
+    layer l{{1, 3, 5, 5}, {3, 4, 3, 3}, {2, 2}, {2, 2}, {1, 1, 1, 1}};
+    l.transposed = true;
+    CHECK(error_of(l, activation::relu, true, false, 1, "", "conv_transpose") < 5e-7);
+}
+
+TEST_CASE("convolutions over three axes agree with the reference in double") {
+    std::mt19937 random(31);
+    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    for (unsigned i = 0; i < 60; ++i) {
+        CAPTURE(i);
+        layer l;
+        l.blocks = i % 3 != 0;
+        l.known = i % 2 == 0;
+        const bool cube = i % 4 == 0;  // as Winograd takes them
+        l.x = {pick(1, 2), cube ? pick(16, 40) : pick(1, 40)};
+        l.w = {cube ? pick(16, 40) : pick(1, 40), l.x[1]};
+        for (std::size_t a = 0; a < 3; ++a) {
+            const std::int64_t kernel = cube ? 3 : pick(1, 3), stride = cube ? 1 : pick(1, 2), dilation = cube ? 1 : pick(1, 2);
+            l.w.push_back(kernel);
+            l.strides.push_back(stride);
+            l.dilations.push_back(dilation);
+            l.x.push_back((kernel - 1) * dilation + pick(1, a == 0 ? 4 : 12));
+        }
+        for (std::size_t a = 0; a < 6; ++a) l.pads.push_back(cube ? 1 : pick(0, 2));
+        CHECK(error_of(l, static_cast<activation>(i % 9), i % 2 == 0, i % 5 < 2, 1000 * i, "", "blocked_") < 1e-6);
+    }
+}
+
 TEST_CASE("groups that do not fill blocks share them, and those that cannot stay in planes") {
     layer l{{1, 32, 6, 6}, {32, 4, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 8};
     l.blocks = true;

@@ -46,6 +46,34 @@ TEST_CASE("batch norm folds into the convolution before it, bias or not") {
     }
 }
 
+TEST_CASE("batch norm folds into a transposed convolution, group by group") {
+    graph g;
+    g.opsets[""] = 13;
+    const auto filled = [](dims shape, float from, float step) {
+        tensor t(dtype::float32, std::move(shape));
+        for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = from + step * static_cast<float>(i % 7);
+        return t;
+    };
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 4, 3, 3}, {}}), c = g.add_value("c"), y = g.add_value("y");
+    g.add_node({.name = "conv", .op = "ConvTranspose", .attributes = {{"group", std::int64_t{2}}, {"strides", dims{2, 2}}},
+                .inputs = {x, g.add_constant("w", filled({4, 3, 2, 2}, -0.5f, 0.2f)), g.add_constant("b", filled({6}, 0.1f, 0.3f))}, .outputs = {c}});
+    g.add_node({.name = "bn", .op = "BatchNormalization",
+                .inputs = {c, g.add_constant("s", filled({6}, 0.5f, 0.25f)), g.add_constant("t", filled({6}, -1.f, 0.3f)), g.add_constant("m", filled({6}, 0.1f, 0.2f)),
+                           g.add_constant("v", filled({6}, 0.4f, 0.3f))},
+                .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {y};
+    infer_facts(g);
+    const tensor feed = filled({1, 4, 3, 3}, -2.f, 0.7f);
+    const tensor expected = evaluate(g, {{"x", feed}})[0];
+    const pass passes[] = {{"batch_norm_folding", &passes::batch_norm_folding}};
+    run_passes(g, passes);
+    REQUIRE(g.nodes.size() == 1);
+    const tensor got = evaluate(g, {{"x", feed}})[0];
+    REQUIRE(got.shape() == expected.shape());
+    for (std::int64_t i = 0; i < got.size(); ++i) CHECK(got.data<float>()[i] == doctest::Approx(expected.data<float>()[i]).epsilon(1e-5));
+}
+
 TEST_CASE("batch norm stays where the convolution's result is used elsewhere") {
     graph g = empty_graph();
     const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 1, 4, 4}, {}});

@@ -25,7 +25,7 @@ inline void run_reference(const node& n, const step_io& io) {
         if (io.outputs[i] != nullptr) *io.outputs[i] = std::move(out[i]);
 }
 
-/// The extents of an input (N, C, H, W) or (N, C, W), and its windows, written into a layer; the other fields stay.
+/// The extents of an input (N, C, ...) with one to three spatial axes, and its windows, written into a layer; the other fields stay.
 inline conv_layer with_windows(conv_layer l, const tensor& x, const windows& w) {
     const std::size_t last = w.kernel.size() - 1;
     l.batch = x.extent(0);
@@ -35,13 +35,21 @@ inline conv_layer with_windows(conv_layer l, const tensor& x, const windows& w) 
     l.stride_x = w.strides[last];
     l.dilation_x = w.dilations[last];
     l.pad_left = w.pads_begin[last];
-    if (last == 1) {
-        l.height = x.extent(2);
-        l.out_height = w.output[0];
-        l.kernel_height = w.kernel[0];
-        l.stride_y = w.strides[0];
-        l.dilation_y = w.dilations[0];
-        l.pad_top = w.pads_begin[0];
+    if (last >= 1) {
+        l.height = x.extent(1 + last);
+        l.out_height = w.output[last - 1];
+        l.kernel_height = w.kernel[last - 1];
+        l.stride_y = w.strides[last - 1];
+        l.dilation_y = w.dilations[last - 1];
+        l.pad_top = w.pads_begin[last - 1];
+    }
+    if (last == 2) {
+        l.depth = x.extent(2);
+        l.out_depth = w.output[0];
+        l.kernel_depth = w.kernel[0];
+        l.stride_z = w.strides[0];
+        l.dilation_z = w.dilations[0];
+        l.pad_front = w.pads_begin[0];
     }
     return l;
 }

@@ -3,6 +3,7 @@
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
+#include <ocelli/nn/ops/conv_transpose.hpp>
 #include <ocelli/nn/ops/fused.hpp>
 
 namespace ocelli::nn::detail {
@@ -22,7 +23,7 @@ inline tensor in_whole_blocks(const tensor* t, std::int64_t channels) {
     return out;
 }
 
-/// ocelli.blocked.Conv.
+/// ocelli.blocked.Conv and ConvTranspose.
 class bound_blocked_conv final : public bound_kernel {
 public:
     bound_blocked_conv(const graph& g, const node& n, weight_cache& cache) : node_(n), weights_(g.at(n.inputs[1]).what.constant) {
@@ -33,22 +34,31 @@ public:
         layer_.group = attr_int(n, "group", 1);
         layer_.filters = weights_.extent(0);
         layer_.channels = weights_.extent(1) * layer_.group;
-        layer_.kernel_height = spatial == 2 ? weights_.extent(2) : 1;
+        layer_.kernel_depth = spatial == 3 ? weights_.extent(2) : 1;
+        layer_.kernel_height = spatial >= 2 ? weights_.extent(spatial) : 1;
         layer_.kernel_width = weights_.extent(1 + spatial);
         kernel_extents_.assign(weights_.shape().begin() + 2, weights_.shape().end());
         check(n, attr_ints(n, "kernel_shape", kernel_extents_) == kernel_extents_, "kernel_shape contradicts the weights' shape ", weights_);
+        transposed_ = n.op == "ConvTranspose";
+        if (transposed_) {
+            const dims strides = attr_ints(n, "strides", dims(spatial, 1));
+            layer_.stride_x = strides.back();
+            layer_.stride_y = spatial == 2 ? strides[0] : 1;
+        }
+        in_ = transposed_ ? layer_.filters : layer_.channels;
+        out_ = transposed_ ? layer_.channels : layer_.filters;
         planes_ = attr_ints(n, "channels").at(0) == 0;
         epilogue_.function = parse_activation(attr_string(n, "activation", "none"));
         epilogue_.alpha = attr_float(n, "alpha", 0);
         epilogue_.beta = attr_float(n, "beta", 0);
-        bias_ = in_whole_blocks(constant(2), layer_.filters);
-        slope_ = in_whole_blocks(constant(4), layer_.filters);
+        bias_ = in_whole_blocks(constant(2), out_);
+        slope_ = in_whole_blocks(constant(4), out_);
         epilogue_.bias = bias_.data<float>();
         epilogue_.slope = slope_.data<float>();
         name_ = attr_string(n, "kernel");
         depthwise_ = name_ == "blocked_depthwise";
         tile_ = name_ == "blocked_winograd4" ? 4 : name_ == "blocked_winograd2" ? 2 : 0;
-        packed_ = cache.get(weights_, ocelli::detail::concat(name_, "/", layer_.group, "/", block_lanes()), [&] { return pack(); });
+        packed_ = cache.get(weights_, key(), [&] { return pack(); });
     }
 
     std::string_view name() const noexcept override { return name_; }
@@ -57,13 +67,13 @@ public:
         const tensor& x = *io.inputs[0];
         const std::size_t spatial = kernel_extents_.size();
         check(node_, x.rank() == spatial + (planes_ ? 2 : 3), "an input with ", spatial, " spatial axes expected, got ", x);
-        if (planes_) check(node_, x.extent(1) == layer_.channels, "input must have ", layer_.channels, " channels, got ", x);
-        else check_blocks(node_, x, layer_.channels);
-        const auto begin = x.shape().begin() + 2;
-        const windows w = window_geometry(node_, {begin, begin + static_cast<std::ptrdiff_t>(spatial)}, kernel_extents_);
-        const conv_layer l = with_windows(layer_, x, w);
+        if (planes_) check(node_, x.extent(1) == in_, "input must have ", in_, " channels, got ", x);
+        else check_blocks(node_, x, in_);
+        const dims extents(x.shape().begin() + 2, x.shape().begin() + 2 + static_cast<std::ptrdiff_t>(spatial));
+        const windows w = transposed_ ? transposed_geometry(node_, extents, kernel_extents_) : window_geometry(node_, extents, kernel_extents_);
+        conv_layer l = with_windows(layer_, x, w);
         const std::int64_t lanes = block_lanes();
-        dims shape = image_shape(l.batch, block_count(l.filters, lanes), w.output);
+        dims shape = image_shape(l.batch, block_count(out_, lanes), w.output);
         shape.push_back(lanes);
         tensor& y = io.output(0, dtype::float32, shape);
         blocked_epilogue e = epilogue_;
@@ -72,7 +82,12 @@ public:
                   io.inputs[3]->shape(), " of the fused Add differ");
             e.addend = io.inputs[3]->data<float>();
         }
-        if (depthwise_) blocked_depthwise(l, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
+        if (transposed_) {
+            // The convolution that this one turns around goes from y to x.
+            std::swap(l.width, l.out_width);
+            std::swap(l.height, l.out_height);
+            blocked_transpose(l, x.data<float>(), planes_, packed_.data<float>(), e, y.mutable_data<float>());
+        } else if (depthwise_) blocked_depthwise(l, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
         else if (tile_ != 0) winograd_conv(l, tile_, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
         else if (!window_fits(l)) run_reference(node_, io);
         else blocked_conv(l, x.data<float>(), planes_, packed_.data<float>(), e, y.mutable_data<float>());
@@ -82,17 +97,26 @@ public:
         const dims& y = io.outputs[0]->shape();
         double pixels = static_cast<double>(y[0]);
         for (std::size_t i = 2; i + 1 < y.size(); ++i) pixels *= static_cast<double>(y[i]);
-        return 2 * pixels * static_cast<double>(weights_.size());
+        // A transposed convolution uses each tap for one in stride * stride results.
+        const double stride = transposed_ ? static_cast<double>(element_count(attr_ints(node_, "strides", dims(kernel_extents_.size(), 1)))) : 1;
+        return 2 * pixels * static_cast<double>(weights_.size()) / stride;
     }
 
 private:
+    std::string key() const {
+        std::string text = ocelli::detail::concat(name_, "/", layer_.group, "/", block_lanes());
+        if (transposed_) text += ocelli::detail::concat("/", layer_.stride_y, "/", layer_.stride_x);
+        return text;
+    }
     tensor pack() const {
         const std::int64_t lanes = block_lanes(), taps = layer_.kernel_height * layer_.kernel_width;
-        tensor packed(dtype::float32, {depthwise_   ? block_count(layer_.filters, lanes) * lanes * taps
+        tensor packed(dtype::float32, {transposed_  ? blocked_transpose_packed_size(layer_)
+                                       : depthwise_ ? block_count(layer_.filters, lanes) * lanes * taps
                                        : tile_ != 0 ? winograd_packed_size(layer_, tile_)
                                                     : blocked_conv_packed_size(layer_)});
         float* to = packed.mutable_data<float>();
-        if (depthwise_) blocked_depthwise_pack(layer_, weights_.data<float>(), to);
+        if (transposed_) blocked_transpose_pack(layer_, weights_.data<float>(), to);
+        else if (depthwise_) blocked_depthwise_pack(layer_, weights_.data<float>(), to);
         else if (tile_ != 0) winograd_pack(layer_, tile_, weights_.data<float>(), to);
         else blocked_conv_pack(layer_, weights_.data<float>(), to);
         return packed;
@@ -104,7 +128,8 @@ private:
     conv_layer layer_;
     blocked_epilogue epilogue_;
     std::string name_;
-    bool planes_ = false, depthwise_ = false;
+    std::int64_t in_ = 0, out_ = 0;
+    bool planes_ = false, depthwise_ = false, transposed_ = false;
     int tile_ = 0;
 };
 
@@ -204,7 +229,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const n
     if (n.domain == "ocelli" && n.op == "Unblock") return std::make_unique<bound_reorder>(n);
     if (n.domain == "ocelli" && n.op == "Block" && attr_int(n, "lanes") == lanes) return std::make_unique<bound_reorder>(n);
     if (n.domain != "ocelli.blocked" || attr_int(n, "lanes") != lanes) return nullptr;
-    if (n.op == "Conv" && has_attribute(n, "kernel")) return std::make_unique<bound_blocked_conv>(g, n, weights);
+    if ((n.op == "Conv" || n.op == "ConvTranspose") && has_attribute(n, "kernel")) return std::make_unique<bound_blocked_conv>(g, n, weights);
     if (n.op == "GlobalAveragePool") return std::make_unique<bound_blocked_mean>(n);
     if (n.op == "MaxPool" || n.op == "AveragePool") {
         const std::size_t axes = attr_ints(n, "kernel_shape").size();

@@ -120,7 +120,7 @@ private:
     bool average_, ceil_ = false, count_padding_ = false;
 };
 
-/// ConvTranspose with constant weights.
+/// ocelli.ConvTranspose on planes.
 class bound_conv_transpose final : public bound_kernel {
 public:
     bound_conv_transpose(const graph& g, const node& n) : node_(n), weights_(*constant(g, n, 1)) {
@@ -131,17 +131,9 @@ public:
         check(n, attr_ints(n, "kernel_shape", kernel_) == kernel_, "kernel_shape contradicts the weights' shape ", weights_);
         if (const tensor* bias = constant(g, n, 2)) bias_ = *bias;
         if (bias_.defined()) epilogue_.row_bias = bias_.data<float>();
-    }
-
-    /// Whether this kernel is made for the node.
-    static bool takes(const graph& g, const node& n) {
-        const tensor* w = constant(g, n, 1);
-        if (w == nullptr || w->type() != dtype::float32 || (w->rank() != 3 && w->rank() != 4) || w->size() == 0) return false;
-        const std::int64_t group = attr_int(n, "group", 1);
-        if (group < 1 || w->extent(0) % group != 0 || group > w->extent(0)) return false;
-        if (n.inputs.size() < 3 || n.inputs[2] == no_value) return true;
-        const tensor* b = constant(g, n, 2);
-        return b != nullptr && b->type() == dtype::float32 && b->size() == w->extent(1) * group;
+        epilogue_.function = parse_activation(attr_string(n, "activation", "none"));
+        epilogue_.alpha = attr_float(n, "alpha", 0);
+        epilogue_.beta = attr_float(n, "beta", 0);
     }
 
     std::string_view name() const noexcept override { return "conv_transpose"; }
@@ -183,6 +175,7 @@ private:
 
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const node& n, weight_cache& weights) {
     if (n.inputs.empty() || n.inputs[0] == no_value || g.at(n.inputs[0]).what.type != dtype::float32) return nullptr;
+    if (n.domain == "ocelli" && n.op == "ConvTranspose" && has_attribute(n, "kernel")) return std::make_unique<detail::bound_conv_transpose>(g, n);
     if (n.domain == "ocelli" && n.op == "Conv" && has_attribute(n, "kernel")) return std::make_unique<detail::bound_conv>(g, n, weights);
     if (n.op == "MatMul") return detail::bind_product(g, n, weights);
     if (!n.domain.empty()) return detail::bind_blocked(g, n, weights);
@@ -190,7 +183,6 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const no
         const std::size_t axes = attr_ints(n, "kernel_shape").size();
         if (axes == 1 || axes == 2) return std::make_unique<detail::bound_pool>(n);
     }
-    if (n.op == "ConvTranspose" && detail::bound_conv_transpose::takes(g, n)) return std::make_unique<detail::bound_conv_transpose>(g, n);
     return detail::bind_pointwise(g, n, weights);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 /// @file
-/// Convolution on images in blocks of channels: (batch, blocks, height, width, lanes), as many channels in a block as a vector has
-/// lanes. Unused lanes of the last block are zero, always.
+/// Convolution on images in blocks of channels: (batch, blocks, depth, height, width, lanes), as many channels in a block as a
+/// vector has lanes. Unused lanes of the last block are zero, always.
 
 #include <ocelli/nn/kernels/conv.hpp>
 
@@ -31,7 +31,7 @@ struct blocked_epilogue {
     const float* slope = nullptr;
 };
 
-/// Floats of packed weights, and packing them: w (filters, channels / group, kernel_height, kernel_width). A group whose channels do
+/// Floats of packed weights, and packing them: w (filters, channels / group, kernel_depth, kernel_height, kernel_width). A group whose channels do
 /// not fill blocks of their own shares one with its neighbours, with zeros between them.
 std::int64_t blocked_conv_packed_size(const conv_layer& layer);
 void blocked_conv_pack(const conv_layer& layer, const float* w, float* packed);
@@ -41,6 +41,14 @@ bool blocked_conv_takes(const conv_layer& layer);
 /// Convolution of x in blocks, or in planes (batch, channels, height, width) where `planes` is set, to y in blocks. Addend and result
 /// may be the same memory.
 void blocked_conv(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& epilogue, float* y);
+
+/// Transposed convolution of x in blocks or planes to y in blocks, as a plain convolution for each of the stride's phases, whose results
+/// interleave. The layer is that of the convolution it turns around, as in conv_transpose(): x has `filters` channels, y `channels`. Two
+/// axes, dilation 1. w (filters, channels / group, kernel_height, kernel_width).
+bool blocked_transpose_takes(const conv_layer& layer);
+std::int64_t blocked_transpose_packed_size(const conv_layer& layer);
+void blocked_transpose_pack(const conv_layer& layer, const float* w, float* packed);
+void blocked_transpose(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& epilogue, float* y);
 
 /// Depthwise convolution of x in blocks (filters == channels == group) to y in blocks; packed by blocked_depthwise_pack(): (blocks,
 /// kernel_height, kernel_width, lanes).
@@ -74,7 +82,7 @@ struct blocked_tile {
     const float* bias;
     const float* addend;   ///< as y, or null
     float* y;
-    std::int64_t y_block, y_jump;  ///< floats from one block of filters to the next, from the first row to the second
+    std::int64_t y_block, y_jump, y_step;  ///< floats from one block of filters to the next, from the first row to the second, between pixels
     bool clamps;                   ///< to [low, high]
     float low, high;
 };

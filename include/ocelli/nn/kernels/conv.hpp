@@ -13,8 +13,8 @@
 
 namespace ocelli::nn {
 
-/// A two-dimensional convolution of x (batch, channels, height, width) to y (batch, filters, out_height, out_width). A
-/// one-dimensional one has height 1.
+/// A convolution of x (batch, channels, depth, height, width) to y (batch, filters, out_depth, out_height, out_width). Fewer axes: the
+/// first ones have extent 1. Kernels on planes take two axes; those on blocks all.
 struct conv_layer {
     std::int64_t batch = 1, channels = 0, height = 1, width = 0;
     std::int64_t filters = 0, out_height = 1, out_width = 0;
@@ -22,6 +22,7 @@ struct conv_layer {
     std::int64_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1;
     std::int64_t pad_top = 0, pad_left = 0;
     std::int64_t group = 1;
+    std::int64_t depth = 1, out_depth = 1, kernel_depth = 1, stride_z = 1, dilation_z = 1, pad_front = 0;
 };
 
 namespace detail {

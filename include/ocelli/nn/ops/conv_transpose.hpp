@@ -21,6 +21,9 @@ std::span<const op_def> conv_transpose_ops();
 namespace detail {
 /// The convolution whose gradient a ConvTranspose is: windows over the *result* that the inputs are the positions of.
 windows transposed_geometry(const node& n, const dims& spatial, const dims& kernel);
+void infer_conv_transpose(infer_context& c);
+/// Writes the transposed convolution of x (N, C, ...) with w (C, M / group, ...) and bias b (M, perhaps absent) to output 0.
+void eval_conv_transpose(eval_context& c);
 }  // namespace detail
 
 }  // namespace ocelli::nn

@@ -14,6 +14,7 @@ namespace ocelli::nn {
 
 /// ocelli.Conv: inputs x, w, bias, addend, slope (of prelu), all but the first two optional; Conv's attributes, and `activation`
 /// (a name of ocelli::activation) with `alpha` and `beta`; `kernel` names the kernel chosen.
+/// ocelli.ConvTranspose: the same for ConvTranspose.
 /// ocelli.MatMul: inputs a (..., K), w (K, N), or (N, K) where `transB` is set, bias (N), addend, the last two optional; `activation` as
 /// above.
 std::span<const op_def> fused_ops();

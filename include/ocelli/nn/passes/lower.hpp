@@ -7,7 +7,7 @@
 
 namespace ocelli::nn::passes {
 
-/// Conv with constant float32 weights becomes ocelli.Conv, which can carry an addend and an activation.
+/// Conv and ConvTranspose with constant float32 weights become ocelli.Conv and ocelli.ConvTranspose, which can carry an addend and an activation.
 std::vector<patch> lower_convolution(const graph& g);
 /// MatMul and Gemm with constant float32 weights become ocelli.MatMul, with the bias that a Gemm has or an Add brings.
 std::vector<patch> lower_products(const graph& g);
@@ -15,7 +15,7 @@ std::vector<patch> lower_products(const graph& g);
 std::vector<patch> residual_fusion(const graph& g);
 /// ocelli.Conv or ocelli.MatMul -> Relu, Clip, LeakyRelu, PRelu (a slope per channel), HardSigmoid, HardSwish, Sigmoid, x * Sigmoid(x), or HardSwish written as a product.
 std::vector<patch> activation_fusion(const graph& g);
-/// Names the kernel of each ocelli.Conv, from its layer's shape alone.
+/// Names the kernel of each convolution that is left in planes, from its layer's shape alone.
 std::vector<patch> choose_kernels(const graph& g);
 
 }  // namespace ocelli::nn::passes

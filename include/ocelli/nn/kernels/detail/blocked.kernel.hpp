@@ -35,10 +35,10 @@ struct blocked_tile_state {
         if constexpr (I + 1 < P) multiply<I + 1>(first, second, w);
     }
     template <int I, int J>
-    OCELLI_ALWAYS_INLINE void add(const float* from, std::int64_t block, std::int64_t jump) {
-        acc[I][J] += load(from + J * block + (I < Q ? 0 : jump) + I % Q * lanes<float>);
-        if constexpr (J + 1 < B) add<I, J + 1>(from, block, jump);
-        else if constexpr (I + 1 < P) add<I + 1, 0>(from, block, jump);
+    OCELLI_ALWAYS_INLINE void add(const float* from, std::int64_t block, std::int64_t jump, std::int64_t step) {
+        acc[I][J] += load(from + J * block + (I < Q ? 0 : jump) + I % Q * step);
+        if constexpr (J + 1 < B) add<I, J + 1>(from, block, jump, step);
+        else if constexpr (I + 1 < P) add<I + 1, 0>(from, block, jump, step);
     }
     template <int I, int J>
     OCELLI_ALWAYS_INLINE void clamp(vf32 low, vf32 high) {
@@ -48,10 +48,10 @@ struct blocked_tile_state {
         else if constexpr (I + 1 < P) clamp<I + 1, 0>(low, high);
     }
     template <int I, int J>
-    OCELLI_ALWAYS_INLINE void put(float* to, std::int64_t block, std::int64_t jump) {
-        store(to + J * block + (I < Q ? 0 : jump) + I % Q * lanes<float>, acc[I][J]);
-        if constexpr (J + 1 < B) put<I, J + 1>(to, block, jump);
-        else if constexpr (I + 1 < P) put<I + 1, 0>(to, block, jump);
+    OCELLI_ALWAYS_INLINE void put(float* to, std::int64_t block, std::int64_t jump, std::int64_t step) {
+        store(to + J * block + (I < Q ? 0 : jump) + I % Q * step, acc[I][J]);
+        if constexpr (J + 1 < B) put<I, J + 1>(to, block, jump, step);
+        else if constexpr (I + 1 < P) put<I + 1, 0>(to, block, jump, step);
     }
 };
 
@@ -74,9 +74,9 @@ void blocked_tile(const nn::detail::blocked_tile& t) {
     }
     for (int j = 0; j < B; ++j) w[j] = load(t.bias + j * lanes<float>);
     state.template add_bias<0, 0>(w);
-    if (t.addend != nullptr) state.template add<0, 0>(t.addend, t.y_block, t.y_jump);
+    if (t.addend != nullptr) state.template add<0, 0>(t.addend, t.y_block, t.y_jump, t.y_step);
     if (t.clamps) state.template clamp<0, 0>(broadcast(t.low), broadcast(t.high));
-    state.template put<0, 0>(t.y, t.y_block, t.y_jump);
+    state.template put<0, 0>(t.y, t.y_block, t.y_jump, t.y_step);
 }
 
 // prelu with a slope for each lane, and zeros in the unused lanes; on `pixels` of one block.

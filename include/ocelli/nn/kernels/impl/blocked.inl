@@ -38,7 +38,7 @@ inline blocked_groups groups_in_blocks(const conv_layer& l, std::int64_t lanes) 
 
 /// Floats of a group's packed weights.
 inline std::int64_t blocked_packed_group(const conv_layer& l, const blocked_groups& g, std::int64_t lanes) {
-    return block_count(g.filters, lanes) * lanes * g.channels * l.kernel_height * l.kernel_width;
+    return block_count(g.filters, lanes) * lanes * g.channels * l.kernel_depth * l.kernel_height * l.kernel_width;
 }
 
 /// The first tap of an axis that lies inside the image, and the one behind the last.
@@ -64,7 +64,7 @@ OCELLI_INLINE std::int64_t blocked_conv_packed_size(const conv_layer& l) {
 }
 
 OCELLI_INLINE void blocked_conv_pack(const conv_layer& l, const float* w, float* packed) {
-    const std::int64_t lanes = block_lanes(), taps = l.kernel_height * l.kernel_width;
+    const std::int64_t lanes = block_lanes(), taps = l.kernel_depth * l.kernel_height * l.kernel_width;
     const detail::blocked_groups g = detail::groups_in_blocks(l, lanes);
     const std::int64_t own_channels = l.channels / l.group, own_filters = l.filters / l.group;
     const std::int64_t blocks = block_count(g.filters, lanes), pairs = (blocks + 1) / 2;
@@ -85,28 +85,41 @@ OCELLI_INLINE void blocked_conv_pack(const conv_layer& l, const float* w, float*
                  });
 }
 
-OCELLI_INLINE void blocked_conv(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
-    using namespace detail;
+namespace detail {
+
+/// Where a convolution's results stand, counted in pixels: those of a transposed one interleave with others.
+struct blocked_placement {
+    std::int64_t first;  ///< the first result
+    std::int64_t step;   ///< from one result of a row to the next
+    std::int64_t row;    ///< from one row to the next
+    std::int64_t frame;  ///< from one frame to the next
+    std::int64_t plane;  ///< pixels of a block of channels
+};
+
+OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y,
+                                       const blocked_placement& place) {
     const blocked_kernels& t = get_blocked_kernels();
     const std::int64_t lanes = t.lanes;
     const blocked_groups groups = groups_in_blocks(layer, lanes);
     conv_layer l = layer;
-    const std::int64_t out_pixels = l.out_height * l.out_width, taps = l.kernel_height * l.kernel_width;
-    if (l.batch == 0 || l.filters == 0 || out_pixels == 0) return;
+    const std::int64_t out_pixels = l.out_height * l.out_width, plane_taps = l.kernel_height * l.kernel_width, taps = l.kernel_depth * plane_taps;
+    if (l.batch == 0 || l.filters == 0 || l.out_depth * out_pixels == 0) return;
     // One plane of x: a block, or a channel.
     const std::int64_t each = planes ? 1 : lanes;
     const std::int64_t depth = block_count(groups.channels, each), all_depth = block_count(l.channels, each);
-    const std::int64_t plane = l.height * l.width * each;
+    const std::int64_t frame = l.height * l.width * each, plane = l.depth * frame;
     const std::int64_t reach_y = (l.kernel_height - 1) * l.dilation_y + 1, reach_x = (l.kernel_width - 1) * l.dilation_x + 1;
     const bool direct = l.stride_x == 1 && l.pad_top == 0 && l.pad_left == 0 && (l.out_height - 1) * l.stride_y + reach_y <= l.height &&
                         l.out_width - 1 + reach_x <= l.width;
     // Where a tap covers the same rows whole, the image is one long row, cut anew.
-    const bool flat = direct && taps == 1 && l.stride_y == 1 && l.out_height == l.height && l.out_width == l.width;
+    const bool flat = direct && plane_taps == 1 && l.stride_y == 1 && l.out_height == l.height && l.out_width == l.width && place.step == 1 && place.row == l.out_width;
+    std::int64_t out_row_step = place.row;
     if (flat) {
         const std::int64_t wanted = 8 * t.pixels;
         l.out_height = (out_pixels + wanted - 1) / wanted;
         l.out_width = l.width = (out_pixels + l.out_height - 1) / l.out_height;
         l.out_height = l.height = (out_pixels + l.out_width - 1) / l.out_width;
+        out_row_step = l.out_width;
     }
     const auto row_pixels = [&](std::int64_t row) { return std::min(l.out_width, out_pixels - row * l.out_width); };
 
@@ -117,12 +130,14 @@ OCELLI_INLINE void blocked_conv(const conv_layer& layer, const float* x, bool pl
     const auto unrolled_rows = [&](std::int64_t rows) { return std::min((rows - 1) * l.stride_y + reach_y, rows * l.kernel_height); };
     const std::int64_t row_work = l.out_width * groups.filters * groups.channels * taps;
     constexpr std::int64_t budget = std::int64_t{3} << 15, least_work = std::int64_t{1} << 19;
-    while (chunk < l.out_height && (direct ? (chunk + 1) * row_work <= 8 * least_work : unrolled_rows(chunk + 1) * row_floats * depth <= budget)) ++chunk;
+    while (chunk < l.out_height &&
+           (direct ? (chunk + 1) * row_work <= 8 * least_work : unrolled_rows(chunk + 1) * row_floats * depth * l.kernel_depth <= budget))
+        ++chunk;
     const std::int64_t blocks = block_count(groups.filters, lanes), pairs = (blocks + 1) / 2;
     // Enough tasks for threads, as far as there is work for them; where rows do not give them, filters do.
-    const std::int64_t all_work = l.batch * groups.count * l.out_height * row_work;
+    const std::int64_t images = l.batch * groups.count * l.out_depth;
+    const std::int64_t all_work = images * l.out_height * row_work;
     const std::int64_t wanted = std::clamp<std::int64_t>(all_work / least_work, 1, 16);
-    const std::int64_t images = l.batch * groups.count;
     chunk = std::max<std::int64_t>(std::min<std::int64_t>(chunk, l.out_height * images / wanted), std::min<std::int64_t>(4, chunk));
     const std::int64_t chunks = (l.out_height + chunk - 1) / chunk;
     chunk = (l.out_height + chunks - 1) / chunks;
@@ -134,6 +149,7 @@ OCELLI_INLINE void blocked_conv(const conv_layer& layer, const float* x, bool pl
     const std::int64_t plane_here = direct ? plane : rows_here * row_floats;
     const std::int64_t tap_row = shared ? l.dilation_y * row_floats : chunk * row_floats;
     const std::int64_t out_row = shared ? l.stride_y * row_floats : row_floats;
+    const std::int64_t tap_frame = direct ? l.dilation_z * frame : depth * plane_here;
 
     thread_local std::vector<blocked_segment> table;
     table.clear();
@@ -152,30 +168,39 @@ OCELLI_INLINE void blocked_conv(const conv_layer& layer, const float* x, bool pl
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t pair0 = task % filter_tasks * pairs_each, pair1 = std::min(pairs, pair0 + pairs_each);
             const std::int64_t row0 = task / filter_tasks % chunks * chunk, row1 = std::min(l.out_height, row0 + chunk);
-            const std::int64_t group = task / (filter_tasks * chunks) % groups.count, n = task / (filter_tasks * chunks * groups.count);
+            const std::int64_t z = task / (filter_tasks * chunks) % l.out_depth, group = task / (filter_tasks * chunks * l.out_depth) % groups.count;
+            const std::int64_t n = task / (filter_tasks * chunks * l.out_depth * groups.count);
             if (pair0 >= pair1 || row0 >= row1) continue;
+            const std::int64_t front = z * l.stride_z - l.pad_front;
+            const auto [kz0, kz1] = taps_inside(front, l.dilation_z, l.kernel_depth, l.depth);
+            // Frame `front`, which may lie outside: only those of taps inside are read.
             const float* image = x + (n * all_depth + group * depth) * plane;
+            const std::int64_t image_frame = front * frame;
             const float* source = image + row0 * out_row;
+            std::int64_t source_frame = image_frame;
             if (!direct) {
-                float* to = ocelli::detail::thread_scratch(static_cast<std::size_t>(depth * plane_here), 1);
+                float* to = ocelli::detail::thread_scratch(static_cast<std::size_t>(l.kernel_depth * depth * plane_here), 1);
                 source = to;
+                source_frame = 0;
                 blocked_rows rows{rows_here, row0 * l.stride_y - l.pad_top, 1, l.height, l.width, l.pad_left, l.stride_x, part};
-                for (std::int64_t c = 0; c < depth; ++c) {
-                    if (shared) {
-                        t.unroll[planes](rows, image + c * plane, to + c * plane_here);
-                        continue;
+                for (std::int64_t kz = kz0; kz < kz1; ++kz)
+                    for (std::int64_t c = 0; c < depth; ++c) {
+                        const float* from = image + c * plane + (image_frame + kz * l.dilation_z * frame);
+                        float* unrolled = to + kz * tap_frame + c * plane_here;
+                        if (shared) {
+                            t.unroll[planes](rows, from, unrolled);
+                            continue;
+                        }
+                        rows.rows = chunk;
+                        rows.step = l.stride_y;
+                        for (std::int64_t ky = 0; ky < l.kernel_height; ++ky) {
+                            rows.first = row0 * l.stride_y + ky * l.dilation_y - l.pad_top;
+                            t.unroll[planes](rows, from, unrolled + ky * tap_row);
+                        }
                     }
-                    rows.rows = chunk;
-                    rows.step = l.stride_y;
-                    for (std::int64_t ky = 0; ky < l.kernel_height; ++ky) {
-                        rows.first = row0 * l.stride_y + ky * l.dilation_y - l.pad_top;
-                        t.unroll[planes](rows, image + c * plane, to + c * plane_here + ky * tap_row);
-                    }
-                }
             }
-            const std::int64_t first_block = group * (groups.filters / lanes);
-            const std::int64_t out_block = out_pixels * lanes;
-            float* out = y + (n * block_count(l.filters, lanes) + first_block) * out_block;
+            const std::int64_t first_block = group * (groups.filters / lanes), out_block = place.plane * lanes;
+            float* out = y + (n * block_count(l.filters, lanes) + first_block) * out_block + (place.first + z * place.frame) * lanes;
             const float* addend = e.addend == nullptr ? nullptr : e.addend + (out - y);
             for (std::int64_t pair = pair0; pair < pair1; ++pair) {
                 const std::int64_t b0 = 2 * pair;
@@ -185,11 +210,12 @@ OCELLI_INLINE void blocked_conv(const conv_layer& layer, const float* x, bool pl
                 blocked_tile tile{};
                 tile.x_jump = out_row;
                 tile.y_block = out_block;
-                tile.y_jump = l.out_width * lanes;
+                tile.y_jump = out_row_step * lanes;
+                tile.y_step = place.step * lanes;
                 tile.low = clamp.low;
                 tile.high = clamp.high;
                 for (std::int64_t row = row0; row < row1;) {
-                    const std::int64_t pixels = row_pixels(row);
+                    const std::int64_t pixels = flat ? row_pixels(row) : l.out_width;
                     const bool two = row + 1 < row1 && !planes && !flat && 2 * l.out_width <= t.pixels;
                     auto [ky0, ky1] = taps_inside(row * l.stride_y - l.pad_top, l.dilation_y, l.kernel_height, l.height);
                     if (two) {
@@ -199,38 +225,142 @@ OCELLI_INLINE void blocked_conv(const conv_layer& layer, const float* x, bool pl
                         ky1 = std::max(ky1, next1);
                     }
                     const std::int64_t cuts = two ? 1 : (pixels + t.pixels - 1) / t.pixels;
-                    const std::int64_t to = b0 * out_block + row * l.out_width * lanes;
+                    const std::int64_t to = b0 * out_block + row * out_row_step * lanes;
+                    const std::int64_t tap_segments = kz0 == kz1 ? 0 : (ky1 - ky0) * l.kernel_width * depth;
                     for (std::int64_t cut = 0; cut < cuts; ++cut) {
                         const std::int64_t p0 = pixels * cut / cuts, p1 = pixels * (cut + 1) / cuts;
-                        tile.x = source + (row - row0) * out_row + p0 * each;
-                        tile.y = out + to + p0 * lanes;
                         const blocked_tile_function run = two ? t.pair[wide - 1][p1 - p0 - 1] : t.tile[planes][wide - 1][p1 - p0 - 1];
-                        // A long sum is made in parts: rounding errors stay small, and a part's weights stay in the first-level cache.
-                        tile.segments = segments + ky0 * l.kernel_width * depth;
-                        tile.weights = weights + ky0 * tap_weights;
+                        tile.y = out + to + p0 * place.step * lanes;
                         tile.bias = e.bias + (first_block + b0) * lanes;
-                        tile.addend = addend == nullptr ? nullptr : addend + to + p0 * lanes;
-                        tile.clamps = false;
-                        for (std::int64_t left = (ky1 - ky0) * l.kernel_width * depth; left > 0 || tile.segments == segments + ky0 * l.kernel_width * depth;) {
+                        tile.addend = addend == nullptr ? nullptr : addend + (tile.y - out);
+                        // A long sum is made in parts: rounding errors stay small, and a part's weights stay in the first-level cache.
+                        std::int64_t kz = kz0, done = 0;
+                        for (;;) {
+                            const std::int64_t left = kz < kz1 ? tap_segments - done : 0;
                             tile.count = left <= part_segments + part_segments / 2 ? left : part_segments;
-                            left -= tile.count;
-                            if (left == 0) tile.clamps = clamp.clamps;
+                            tile.segments = segments + ky0 * l.kernel_width * depth + done;
+                            tile.weights = weights + (kz * l.kernel_height + ky0) * tap_weights +
+                                           (done / depth * groups.channels + done % depth * each) * wide * lanes;
+                            tile.x = source + (row - row0) * out_row + p0 * each + (source_frame + kz * tap_frame);
+                            const bool last = done + tile.count >= tap_segments && kz + 1 >= kz1;
+                            tile.clamps = last && clamp.clamps;
                             run(tile);
-                            if (left == 0) break;
-                            for (std::int64_t s = 0; s < tile.count; ++s) tile.weights += tile.segments[s].length * wide * lanes;
-                            tile.segments += tile.count;
+                            if (last) break;
+                            done += tile.count;
+                            if (done >= tap_segments) {
+                                done = 0;
+                                ++kz;
+                            }
                             tile.bias = zeros;
                             tile.addend = tile.y;
                         }
                     }
-                    const std::int64_t done = two ? 2 * l.out_width : pixels;
+                    const std::int64_t rows_done = two ? 2 : 1;
                     if (clamp.finish || (b0 + wide) * lanes > groups.filters)
-                        for (std::int64_t b = b0; b < b0 + wide; ++b)
-                            finish_block(t, e, clamp.finish, (first_block + b) * lanes, l.filters, done, out + to + (b - b0) * out_block);
-                    row += two ? 2 : 1;
+                        for (std::int64_t b = b0; b < b0 + wide; ++b) {
+                            float* finished = out + to + (b - b0) * out_block;
+                            const std::int64_t channel = (first_block + b) * lanes;
+                            if (place.step == 1 && out_row_step == l.out_width) {
+                                finish_block(t, e, clamp.finish, channel, l.filters, rows_done == 2 ? 2 * pixels : pixels, finished);
+                                continue;
+                            }
+                            for (std::int64_t r = 0; r < rows_done; ++r)
+                                for (std::int64_t i = 0; i < pixels; ++i)
+                                    finish_block(t, e, clamp.finish, channel, l.filters, 1, finished + (r * out_row_step + i * place.step) * lanes);
+                        }
+                    row += rows_done;
                 }
             }
         }
+    });
+}
+
+/// One phase of a transposed convolution along one axis: results first, first + stride, ... are a convolution with every stride-th tap.
+/// Phases go by their first tap, so that weights do not depend on the padding.
+struct transpose_phase {
+    std::int64_t first, taps, pad, results;
+};
+inline transpose_phase phase_of(std::int64_t tap, std::int64_t stride, std::int64_t kernel, std::int64_t pad, std::int64_t extent) {
+    transpose_phase p{};
+    p.first = ((tap - pad) % stride + stride) % stride;
+    p.taps = tap < kernel ? (kernel - tap - 1) / stride + 1 : 1;  // at least one, of weight zero
+    // Result j reads element j + shift - t under the t-th tap; turned around, under tap u it reads j + shift - (taps - 1) + u.
+    p.pad = p.taps - 1 - (p.first + pad - tap) / stride;
+    p.results = p.first < extent ? (extent - p.first - 1) / stride + 1 : 0;
+    return p;
+}
+/// The phase's convolution, from x to some results of y.
+inline conv_layer phase_layer(const conv_layer& l, const transpose_phase& py, const transpose_phase& px) {
+    conv_layer c;
+    c.batch = l.batch;
+    c.group = l.group;
+    c.channels = l.filters;
+    c.filters = l.channels;
+    c.height = l.out_height;
+    c.width = l.out_width;
+    c.kernel_height = py.taps;
+    c.kernel_width = px.taps;
+    c.pad_top = py.pad;
+    c.pad_left = px.pad;
+    c.out_height = py.results;
+    c.out_width = px.results;
+    return c;
+}
+/// Calls f(phase's layer, its placement, its first tap's row and column, offset of its weights).
+template <class F>
+void each_phase(const conv_layer& l, const F& f) {
+    std::int64_t offset = 0;
+    for (std::int64_t y = 0; y < l.stride_y; ++y)
+        for (std::int64_t x = 0; x < l.stride_x; ++x) {
+            const transpose_phase py = phase_of(y, l.stride_y, l.kernel_height, l.pad_top, l.height), px = phase_of(x, l.stride_x, l.kernel_width, l.pad_left, l.width);
+            const conv_layer c = phase_layer(l, py, px);
+            f(c, blocked_placement{py.first * l.width + px.first, l.stride_x, l.stride_y * l.width, 0, l.height * l.width}, y, x, offset);
+            offset += blocked_conv_packed_size(c);
+        }
+}
+
+}  // namespace detail
+
+OCELLI_INLINE void blocked_conv(const conv_layer& l, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
+    const std::int64_t frame = l.out_height * l.out_width;
+    detail::blocked_conv_placed(l, x, planes, packed, e, y, {0, 1, l.out_width, frame, l.out_depth * frame});
+}
+
+OCELLI_INLINE bool blocked_transpose_takes(const conv_layer& l) {
+    conv_layer c;
+    c.group = l.group;
+    c.channels = l.filters;
+    c.filters = l.channels;
+    return l.dilation_x == 1 && l.dilation_y == 1 && l.stride_x * l.stride_y <= 64 && l.kernel_depth == 1 && blocked_conv_takes(c);
+}
+
+OCELLI_INLINE std::int64_t blocked_transpose_packed_size(const conv_layer& l) {
+    std::int64_t size = 0;
+    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t, std::int64_t, std::int64_t) { size += blocked_conv_packed_size(c); });
+    return size;
+}
+
+OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, float* packed) {
+    const std::int64_t out = l.channels / l.group, in = l.filters / l.group;
+    std::vector<float> turned;
+    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t tap_y, std::int64_t tap_x, std::int64_t offset) {
+        turned.assign(static_cast<std::size_t>(l.channels * in * c.kernel_height * c.kernel_width), 0.0f);
+        float* to = turned.data();
+        for (std::int64_t f = 0; f < l.channels; ++f)
+            for (std::int64_t i = 0; i < in; ++i)
+                for (std::int64_t u = c.kernel_height; u-- > 0;)
+                    for (std::int64_t v = c.kernel_width; v-- > 0; ++to) {
+                        const std::int64_t ky = tap_y + u * l.stride_y, kx = tap_x + v * l.stride_x;
+                        if (ky < l.kernel_height && kx < l.kernel_width)
+                            *to = w[(((f / out * in + i) * out + f % out) * l.kernel_height + ky) * l.kernel_width + kx];
+                    }
+        blocked_conv_pack(c, turned.data(), packed + offset);
+    });
+}
+
+OCELLI_INLINE void blocked_transpose(const conv_layer& l, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
+    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement& place, std::int64_t, std::int64_t, std::int64_t offset) {
+        detail::blocked_conv_placed(c, x, planes, packed + offset, e, y, place);
     });
 }
 

@@ -149,6 +149,7 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                 tile.count = depth;
                 tile.bias = zeros;
                 tile.y_block = each * lanes;
+                tile.y_step = lanes;
                 for (std::int64_t p = 0; p < n * n; ++p)
                     for (std::int64_t pair = first; pair < last; ++pair) {
                         const int wide = 2 * pair + 2 <= blocks ? 2 : 1;

@@ -181,6 +181,10 @@ OCELLI_INLINE std::span<const op_def> blocked_ops() {
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
                        "kernel:string" OCELLI_BLOCKED_ATTRIBUTES_,
          .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
+        {.name = "ConvTranspose", .domain = detail::blocked_domain, .min_inputs = 2, .max_inputs = 5,
+         .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints output_padding:ints output_shape:ints pads:ints strides:ints "
+                       "activation:string alpha:float beta:float kernel:string" OCELLI_BLOCKED_ATTRIBUTES_,
+         .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
         {.name = "MaxPool", .domain = detail::blocked_domain,
          .attributes = "auto_pad:string ceil_mode:int dilations:ints kernel_shape:ints pads:ints storage_order:int strides:ints" OCELLI_BLOCKED_ATTRIBUTES_,
          .infer = detail::infer_blocked, .eval = detail::eval_blocked},

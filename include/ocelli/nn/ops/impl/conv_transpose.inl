@@ -56,7 +56,7 @@ OCELLI_INLINE windows transposed_geometry(const node& n, const dims& spatial, co
     return w;
 }
 
-inline void infer_conv_transpose(infer_context& c) {
+OCELLI_INLINE void infer_conv_transpose(infer_context& c) {
     const symbolic_shape& x = c.shape(0);
     const symbolic_shape& w = c.shape(1);
     if (!x.ranked() || !w.ranked()) return c.output(0, c.type(0), {});
@@ -79,7 +79,7 @@ inline void infer_conv_transpose(infer_context& c) {
     c.output(0, c.type(0), std::move(out));
 }
 
-inline void eval_conv_transpose(eval_context& c) {
+OCELLI_INLINE void eval_conv_transpose(eval_context& c) {
     const tensor& x = c.input(0);
     const tensor& w = c.input(1);
     const std::int64_t group = attr_int(c.self, "group", 1);

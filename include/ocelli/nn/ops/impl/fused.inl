@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/ops/conv.hpp>
+#include <ocelli/nn/ops/conv_transpose.hpp>
 #include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/support.hpp>
@@ -15,20 +16,15 @@ namespace detail {
 inline constexpr std::string_view activation_names[] = {"none",         "relu",       "clip",    "leaky_relu", "prelu",
                                                         "hard_sigmoid", "hard_swish", "sigmoid", "silu"};
 
-inline void eval_fused_conv(eval_context& c) {
-    eval_conv(c);
-    const tensor& x = c.input(0);
+// Adds the addend to a convolution's result, which stands in output 0 with this shape, and activates.
+inline void finish_convolution(eval_context& c, const dims& shape) {
     const activation function = parse_activation(attr_string(c.self, "activation", "none"));
     const double alpha = static_cast<double>(attr_float(c.self, "alpha", 0)), beta = static_cast<double>(attr_float(c.self, "beta", 0));
     if (function == activation::none && !c.has_input(3)) return;
-    // eval_conv has just written this output: asking again gives the same memory.
-    dims spatial(x.shape().begin() + 2, x.shape().end());
-    const dims kernel(c.input(1).shape().begin() + 2, c.input(1).shape().end());
-    const windows g = window_geometry(c.self, spatial, kernel);
-    dims shape = {x.extent(0), c.input(1).extent(0)};
-    shape.insert(shape.end(), g.output.begin(), g.output.end());
-    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
-        T* y = c.output(0, x.type(), shape).template mutable_data<T>();
+    const dtype type = c.input(0).type();
+    dispatch(c.self, real_types{}, type, [&]<class T>(type_tag<T>) {
+        // It has just been written: asking again gives the same memory.
+        T* y = c.output(0, type, shape).template mutable_data<T>();
         const T* addend = nullptr;
         if (c.has_input(3)) {
             check(c.self, c.input(3).shape() == shape, "the addend must have the result's shape, got ", text(c.input(3)));
@@ -44,6 +40,26 @@ inline void eval_fused_conv(eval_context& c) {
             y[i] = static_cast<T>(activated(v, function, alpha, beta, slope != nullptr ? static_cast<double>(slope[channel]) : 0.0));
         }
     });
+}
+
+inline dims convolved_shape(std::int64_t n, std::int64_t channels, const dims& extents) {
+    dims shape = {n, channels};
+    shape.insert(shape.end(), extents.begin(), extents.end());
+    return shape;
+}
+
+inline void eval_fused_conv(eval_context& c) {
+    eval_conv(c);
+    const tensor &x = c.input(0), &w = c.input(1);
+    const windows g = window_geometry(c.self, {x.shape().begin() + 2, x.shape().end()}, {w.shape().begin() + 2, w.shape().end()});
+    finish_convolution(c, convolved_shape(x.extent(0), w.extent(0), g.output));
+}
+
+inline void eval_fused_conv_transpose(eval_context& c) {
+    eval_conv_transpose(c);
+    const tensor &x = c.input(0), &w = c.input(1);
+    const windows g = transposed_geometry(c.self, {x.shape().begin() + 2, x.shape().end()}, {w.shape().begin() + 2, w.shape().end()});
+    finish_convolution(c, convolved_shape(x.extent(0), w.extent(1) * attr_int(c.self, "group", 1), g.output));
 }
 
 // The product's right side as MatMul takes it.
@@ -136,6 +152,10 @@ OCELLI_INLINE std::span<const op_def> fused_ops() {
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
                        "kernel:string",
          .infer = detail::infer_conv, .eval = detail::in_float<detail::eval_fused_conv>, .results = exactness::rounding},
+        {.name = "ConvTranspose", .domain = "ocelli", .min_inputs = 2, .max_inputs = 5,
+         .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints output_padding:ints output_shape:ints pads:ints strides:ints "
+                       "activation:string alpha:float beta:float kernel:string",
+         .infer = detail::infer_conv_transpose, .eval = detail::in_float<detail::eval_fused_conv_transpose>, .results = exactness::rounding},
         {.name = "MatMul", .domain = "ocelli", .min_inputs = 2, .max_inputs = 4, .attributes = "transB:int activation:string alpha:float beta:float",
          .infer = detail::infer_fused_matmul, .eval = detail::in_float<detail::eval_fused_matmul>, .results = exactness::rounding},
     };

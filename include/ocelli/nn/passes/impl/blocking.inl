@@ -55,6 +55,7 @@ public:
         for (const node& n : g_.nodes) {
             if (n.outputs.size() != 1 || n.outputs[0] == no_value || n.inputs.empty() || n.inputs[0] == no_value) continue;
             if (n.domain == "ocelli" && n.op == "Conv") convolution(n);
+            else if (n.domain == "ocelli" && n.op == "ConvTranspose") transposed(n);
             else if (!n.domain.empty()) continue;
             else if (n.op == "Concat") concat(n);
             else if (has_blocked_form(n)) window(n);
@@ -112,7 +113,7 @@ private:
         l.channels = w->extent(1) * l.group;
         if (l.group < 1 || l.filters % l.group != 0) return;
         const bool depthwise = l.group > 1 && w->extent(1) == 1 && l.filters == l.group;
-        if (!depthwise && !blocked_conv_takes(l)) return;
+        if (depthwise ? w->rank() > 4 : !blocked_conv_takes(l)) return;
         std::int64_t taps = 1;
         for (std::size_t i = 2; i < w->rank(); ++i) taps *= w->extent(i);
         const int tile = depthwise ? 0 : winograd_tile(with_extents(l, n, *w));
@@ -132,6 +133,37 @@ private:
         const char* direct = depthwise ? "blocked_depthwise" : taps == 1 ? "blocked_pointwise" : "blocked_direct";
         set_attribute(blocked, "kernel", tile == 0 ? std::string(direct) : ocelli::detail::concat("blocked_winograd", tile));
         put(std::move(blocked), n, l.filters);
+    }
+
+    void transposed(const node& n) {
+        if (has_attribute(n, "kernel")) return;
+        const tensor* w = detail::constant_input(g_, n, 1);
+        if (w == nullptr || w->rank() > 4) return;
+        conv_layer l;
+        l.group = attr_int(n, "group", 1);
+        l.filters = w->extent(0);
+        l.channels = w->extent(1) * l.group;
+        const std::vector<std::int64_t> ones(w->rank() - 2, 1), strides = attr_ints(n, "strides", ones), dilations = attr_ints(n, "dilations", ones);
+        if (strides.size() != ones.size() || dilations.size() != ones.size()) return;
+        l.stride_x = strides.back();
+        l.dilation_x = dilations.back();
+        l.stride_y = strides.size() == 2 ? strides[0] : 1;
+        l.dilation_y = strides.size() == 2 ? dilations[0] : 1;
+        if (l.stride_x < 1 || l.stride_y < 1 || l.stride_x > 64 || l.stride_y > 64 || !blocked_transpose_takes(l)) return;
+        std::vector<std::int64_t> channels(n.inputs.size(), 0);
+        std::vector<value_id> inputs = n.inputs;
+        if (const image* x = blocks_of(inputs[0])) {
+            inputs[0] = x->value;
+            channels[0] = l.filters;
+        }
+        if (inputs.size() > 3 && inputs[3] != no_value) {
+            inputs[3] = need_blocks(inputs[3], l.channels);
+            channels[3] = l.channels;
+        }
+        node blocked = blocked_form(n, lanes_, std::move(channels));
+        blocked.inputs = std::move(inputs);
+        set_attribute(blocked, "kernel", std::string("blocked_transpose"));
+        put(std::move(blocked), n, l.channels);
     }
 
     /// The layer with its windows and extents, as far as Winograd asks for them; group 0 where they are not known.

@@ -10,7 +10,7 @@ namespace ocelli::nn::passes {
 namespace detail_lower {
 
 inline bool is_fused_conv(const node& n) {
-    return n.domain == "ocelli" && n.op == "Conv";
+    return n.domain == "ocelli" && (n.op == "Conv" || n.op == "ConvTranspose");
 }
 
 inline bool is_fused_product(const node& n) {
@@ -29,14 +29,16 @@ inline const node* plain_sums(const graph& g, value_id v) {
 OCELLI_INLINE std::vector<patch> lower_convolution(const graph& g) {
     std::vector<patch> found;
     for (const node& n : g.nodes) {
-        if (n.op != "Conv" || !n.domain.empty()) continue;
+        const bool transposed = n.op == "ConvTranspose";
+        if ((n.op != "Conv" && !transposed) || !n.domain.empty()) continue;
         const tensor* w = detail::constant_input(g, n, 1);
         const bool has_bias = n.inputs.size() > 2 && n.inputs[2] != no_value;
         const tensor* b = detail::constant_input(g, n, 2);
-        // One or two spatial axes; the reference runs the others.
-        if (w == nullptr || w->type() != dtype::float32 || (w->rank() != 3 && w->rank() != 4) || w->size() == 0) continue;
-        if (has_bias && (b == nullptr || b->type() != dtype::float32 || b->size() != w->extent(0))) continue;
-        patch p{.reason = ocelli::detail::concat("Conv '", n.name, "' runs on a kernel")};
+        const std::int64_t group = attr_int(n, "group", 1);
+        if (w == nullptr || w->type() != dtype::float32 || w->rank() < 3 || w->rank() > 5 || w->size() == 0) continue;
+        if (group < 1 || group > w->extent(0) || w->extent(0) % group != 0) continue;
+        if (has_bias && (b == nullptr || b->type() != dtype::float32 || b->size() != (transposed ? w->extent(1) * group : w->extent(0)))) continue;
+        patch p{.reason = ocelli::detail::concat(n.op, " '", n.name, "' runs on a kernel")};
         node fused = n;
         fused.domain = "ocelli";
         fused.opset = 1;
@@ -228,7 +230,8 @@ OCELLI_INLINE std::vector<patch> choose_kernels(const graph& g) {
     for (const node& n : g.nodes) {
         if (!detail_lower::is_fused_conv(n) || has_attribute(n, "kernel")) continue;
         const tensor* w = detail::constant_input(g, n, 1);
-        if (w == nullptr) continue;
+        // Planes have kernels for one and two spatial axes; the reference runs the others.
+        if (w == nullptr || w->rank() > 4) continue;
         const std::int64_t group = attr_int(n, "group", 1);
         std::int64_t taps = 1;
         for (std::size_t i = 2; i < w->rank(); ++i) taps *= w->extent(i);
@@ -236,8 +239,10 @@ OCELLI_INLINE std::vector<patch> choose_kernels(const graph& g) {
         for (const std::int64_t s : attr_ints(n, "strides", {})) unit = unit && s == 1;
         for (const std::int64_t p : attr_ints(n, "pads", {})) unit = unit && p == 0;
         const bool depthwise = group > 1 && w->extent(1) == 1 && w->extent(0) == group;
-        const std::string kernel = depthwise ? "conv_depthwise" : taps == 1 && unit ? "conv_pointwise" : "conv_gemm";
-        patch p{.reason = ocelli::detail::concat("Conv '", n.name, "' runs on ", kernel)};
+        const std::string kernel = n.op == "ConvTranspose" ? "conv_transpose" : depthwise ? "conv_depthwise" : taps == 1 && unit ? "conv_pointwise" : "conv_gemm";
+        // Its kernel on planes has neither addend nor slopes.
+        if (n.op == "ConvTranspose" && n.inputs.size() > 3) continue;
+        patch p{.reason = ocelli::detail::concat(n.op, " '", n.name, "' runs on ", kernel)};
         node chosen = n;
         set_attribute(chosen, "kernel", kernel);
         chosen.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};

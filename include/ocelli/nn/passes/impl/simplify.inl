@@ -92,12 +92,16 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
         const value_id between = bn.inputs[0];
         if (between == no_value || g.at(between).producer == no_node || !detail::used_once(g, uses, between)) continue;
         const node& conv = g.node_at(g.at(between).producer);
-        if (conv.op != "Conv" || !conv.domain.empty()) continue;
+        const bool transposed = conv.op == "ConvTranspose";
+        if ((conv.op != "Conv" && !transposed) || !conv.domain.empty()) continue;
         const tensor* w = detail::constant_input(g, conv, 1);
         const bool has_bias = conv.inputs.size() > 2 && conv.inputs[2] != no_value;
         const tensor* b = detail::constant_input(g, conv, 2);
         if (w == nullptr || w->type() != dtype::float32 || (has_bias && b == nullptr) || w->rank() < 3) continue;
-        const std::int64_t channels = w->extent(0);
+        // A transposed convolution's weights are (C, M / group, ...).
+        const std::int64_t group = transposed ? attr_int(conv, "group", 1) : 1;
+        if (group < 1 || group > w->extent(0) || w->extent(0) % group != 0) continue;
+        const std::int64_t channels = transposed ? w->extent(1) * group : w->extent(0);
         const float* parameter[4] = {};
         bool fits = b == nullptr || (b->type() == dtype::float32 && b->size() == channels);
         for (std::size_t i = 0; i < 4; ++i) {
@@ -109,16 +113,19 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
         const double epsilon = static_cast<double>(attr_float(bn, "epsilon", 1e-5f));
         tensor weights = w->clone();
         tensor bias(dtype::float32, {channels});
-        const std::int64_t row = w->size() / channels;
+        const std::int64_t inputs = transposed ? w->extent(0) / group : 1, row = w->size() / (channels * inputs);
         for (std::int64_t c = 0; c < channels; ++c) {
             const double scale = static_cast<double>(parameter[0][c]) / std::sqrt(static_cast<double>(parameter[3][c]) + epsilon);
-            float* to = weights.mutable_data<float>() + c * row;
-            for (std::int64_t i = 0; i < row; ++i) to[i] = static_cast<float>(static_cast<double>(to[i]) * scale);
+            for (std::int64_t in = 0; in < inputs; ++in) {
+                const std::int64_t filters = channels / group;
+                float* to = weights.mutable_data<float>() + (transposed ? (c / filters * inputs + in) * filters + c % filters : c) * row;
+                for (std::int64_t i = 0; i < row; ++i) to[i] = static_cast<float>(static_cast<double>(to[i]) * scale);
+            }
             const double before = b != nullptr ? static_cast<double>(b->data<float>()[c]) : 0.0;
             bias.mutable_data<float>()[c] =
                 static_cast<float>((before - static_cast<double>(parameter[2][c])) * scale + static_cast<double>(parameter[1][c]));
         }
-        patch p{.reason = ocelli::detail::concat("BatchNormalization '", bn.name, "' folded into Conv '", conv.name, "'")};
+        patch p{.reason = ocelli::detail::concat("BatchNormalization '", bn.name, "' folded into ", conv.op, " '", conv.name, "'")};
         node fused = conv;
         fused.inputs = {conv.inputs[0], p.add_constant(g, g.at(conv.inputs[1]).name + ".folded", weights),
                         p.add_constant(g, g.at(conv.inputs[1]).name + ".bias", bias)};
