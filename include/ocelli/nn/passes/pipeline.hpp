@@ -5,6 +5,7 @@
 
 #include <ocelli/nn/passes/blocking.hpp>
 #include <ocelli/nn/passes/lower.hpp>
+#include <ocelli/nn/passes/pointwise.hpp>
 #include <ocelli/nn/passes/simplify.hpp>
 
 #include <array>
@@ -16,6 +17,8 @@ inline constexpr std::array simplify_passes{
     pass{"constant_folding", &passes::constant_folding},
     pass{"identity_elimination", &passes::identity_elimination},
     pass{"batch_norm_folding", &passes::batch_norm_folding},
+    pass{"gelu_fusion", &passes::gelu_fusion},
+    pass{"layer_norm_fusion", &passes::layer_norm_fusion},
 };
 
 /// For the kernels of this library: what convolutions take along,

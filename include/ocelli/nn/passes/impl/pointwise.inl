@@ -1,0 +1,180 @@
+#pragma once
+
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/passes/pointwise.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+namespace ocelli::nn::passes {
+
+namespace detail_pointwise {
+
+/// Walks over nodes of ONNX's own domain from a value to its producer and its only user.
+class walker {
+public:
+    explicit walker(const graph& g) : g_(g), uses_(g.use_counts()), user_(g.values.size(), no_node) {
+        for (std::size_t i = 0; i < g.nodes.size(); ++i)
+            for (const value_id v : g.nodes[i].inputs)
+                if (v != no_value) user_[static_cast<std::size_t>(v)] = static_cast<node_id>(i);
+    }
+    const node* producer(value_id v, std::string_view op) const {
+        if (v == no_value || g_.at(v).producer == no_node) return nullptr;
+        const node& n = g_.node_at(g_.at(v).producer);
+        return n.domain.empty() && n.op == op && n.outputs.size() == 1 ? &n : nullptr;
+    }
+    /// The node that alone uses the value.
+    const node* user(value_id v, std::string_view op) const {
+        if (!detail::used_once(g_, uses_, v) || user_[static_cast<std::size_t>(v)] == no_node) return nullptr;
+        const node& n = g_.node_at(user_[static_cast<std::size_t>(v)]);
+        return n.domain.empty() && n.op == op && n.outputs.size() == 1 ? &n : nullptr;
+    }
+    bool used(value_id v, std::int32_t times) const { return uses_[static_cast<std::size_t>(v)] == times; }
+    /// The number that an input holds.
+    std::optional<double> number(const node& n, std::size_t i) const {
+        const tensor* t = detail::constant_input(g_, n, i);
+        if (t == nullptr || t->size() != 1 || t->rank() > 1 || t->type() != dtype::float32) return std::nullopt;
+        return t->item();
+    }
+    /// Where a node has such a number as one of two inputs: the other input.
+    value_id beside(const node& n, double wanted) const {
+        if (n.inputs.size() != 2) return no_value;
+        for (std::size_t i = 0; i < 2; ++i) {
+            const auto x = number(n, i);
+            if (x && std::abs(*x - wanted) <= 1e-6 * std::abs(wanted)) return n.inputs[1 - i];
+        }
+        return no_value;
+    }
+    /// The other one of two inputs.
+    static value_id other(const node& n, value_id v) {
+        if (n.inputs.size() != 2) return no_value;
+        return n.inputs[0] == v ? n.inputs[1] : n.inputs[1] == v ? n.inputs[0] : no_value;
+    }
+    bool is_float(value_id v) const { return g_.at(v).what.type == dtype::float32; }
+
+private:
+    const graph& g_;
+    std::vector<std::int32_t> uses_;
+    std::vector<node_id> user_;
+};
+
+/// Replaces the value by the only output of a node.
+inline patch replaced(const graph& g, value_id v, node n, std::string reason) {
+    patch p{.reason = std::move(reason)};
+    n.outputs = {p.add_value(g, g.at(v).name, g.at(v).what)};
+    n.source = g.source;
+    p.replace.push_back({v, n.outputs[0]});
+    p.nodes.push_back(std::move(n));
+    return p;
+}
+
+/// Whether a ReduceMean reduces the last axis alone and keeps it.
+inline bool means_last_axis(const graph& g, const node& n) {
+    const symbolic_shape& shape = g.at(n.inputs[0]).what.shape;
+    if (!shape.ranked() || shape.rank() < 1 || attr_int(n, "keepdims", 1) != 1) return false;
+    dims axes;
+    if (has_attribute(n, "axes")) axes = attr_ints(n, "axes");
+    else if (const tensor* t = detail::constant_input(g, n, 1); t != nullptr && t->type() == dtype::int64) axes = t->to_ints();
+    const auto rank = static_cast<std::int64_t>(shape.rank());
+    return axes.size() == 1 && (axes[0] == -1 || axes[0] == rank - 1);
+}
+
+}  // namespace detail_pointwise
+
+OCELLI_INLINE std::vector<patch> gelu_fusion(const graph& g) {
+    const detail_pointwise::walker w(g);
+    std::vector<patch> found;
+    for (const node& erf : g.nodes) {
+        if (erf.op != "Erf" || !erf.domain.empty() || erf.inputs[0] == no_value || !w.is_float(erf.inputs[0])) continue;
+        // u = x / sqrt 2
+        value_id x = no_value;
+        if (const node* scaled = w.producer(erf.inputs[0], "Mul")) x = w.beside(*scaled, 0.70710678118654752);
+        else if (const node* divided = w.producer(erf.inputs[0], "Div"); divided != nullptr && w.number(*divided, 1))
+            if (std::abs(*w.number(*divided, 1) - 1.41421356237309505) < 2e-6) x = divided->inputs[0];
+        if (x == no_value || !w.used(erf.inputs[0], 1)) continue;
+        const node* sum = w.user(erf.outputs[0], "Add");
+        if (sum == nullptr || w.beside(*sum, 1.0) != erf.outputs[0]) continue;
+        const node* product = w.user(sum->outputs[0], "Mul");
+        if (product == nullptr) continue;
+        // (1 + erf) * x * 0.5, (1 + erf) * (x * 0.5), (1 + erf) * 0.5 * x
+        value_id out = no_value;
+        const value_id factor = detail_pointwise::walker::other(*product, sum->outputs[0]);
+        if (factor == x) {
+            const node* half = w.user(product->outputs[0], "Mul");
+            if (half != nullptr && w.beside(*half, 0.5) == product->outputs[0]) out = half->outputs[0];
+        } else if (w.beside(*product, 0.5) == sum->outputs[0]) {
+            const node* last = w.user(product->outputs[0], "Mul");
+            if (last != nullptr && detail_pointwise::walker::other(*last, product->outputs[0]) == x) out = last->outputs[0];
+        } else if (const node* half = w.producer(factor, "Mul"); half != nullptr && w.used(factor, 1) && w.beside(*half, 0.5) == x) {
+            out = product->outputs[0];
+        }
+        if (out == no_value) continue;
+        found.push_back(detail_pointwise::replaced(g, out, {.name = erf.name, .op = "Gelu", .opset = 20, .inputs = {x}},
+                                                   ocelli::detail::concat("Erf '", erf.name, "' and its neighbours are Gelu")));
+    }
+    return found;
+}
+
+OCELLI_INLINE std::vector<patch> layer_norm_fusion(const graph& g) {
+    const detail_pointwise::walker w(g);
+    std::vector<patch> found;
+    for (const node& root : g.nodes) {
+        if (root.op != "Sqrt" || !root.domain.empty() || root.inputs[0] == no_value) continue;
+        const node* sum = w.producer(root.inputs[0], "Add");
+        if (sum == nullptr || !w.used(root.inputs[0], 1)) continue;
+        std::optional<double> epsilon = w.number(*sum, 1);
+        value_id variance = sum->inputs[0];
+        if (!epsilon) {
+            epsilon = w.number(*sum, 0);
+            variance = sum->inputs[1];
+        }
+        const node* second = w.producer(variance, "ReduceMean");
+        if (!epsilon || second == nullptr || !w.used(variance, 1) || !detail_pointwise::means_last_axis(g, *second)) continue;
+        // Squared differences, as a power or a product.
+        const value_id squares = second->inputs[0];
+        value_id difference = no_value;
+        const node* power = w.producer(squares, "Pow");
+        const node* product = w.producer(squares, "Mul");
+        if (power != nullptr && w.number(*power, 1) == 2.0) difference = power->inputs[0];
+        else if (product != nullptr && product->inputs[0] == product->inputs[1]) difference = product->inputs[0];
+        if (difference == no_value || !w.used(squares, 1) || !w.used(difference, power != nullptr ? 2 : 3)) continue;
+        const node* minus = w.producer(difference, "Sub");
+        const node* first = minus != nullptr ? w.producer(minus->inputs[1], "ReduceMean") : nullptr;
+        if (first == nullptr || first->inputs[0] != minus->inputs[0] || !w.used(minus->inputs[1], 1) || !detail_pointwise::means_last_axis(g, *first)) continue;
+        const value_id x = minus->inputs[0];
+        const node* quotient = w.user(root.outputs[0], "Div");
+        if (quotient == nullptr || quotient->inputs[0] != difference || quotient->inputs[1] != root.outputs[0] || !w.is_float(x)) continue;
+        const symbolic_shape& shape = g.at(x).what.shape;
+        if (!shape.ranked() || !shape[shape.rank() - 1].known()) continue;
+        const std::int64_t n = shape[shape.rank() - 1].size;
+        const auto row = [&](const node* by, value_id v) -> const tensor* {
+            if (by == nullptr || by->inputs.size() != 2) return nullptr;
+            const tensor* t = detail::constant_input(g, *by, by->inputs[0] == v ? 1 : 0);
+            return t != nullptr && t->type() == dtype::float32 && t->rank() == 1 && t->size() == n ? t : nullptr;
+        };
+        value_id out = quotient->outputs[0];
+        const node* scaled = w.user(out, "Mul");
+        const tensor* scale = row(scaled, out);
+        const tensor* bias = nullptr;
+        if (scale != nullptr) {
+            out = scaled->outputs[0];
+            const node* shifted = w.user(out, "Add");
+            bias = row(shifted, out);
+            if (bias != nullptr) out = shifted->outputs[0];
+        }
+        tensor ones(dtype::float32, {n});
+        std::fill_n(ones.mutable_data<float>(), n, 1.0f);
+        patch p = detail_pointwise::replaced(g, out,
+                                             {.name = root.name, .op = "LayerNormalization", .opset = 17,
+                                              .attributes = {{"axis", std::int64_t{-1}}, {"epsilon", static_cast<float>(*epsilon)}}, .inputs = {x}},
+                                             ocelli::detail::concat("Sqrt '", root.name, "' and its neighbours are LayerNormalization"));
+        p.nodes[0].inputs.push_back(p.add_constant(g, "", scale != nullptr ? *scale : ones));
+        if (bias != nullptr) p.nodes[0].inputs.push_back(p.add_constant(g, "", *bias));
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
+}  // namespace ocelli::nn::passes

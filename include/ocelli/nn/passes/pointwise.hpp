@@ -1,0 +1,22 @@
+#pragma once
+
+/// @file
+/// Passes that find one operator in several element-wise ones.
+
+#include <ocelli/nn/passes/pass.hpp>
+
+namespace ocelli::nn::passes {
+
+/// x / sqrt 2 -> Erf -> + 1 -> * x -> / 2, in the orders exporters write, becomes Gelu: one way over memory, and digits on the left of 0
+/// that the sum would lose.
+std::vector<patch> gelu_fusion(const graph& g);
+
+/// Mean, difference, square, mean, + epsilon, root, division over the last axis, and a scale and a shift where they follow, become
+/// LayerNormalization.
+std::vector<patch> layer_norm_fusion(const graph& g);
+
+}  // namespace ocelli::nn::passes
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/passes/impl/pointwise.inl>
+#endif

@@ -1,0 +1,117 @@
+#include <ocelli/nn/evaluate.hpp>
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/passes/pipeline.hpp>
+#include <ocelli/nn/passes/pointwise.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+
+using namespace ocelli;
+using namespace ocelli::nn;
+
+namespace {
+
+struct network {
+    graph g;
+    value_id x;
+
+    network() {
+        g.opsets[""] = 13;
+        x = g.add_value("x", {dtype::float32, symbolic_shape{dim("n"), 3, 8}, {}});
+        g.inputs = {x};
+    }
+    value_id number(float v) { return g.add_constant("", tensor::scalar(v)); }
+    value_id add(const char* op, std::vector<value_id> inputs, std::vector<attribute> attributes = {}) {
+        const value_id y = g.add_value("");
+        g.add_node({.name = op, .op = op, .attributes = std::move(attributes), .inputs = std::move(inputs), .outputs = {y}});
+        return y;
+    }
+    // How many nodes are left; the results before and after must agree.
+    std::size_t simplified(value_id out) {
+        g.outputs = {out};
+        infer_facts(g);
+        tensor feed(dtype::float32, {2, 3, 8});
+        for (std::int64_t i = 0; i < feed.size(); ++i) feed.mutable_data<float>()[i] = std::sin(static_cast<float>(i)) * 3;
+        const tensor expected = evaluate(g, {{"x", feed}})[0];
+        run_passes(g, simplify_passes);
+        g.verify();
+        const tensor got = evaluate(g, {{"x", feed}})[0];
+        REQUIRE(got.shape() == expected.shape());
+        for (std::int64_t i = 0; i < got.size(); ++i) CHECK(std::abs(got.data<float>()[i] - expected.data<float>()[i]) <= 2e-6f * (1 + std::abs(expected.data<float>()[i])));
+        return g.nodes.size();
+    }
+};
+
+// Mean, difference and so on up to the division.
+value_id normalised(network& n, bool product, std::int64_t axis = -1) {
+    const std::vector<attribute> last{{"axes", std::vector<std::int64_t>{axis}}};
+    const value_id d = n.add("Sub", {n.x, n.add("ReduceMean", {n.x}, last)});
+    const value_id squares = product ? n.add("Mul", {d, d}) : n.add("Pow", {d, n.number(2)});
+    const value_id variance = n.add("ReduceMean", {squares}, last);
+    return n.add("Div", {d, n.add("Sqrt", {n.add("Add", {variance, n.number(1e-3f)})})});
+}
+
+value_id row(network& n, float from) {
+    tensor t(dtype::float32, {8});
+    for (std::int64_t i = 0; i < 8; ++i) t.mutable_data<float>()[i] = from + 0.1f * static_cast<float>(i);
+    return n.g.add_constant("", t);
+}
+
+}  // namespace
+
+TEST_CASE("the ways in which exporters write Gelu become one node") {
+    {
+        network n;
+        const value_id sum = n.add("Add", {n.add("Erf", {n.add("Div", {n.x, n.number(1.41421354f)})}), n.number(1)});
+        CHECK(n.simplified(n.add("Mul", {n.add("Mul", {n.x, sum}), n.number(0.5f)})) == 1);
+        CHECK(n.g.nodes[0].op == "Gelu");
+    }
+    {
+        network n;
+        const value_id sum = n.add("Add", {n.number(1), n.add("Erf", {n.add("Mul", {n.number(0.707106769f), n.x})})});
+        CHECK(n.simplified(n.add("Mul", {n.add("Mul", {n.x, n.number(0.5f)}), sum})) == 1);
+    }
+    {
+        network n;
+        const value_id sum = n.add("Add", {n.add("Erf", {n.add("Mul", {n.x, n.number(0.707106769f)})}), n.number(1)});
+        CHECK(n.simplified(n.add("Mul", {n.add("Mul", {sum, n.number(0.5f)}), n.x})) == 1);
+    }
+}
+
+TEST_CASE("what only looks like Gelu stays") {
+    {
+        network n;  // another scale
+        const value_id sum = n.add("Add", {n.add("Erf", {n.add("Div", {n.x, n.number(1.5f)})}), n.number(1)});
+        CHECK(n.simplified(n.add("Mul", {n.add("Mul", {n.x, sum}), n.number(0.5f)})) == 5);
+    }
+    {
+        network n;  // the sum is used elsewhere
+        const value_id sum = n.add("Add", {n.add("Erf", {n.add("Div", {n.x, n.number(1.41421354f)})}), n.number(1)});
+        CHECK(n.simplified(n.add("Add", {n.add("Mul", {n.add("Mul", {n.x, sum}), n.number(0.5f)}), sum})) == 6);
+    }
+}
+
+TEST_CASE("layer normalisation in pieces becomes one node, with its scale and shift") {
+    for (const bool product : {false, true}) {
+        network n;
+        const value_id y = normalised(n, product);
+        CHECK(n.simplified(n.add("Add", {n.add("Mul", {y, row(n, 0.5f)}), row(n, -0.25f)})) == 1);
+        CHECK(n.g.nodes[0].op == "LayerNormalization");
+        CHECK(n.g.nodes[0].inputs.size() == 3);
+    }
+    {
+        network n;
+        const value_id y = normalised(n, false, 2);
+        CHECK(n.simplified(n.add("Mul", {row(n, 0.5f), y})) == 1);
+    }
+    {
+        network n;
+        CHECK(n.simplified(normalised(n, false)) == 1);
+    }
+    {
+        network n;  // another axis
+        CHECK(n.simplified(normalised(n, false, 1)) == 7);
+    }
+}
