@@ -49,6 +49,20 @@ save("roi/sensitive", sensitive)
 for k, (size, scale, ratio) in enumerate((((3, 4), 0.25, 2), ((2, 2), 0.5, -1))):
     save(f"roi/ps_align_{k}", ops.ps_roi_align(sensitive, rois, size, scale, ratio))
     save(f"roi/ps_pool_{k}", ops.ps_roi_pool(sensitive, rois, size, scale))
+
+levels = [torch.from_numpy(rng.normal(size=(2, 5, 64 // 2**i, 96 // 2**i)).astype(np.float32)) for i in range(4)]
+image = (256, 384)
+xy = rng.uniform(0, 300, (40, 2))
+many = np.concatenate([np.sort(rng.integers(0, 2, (40, 1)), 0), xy, xy + np.exp(rng.uniform(1, 6, (40, 2)))], 1).astype(np.float32)
+many[3, 1:] = [0, 0, 224, 224]
+many[4, 1:] = [0, 0, 112, 112]
+pooler = ops.MultiScaleRoIAlign(["0", "1", "2", "3"], (3, 3), 2)
+boxes = [torch.from_numpy(many[many[:, 0] == i, 1:]) for i in range(2)]
+for i, level in enumerate(levels):
+    save(f"pyramid/level_{i}", level)
+save("pyramid/rois", many)
+save("pyramid/pooled", pooler({str(i): x for i, x in enumerate(levels)}, boxes, [image] * 2))
+save("pyramid/levels", pooler.map_levels(boxes))
 shuffled = torch.arange(2 * 12 * 3 * 5, dtype=torch.float32).reshape(2, 12, 3, 5)
 save("shuffle/in", shuffled)
 save("shuffle/out", torch.nn.functional.pixel_shuffle(shuffled, 2))

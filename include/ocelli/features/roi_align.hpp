@@ -50,6 +50,7 @@ namespace detail {
 
 struct roi_shape {
     std::size_t images, channels, height, width, rois;
+    const std::size_t* rows = nullptr;  ///< where each RoI's result goes; null: in their order (roi_align alone looks at it)
 };
 
 void roi_align(const float* input, const float* rois, const roi_shape& shape, const roi_align_options& options, float* out);

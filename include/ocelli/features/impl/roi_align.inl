@@ -223,7 +223,7 @@ void for_each_roi(const T* input, const roi_shape& s, const std::vector<roi_plan
                 if (whole) kernels.gather(planes + static_cast<std::size_t>(y1) * s.width, plane, channels, s.width, rows, s.width, region.get());
                 for (const std::size_t k : of_image[n]) {
                     const roi_plan<T>& p = plans[k];
-                    T* to = out + (k * s.channels + c) * bins;
+                    T* to = out + ((s.rows != nullptr ? s.rows[k] : k) * s.channels + c) * bins;
                     if (p.empty()) {
                         std::fill_n(to, channels * bins, T(0));
                         continue;
