@@ -110,6 +110,12 @@ TEST_CASE("convolutions over three axes agree with the reference in double") {
         for (std::size_t a = 0; a < 6; ++a) l.pads.push_back(cube ? 1 : pick(0, 2));
         CHECK(error_of(l, static_cast<activation>(i % 9), i % 2 == 0, i % 5 < 2, 1000 * i, "", "blocked_") < 1e-6);
     }
+    // Large enough for Winograd.
+    layer l{{1, 24, 5, 22, 18}, {33, 24, 3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}};
+    l.known = l.blocks = true;
+    CHECK(error_of(l, activation::relu, true, true, 1, "", "blocked_winograd") < 1e-6);
+    l.strides = {2, 1, 1};
+    CHECK(error_of(l, activation::sigmoid, true, false, 2, "", "blocked_winograd") < 1e-6);
 }
 
 TEST_CASE("groups that do not fill blocks share them, and those that cannot stay in planes") {

@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// Convolution with 3 x 3 kernels and stride 1 by Winograd's minimal filtering: F(4, 3) at the points 0, +-sqrt 2, +-sqrt 1/2, and F(2, 3)
+/// Convolution with 3 x 3 kernels and stride 1, over any third axis, by Winograd's minimal filtering: F(4, 3) at the points 0, +-sqrt 2, +-sqrt 1/2, and F(2, 3)
 /// at 0, +-1 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015). A NaN or infinity in the input spreads over
 /// the tile of 4 x 4 (2 x 2) results that it meets.
 
@@ -15,7 +15,7 @@ namespace ocelli::nn {
 /// A function of the layer's shape alone.
 int winograd_tile(const conv_layer& layer);
 
-/// Floats of transformed weights, and transforming them (in double): w (filters, channels, 3, 3).
+/// Floats of transformed weights, and transforming them (in double): w (filters, channels, kernel_depth, 3, 3).
 std::int64_t winograd_packed_size(const conv_layer& layer, int tile);
 void winograd_pack(const conv_layer& layer, int tile, const float* w, float* packed);
 

@@ -41,13 +41,6 @@ inline std::int64_t blocked_packed_group(const conv_layer& l, const blocked_grou
     return block_count(g.filters, lanes) * lanes * g.channels * l.kernel_depth * l.kernel_height * l.kernel_width;
 }
 
-/// The first tap of an axis that lies inside the image, and the one behind the last.
-inline std::pair<std::int64_t, std::int64_t> taps_inside(std::int64_t at, std::int64_t dilation, std::int64_t taps, std::int64_t extent) {
-    const std::int64_t first = at >= 0 ? 0 : std::min(taps, (-at + dilation - 1) / dilation);
-    const std::int64_t end = at >= extent ? 0 : std::min(taps, (extent - 1 - at) / dilation + 1);
-    return {std::min(first, end), end};
-}
-
 }  // namespace detail
 
 OCELLI_INLINE int block_lanes() {

@@ -37,7 +37,8 @@ OCELLI_INLINE int winograd_tile(const conv_layer& l) {
     if (l.group != 1 || l.kernel_height != 3 || l.kernel_width != 3 || l.stride_x != 1 || l.stride_y != 1 || l.dilation_x != l.dilation_y) return 0;
     if (l.channels < 16 || l.filters < 16) return 0;
     // Processor cycles: products at two vectors a cycle, weights from memory at some ten bytes a cycle, transforms as measured.
-    const double lanes = block_lanes(), channels = static_cast<double>(l.channels), filters = static_cast<double>(l.filters);
+    // A third axis adds channels: those of each frame under a tap.
+    const double lanes = block_lanes(), channels = static_cast<double>(l.channels * l.kernel_depth), filters = static_cast<double>(l.filters);
     const auto products = [&](double products_each, double weights_each) {
         return std::max(products_each * channels * filters / (2 * lanes), weights_each * channels * filters * 4 / 10);
     };
@@ -54,10 +55,10 @@ OCELLI_INLINE int winograd_tile(const conv_layer& l) {
 
 OCELLI_INLINE std::int64_t winograd_packed_size(const conv_layer& l, int edge) {
     const std::int64_t lanes = block_lanes();
-    return (edge + 2) * (edge + 2) * block_count(l.filters, lanes) * lanes * l.channels;
+    return (edge + 2) * (edge + 2) * block_count(l.filters, lanes) * lanes * l.channels * l.kernel_depth;
 }
 
-// [pair of filter blocks][coefficient][channel][filters of the pair]
+// [pair of filter blocks][coefficient][frame of the kernel][channel][filters of the pair]
 OCELLI_INLINE void winograd_pack(const conv_layer& l, int edge, const float* w, float* packed) {
     const std::int64_t lanes = block_lanes(), blocks = block_count(l.filters, lanes), pairs = (blocks + 1) / 2;
     const int n = edge + 2;
@@ -68,12 +69,13 @@ OCELLI_INLINE void winograd_pack(const conv_layer& l, int edge, const float* w, 
     parallel_for(static_cast<std::size_t>(pairs), 1, [&](std::size_t begin, std::size_t end) {
         for (auto pair = static_cast<std::int64_t>(begin); pair < static_cast<std::int64_t>(end); ++pair) {
             const std::int64_t first = pair * 2 * lanes, wide = std::min(2 * lanes, blocks * lanes - first);
-            float* to = packed + first * n * n * l.channels;
+            const std::int64_t rows = l.kernel_depth * l.channels;
+            float* to = packed + first * n * n * rows;
             for (std::int64_t f = 0; f < wide; ++f)
-                for (std::int64_t c = 0; c < l.channels; ++c) {
+                for (std::int64_t c = 0; c < rows; ++c) {
                     double half[6][3];
                     const bool real = first + f < l.filters;
-                    const float* from = w + ((first + f) * l.channels + c) * 9;
+                    const float* from = w + (((first + f) * l.channels + c % l.channels) * l.kernel_depth + c / l.channels) * 9;
                     for (int i = 0; i < n; ++i)
                         for (int k = 0; k < 3; ++k) {
                             half[i][k] = 0;
@@ -82,7 +84,7 @@ OCELLI_INLINE void winograd_pack(const conv_layer& l, int edge, const float* w, 
                     for (int i = 0; i < n; ++i)
                         for (int k = 0; k < n; ++k) {
                             const double v = half[i][0] * g[k][0] + half[i][1] * g[k][1] + half[i][2] * g[k][2];
-                            to[((i * n + k) * l.channels + c) * wide + f] = static_cast<float>(v);
+                            to[((i * n + k) * rows + c) * wide + f] = static_cast<float>(v);
                         }
                 }
         }
@@ -95,37 +97,40 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
     const winograd_kernels& w = get_winograd_kernels();
     const std::int64_t lanes = t.lanes, depth = block_count(l.channels, lanes), blocks = block_count(l.filters, lanes), pairs = (blocks + 1) / 2;
     const std::int64_t n = edge + 2, all = winograd_tile_count(l, edge), pixels = l.out_height * l.out_width;
-    if (l.batch == 0 || all == 0) return;
+    if (l.batch == 0 || l.out_depth == 0 || all == 0) return;
+    const std::int64_t images = l.batch * l.out_depth, units = l.kernel_depth * depth, rows = l.kernel_depth * l.channels;
     const int kind = edge == 4;
     // Tiles of a task: their coefficients and those of some pairs of filters stay in the second-level cache; with many channels the
     // weights, read anew for each task, count for more.
     const std::int64_t budget = std::int64_t{6} << 15;
-    std::int64_t each = std::clamp<std::int64_t>(budget / (n * n * (l.channels + 4 * lanes)), 2 * t.pixels, 6 * t.pixels);
-    if (l.channels >= 192) each = std::max<std::int64_t>(each, 4 * t.pixels);
+    std::int64_t each = std::clamp<std::int64_t>(budget / (n * n * (rows + 4 * lanes)), 2 * t.pixels, 6 * t.pixels);
+    if (rows >= 192) each = std::max<std::int64_t>(each, 4 * t.pixels);
     const std::int64_t cuts = (all + each - 1) / each;
     each = (all + cuts - 1) / cuts;
     // Few tiles: several tasks make the same ones for different filters.
-    const std::int64_t work = l.batch * all * n * n * l.channels * l.filters;
+    const std::int64_t work = images * all * n * n * rows * l.filters;
     const std::int64_t wanted = std::clamp<std::int64_t>(work >> 20, 1, 8);
-    const std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / (l.batch * cuts), 1, std::max<std::int64_t>(1, pairs / 4));
+    const std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / (images * cuts), 1, std::max<std::int64_t>(1, pairs / 4));
     const std::int64_t pairs_each = (pairs + filter_tasks - 1) / filter_tasks, together = 2;
     // An odd number of cache lines apart: coefficients of one tile do not fall on one another in the first-level cache.
     const auto apart = [&](std::int64_t floats) { return (floats / 16 | 1) * 16 + 32; };
-    const std::int64_t step_in = apart(depth * each * lanes), step_out = apart(2 * together * each * lanes);
+    const std::int64_t step_in = apart(units * each * lanes), step_out = apart(2 * together * each * lanes);
 
     thread_local std::vector<blocked_segment> table;
     table.clear();
-    for (std::int64_t c = 0; c < depth; ++c) table.push_back({c * each * lanes, std::min(lanes, l.channels - c * lanes)});
+    for (std::int64_t u = 0; u < units; ++u) table.push_back({u * each * lanes, std::min(lanes, l.channels - u % depth * lanes)});
     const blocked_segment* segments = table.data();
     const blocked_clamp clamp = clamp_of(e);
     static constexpr float zeros[2 * 16] = {};
-    const std::int64_t tasks = l.batch * cuts * filter_tasks;
+    const std::int64_t tasks = images * cuts * filter_tasks;
     parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
         float* in = ocelli::detail::thread_scratch(static_cast<std::size_t>(n * n * (step_in + step_out)), 1);
         float* out = in + n * n * step_in;
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t pair0 = task % filter_tasks * pairs_each, pair1 = std::min(pairs, pair0 + pairs_each);
-            const std::int64_t cut = task / filter_tasks % cuts, image = task / (filter_tasks * cuts);
+            const std::int64_t cut = task / filter_tasks % cuts, z = task / (filter_tasks * cuts) % l.out_depth, image = task / (filter_tasks * cuts * l.out_depth);
+            const std::int64_t front = z * l.stride_z - l.pad_front;
+            const auto [kz0, kz1] = taps_inside(front, l.dilation_z, l.kernel_depth, l.depth);
             winograd_tiles tiles{};
             tiles.first = cut * each;
             tiles.count = std::min(each, all - tiles.first);
@@ -138,7 +143,10 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
             tiles.height = l.height;
             tiles.width = l.width;
             tiles.step = step_in;
-            for (std::int64_t c = 0; c < depth; ++c) w.input[kind](tiles, x + (image * depth + c) * l.height * l.width * lanes, in + c * each * lanes);
+            for (std::int64_t kz = kz0; kz < kz1; ++kz)
+                for (std::int64_t c = 0; c < depth; ++c)
+                    w.input[kind](tiles, x + ((image * depth + c) * l.depth + front + kz * l.dilation_z) * l.height * l.width * lanes,
+                                  in + ((kz - kz0) * depth + c) * each * lanes);
             tiles.height = l.out_height;
             tiles.width = l.out_width;
             tiles.step = step_out;
@@ -146,7 +154,7 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                 const std::int64_t last = std::min(pair1, first + together);
                 blocked_tile tile{};
                 tile.segments = segments;
-                tile.count = depth;
+                tile.count = (kz1 - kz0) * depth;
                 tile.bias = zeros;
                 tile.y_block = each * lanes;
                 tile.y_step = lanes;
@@ -154,7 +162,7 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                     for (std::int64_t pair = first; pair < last; ++pair) {
                         const int wide = 2 * pair + 2 <= blocks ? 2 : 1;
                         const std::int64_t parts = (tiles.count + t.pixels - 1) / t.pixels;
-                        tile.weights = packed + pair * 2 * lanes * n * n * l.channels + p * l.channels * wide * lanes;
+                        tile.weights = packed + pair * 2 * lanes * n * n * rows + (p * rows + kz0 * l.channels) * wide * lanes;
                         for (std::int64_t part = 0; part < parts; ++part) {
                             const std::int64_t t0 = tiles.count * part / parts, t1 = tiles.count * (part + 1) / parts;
                             tile.x = in + p * step_in + t0 * lanes;
@@ -163,7 +171,7 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                         }
                     }
                 for (std::int64_t b = 2 * first; b < std::min(2 * last, blocks); ++b) {
-                    float* to = y + (image * blocks + b) * pixels * lanes;
+                    float* to = y + ((image * blocks + b) * l.out_depth + z) * pixels * lanes;
                     const float* addend = e.addend == nullptr ? nullptr : e.addend + (to - y);
                     w.output[kind](tiles, out + (b - 2 * first) * each * lanes, e.bias + b * lanes, addend, clamp.clamps, clamp.low, clamp.high, to);
                     if (!clamp.finish && (b + 1) * lanes <= l.filters) continue;

@@ -169,23 +169,25 @@ private:
     /// The layer with its windows and extents, as far as Winograd asks for them; group 0 where they are not known.
     conv_layer with_extents(conv_layer l, const node& n, const tensor& w) const {
         const auto in = g_.at(n.inputs[0]).what.shape, out = g_.at(n.outputs[0]).what.shape;
-        const bool known = w.rank() == 4 && in.ranked() && out.ranked() && in.rank() == 4 && out.rank() == 4 && in[2].known() && in[3].known() && out[2].known() &&
-                           out[3].known();
-        if (!known) {
+        const std::size_t rank = w.rank();
+        bool known = rank >= 4 && in.ranked() && out.ranked() && in.rank() == rank && out.rank() == rank;
+        for (std::size_t i = rank - 2; known && i < rank; ++i) known = in[i].known() && out[i].known();
+        const dims ones(rank - 2, 1), strides = attr_ints(n, "strides", ones), dilations = attr_ints(n, "dilations", ones);
+        if (!known || strides.size() != ones.size() || dilations.size() != ones.size()) {
             l.group = 0;
             return l;
         }
-        l.height = in[2].size;
-        l.width = in[3].size;
-        l.out_height = out[2].size;
-        l.out_width = out[3].size;
-        l.kernel_height = w.extent(2);
-        l.kernel_width = w.extent(3);
-        const auto strides = attr_ints(n, "strides", {1, 1}), dilations = attr_ints(n, "dilations", {1, 1});
-        l.stride_y = strides.at(0);
-        l.stride_x = strides.at(1);
-        l.dilation_y = dilations.at(0);
-        l.dilation_x = dilations.at(1);
+        l.height = in[rank - 2].size;
+        l.width = in[rank - 1].size;
+        l.out_height = out[rank - 2].size;
+        l.out_width = out[rank - 1].size;
+        l.kernel_height = w.extent(rank - 2);
+        l.kernel_width = w.extent(rank - 1);
+        l.kernel_depth = rank == 5 ? w.extent(2) : 1;
+        l.stride_y = strides[rank - 4];
+        l.stride_x = strides[rank - 3];
+        l.dilation_y = dilations[rank - 4];
+        l.dilation_x = dilations[rank - 3];
         return l;
     }
 
