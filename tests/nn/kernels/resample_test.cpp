@@ -1,7 +1,10 @@
 // ctest: per_isa
 #include <support/nodes.hpp>
 
+#include <ocelli/nn/evaluate.hpp>
+#include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/kernels/resample.hpp>
+#include <ocelli/nn/session.hpp>
 
 #include <algorithm>
 
@@ -79,4 +82,50 @@ TEST_CASE("images in blocks resize as planes do") {
                         CHECK(nearest.data<float>()[at] == pixel(row.source[i], column.source[j]));
                     }
     }
+}
+
+TEST_CASE("between convolutions, resizing and normalisation run on blocks and agree with the reference") {
+    const std::int64_t lanes = block_lanes();
+    for (const std::int64_t channels : {2 * lanes, 2 * lanes - 1})
+        for (const char* mode : {"nearest", "linear"}) {
+            graph g;
+            g.opsets[""] = 13;
+            const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{2, 3, 9, 11}, {}});
+            g.inputs = {x};
+            unsigned seed = 1;
+            const auto convolution = [&](value_id from, std::int64_t in) {
+                const value_id y = g.add_value("");
+                g.add_node({.name = "conv", .op = "Conv", .attributes = {{"pads", dims{1, 1, 1, 1}}}, .inputs = {from, g.add_constant("", random_tensor({channels, in, 3, 3}, ++seed, -0.3f, 0.3f))},
+                            .outputs = {y}});
+                return y;
+            };
+            const auto add = [&](node n, std::vector<value_id> inputs) {
+                n.name = n.op;
+                n.inputs = std::move(inputs);
+                n.outputs = {g.add_value("")};
+                g.add_node(n);
+                return n.outputs[0];
+            };
+            const auto row = [&](float low) { return g.add_constant("", random_tensor({channels}, ++seed, low, 1.0f)); };
+            const value_id scales = g.add_constant("", tensor::from<float>({4}, {1, 1, 2, 1.5f}));
+            value_id v = add({.op = "InstanceNormalization"}, {convolution(x, 3), row(-1), row(-1)});
+            v = add({.op = "Resize", .attributes = {{"mode", std::string(mode)}}}, {v, no_value, scales});
+            // Behind something else than a convolution, so that it is not folded.
+            v = add({.op = "BatchNormalization"}, {v, row(-1), row(-1), row(-1), row(0.5f)});
+            v = convolution(add({.op = "Relu"}, {v}), channels);
+            g.at(v).name = "y";
+            g.outputs = {v};
+            infer_facts(g);
+            const tensor feed = random_tensor({2, 3, 9, 11}, 99);
+            const tensor expected = evaluate(g, {{"x", feed}})["y"];
+            const session s(g);
+            const std::string rewritten = text(s.lowered());
+            for (const char* op : {"InstanceNormalization", "Resize", "BatchNormalization"}) {
+                CAPTURE(std::string(op));
+                CHECK(rewritten.find("ocelli.blocked." + std::string(op)) != std::string::npos);
+            }
+            const tensor got = s.run({{"x", feed}})["y"];
+            REQUIRE(got.shape() == expected.shape());
+            for (std::int64_t i = 0; i < got.size(); ++i) CHECK(std::abs(got.data<float>()[i] - expected.data<float>()[i]) <= 2e-5f * (1 + std::abs(expected.data<float>()[i])));
+        }
 }

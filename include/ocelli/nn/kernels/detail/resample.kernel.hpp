@@ -60,15 +60,18 @@ inline void grid_find(const nn::grid_sampling& s, std::int64_t n, const float* p
     }
 }
 
+// Pixels one by one (the processor's gathers are no faster), well before they are used: vectors of numbers just stored would wait for them.
 inline void grid_read(const nn::detail::grid_places& p, std::int64_t n, const float* image, float* y) {
     constexpr int L = lanes<float>;
+    constexpr std::int64_t size = nn::detail::grid_places::size;
+    float pixels[4][size];
+    const std::int64_t whole = (n + L - 1) / L * L;
+    for (int k = 0; k < 4; ++k)
+        for (std::int64_t i = 0; i < whole; ++i) pixels[k][i] = image[p.at[k][i]];
     for (std::int64_t i = 0; i < n; i += L) {
         vf32 sum{};
         for (int k = 0; k < 4; ++k) {
-            float pixel[L];
-            // One by one: gathers of the processor are no faster.
-            for (int j = 0; j < L; ++j) pixel[j] = image[p.at[k][i + j]];
-            const vf32 v = __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, load<float>(pixel)) & load(p.inside[k] + i));
+            const vf32 v = __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, load(pixels[k] + i)) & load(p.inside[k] + i));
             sum = sum + v * load(p.weight[k] + i);
         }
         if (n - i >= L) store(y + i, sum);
@@ -116,20 +119,24 @@ inline void mix_columns(const nn::axis_taps& t, const std::int32_t* source, cons
             }
         return;
     }
-    std::int64_t o = 0;
-    for (; o + L <= t.out; o += L) {
-        vf32 sum{};
+    constexpr std::int64_t size = 256;
+    float pixels[size];
+    for (std::int64_t first = 0; first < t.out; first += size) {
+        const std::int64_t n = t.out - first < size ? t.out - first : size;
         for (std::int64_t k = 0; k < t.count; ++k) {
-            float pixel[L];
-            for (int j = 0; j < L; ++j) pixel[j] = row[source[k * t.out + o + j]];
-            sum = sum + load<float>(pixel) * load(weight + k * t.out + o);
+            const std::int32_t* from = source + k * t.out + first;
+            const float* by = weight + k * t.out + first;
+            for (std::int64_t i = 0; i < n; ++i) pixels[i] = row[from[i]];
+            float* y = to + first;
+            std::int64_t i = 0;
+            if (k == 0) {
+                for (; i + L <= n; i += L) store(y + i, load(pixels + i) * load(by + i));
+                for (; i < n; ++i) y[i] = pixels[i] * by[i];
+            } else {
+                for (; i + L <= n; i += L) store(y + i, load(y + i) + load(pixels + i) * load(by + i));
+                for (; i < n; ++i) y[i] = y[i] + pixels[i] * by[i];
+            }
         }
-        store(to + o, sum);
-    }
-    for (; o < t.out; ++o) {
-        float sum = row[source[o]] * weight[o];
-        for (std::int64_t k = 1; k < t.count; ++k) sum = sum + row[source[k * t.out + o]] * weight[k * t.out + o];
-        to[o] = sum;
     }
 }
 
