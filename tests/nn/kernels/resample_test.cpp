@@ -56,8 +56,8 @@ TEST_CASE("resizing agrees with the reference in double over modes, coordinates 
 }
 
 TEST_CASE("images in blocks resize as planes do") {
-    axis_taps rows{3, 5, 2, {0, 0, 0, 1, 1, 2, 1, 2, 2, 2}, {1, 0, 0.5f, 0.5f, 0.25f, 0.75f, 0, 1, 1, 0}};
-    axis_taps columns{4, 3, 2, {0, 1, 1, 3, 2, 3}, {0.5f, 0.5f, 1, 0, 0.125f, 0.875f}};
+    axis_taps rows{3, 5, 2, {0, 0, 1, 1, 2, 0, 1, 2, 2, 2}, {1, 0.5f, 0.25f, 0, 1, 0, 0.5f, 0.75f, 1, 0}};
+    axis_taps columns{4, 3, 2, {0, 1, 2, 1, 3, 3}, {0.5f, 1, 0.125f, 0.5f, 0, 0.875f}};
     for (const std::int64_t inner : {1, 3, 4, 8, 16}) {
         const tensor x = random_tensor({2, 3, 4, inner}, 5);
         tensor y(dtype::float32, {2, 5, 3, inner}), nearest(dtype::float32, {2, 5, 3, inner});
@@ -75,8 +75,8 @@ TEST_CASE("images in blocks resize as planes do") {
                         const auto pixel = [&](std::int64_t v, std::int64_t u) { return x.data<float>()[((n * 3 + v) * 4 + u) * inner + c]; };
                         for (std::size_t a = 0; a < 2; ++a)
                             for (std::size_t b = 0; b < 2; ++b)
-                                sum += static_cast<double>(rows.weight[2 * i + a]) * static_cast<double>(columns.weight[2 * j + b]) *
-                                       static_cast<double>(pixel(rows.source[2 * i + a], columns.source[2 * j + b]));
+                                sum += static_cast<double>(rows.weight[5 * a + i]) * static_cast<double>(columns.weight[3 * b + j]) *
+                                       static_cast<double>(pixel(rows.source[5 * a + i], columns.source[3 * b + j]));
                         const std::int64_t at = ((n * 5 + static_cast<std::int64_t>(i)) * 3 + static_cast<std::int64_t>(j)) * inner + c;
                         CHECK(std::abs(static_cast<double>(y.data<float>()[at]) - sum) < 1e-6);
                         CHECK(nearest.data<float>()[at] == pixel(row.source[i], column.source[j]));

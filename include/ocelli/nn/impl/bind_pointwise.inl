@@ -10,7 +10,10 @@
 #include <ocelli/nn/ops/detail/resize_taps.hpp>
 
 #include <cmath>
+#include <cstring>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace ocelli::nn::detail {
@@ -180,8 +183,8 @@ inline bool set_taps(const resize_settings& s, const resize_axis& a, axis_taps& 
     }
     const resize_taps taps = make_taps(s, a);
     for (std::size_t o = 0; o + 1 < taps.begin.size(); ++o) t.count = std::max(t.count, static_cast<std::int64_t>(taps.begin[o + 1] - taps.begin[o]));
-    for (std::size_t o = 0; o + 1 < taps.begin.size(); ++o)
-        for (std::int64_t k = 0; k < t.count; ++k) {
+    for (std::int64_t k = 0; k < t.count; ++k)
+        for (std::size_t o = 0; o + 1 < taps.begin.size(); ++o) {
             const std::size_t at = taps.begin[o] + static_cast<std::size_t>(k);
             const bool there = at < taps.begin[o + 1];
             t.source.push_back(static_cast<std::int32_t>(taps.source[there ? at : taps.begin[o]]));
@@ -190,71 +193,76 @@ inline bool set_taps(const resize_settings& s, const resize_axis& a, axis_taps& 
     return true;
 }
 
-/// Resize and Upsample of the last two axes.
+/// Resize and Upsample of the last two axes, of planes or, in ocelli.blocked, of images in blocks.
 class bound_resize final : public bound_kernel {
 public:
-    explicit bound_resize(const node& n) : node_(n), settings_(resize_settings_of(n)) {}
-    std::string_view name() const noexcept override { return settings_.mode == "nearest" ? "resize_nearest" : "resize_taps"; }
-    void run(const step_io& io) const override {
-        const tensor& x = *io.inputs[0];
-        const resize_inputs at = resize_inputs_of(node_);
-        const auto given = [&](std::size_t i) { return i != 0 && i < io.inputs.size() ? io.inputs[i] : nullptr; };
-        tensor attribute_scales;
-        const tensor* scales = given(at.scales);
-        if (at.scales == 0) {
-            attribute_scales = upsample_scales(node_);
-            scales = &attribute_scales;
-        }
-        if (x.type() != dtype::float32 || x.rank() < 3 || x.rank() > 4 || x.size() == 0 || settings_.coordinates == "tf_crop_and_resize") return run_reference(node_, io);
-        const auto axes = resize_axes(node_, x.shape(), nullptr, scales, given(at.sizes));
-        const std::size_t last = x.rank() - 1;
-        axis_taps rows, columns;
-        const bool fits = axes[0].identity() && axes[1].identity() && set_taps(settings_, x.rank() == 4 ? axes[2] : resize_axis{}, rows) && set_taps(settings_, axes[last], columns);
-        if (!fits) return run_reference(node_, io);
-        dims shape;
-        for (const resize_axis& a : axes) shape.push_back(a.out);
-        tensor& y = io.output(0, dtype::float32, shape);
-        const std::int64_t images = shape[0] * shape[1];
-        if (settings_.mode == "nearest") resize_copied(images, rows, columns, 1, x.data<float>(), y.mutable_data<float>());
-        else resize_weighted(images, rows, columns, 1, x.data<float>(), y.mutable_data<float>());
+    bound_resize(const node& n, bool blocked)
+        : node_(n), plain_(blocked ? plain_form(n) : n), blocked_(blocked), settings_(resize_settings_of(plain_)), inputs_(resize_inputs_of(plain_)) {
+        if (inputs_.scales == 0) attribute_scales_ = upsample_scales(plain_);
+        if (blocked) channels_ = attr_ints(n, "channels").at(0);
     }
-
-private:
-    const node& node_;
-    resize_settings settings_;
-};
-
-/// ocelli.blocked.Resize and Upsample.
-class bound_blocked_resize final : public bound_kernel {
-public:
-    explicit bound_blocked_resize(const node& n) : node_(n), inner_(plain_form(n)), settings_(resize_settings_of(inner_)) {}
-    std::string_view name() const noexcept override { return settings_.mode == "nearest" ? "blocked_resize_nearest" : "blocked_resize_taps"; }
+    std::string_view name() const noexcept override {
+        if (settings_.mode == "nearest") return blocked_ ? "blocked_resize_nearest" : "resize_nearest";
+        return blocked_ ? "blocked_resize_taps" : "resize_taps";
+    }
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
-        check(node_, x.rank() == 5, "an image with 2 spatial axes in blocks expected, got ", text(x));
-        const resize_inputs at = resize_inputs_of(inner_);
-        const auto given = [&](std::size_t i) { return i != 0 && i < io.inputs.size() ? io.inputs[i] : nullptr; };
-        tensor attribute_scales;
-        const tensor* scales = given(at.scales);
-        if (at.scales == 0) {
-            attribute_scales = upsample_scales(inner_);
-            scales = &attribute_scales;
-        }
-        const std::int64_t channels = attr_ints(node_, "channels").at(0);
-        const auto axes = resize_axes(inner_, {x.extent(0), channels, x.extent(2), x.extent(3)}, nullptr, scales, given(at.sizes));
-        axis_taps rows, columns;
-        if (x.size() == 0 || !axes[0].identity() || !axes[1].identity() || !set_taps(settings_, axes[2], rows) || !set_taps(settings_, axes[3], columns))
+        if (x.type() != dtype::float32 || x.size() == 0 || settings_.coordinates == "tf_crop_and_resize" || x.rank() < (blocked_ ? 5 : 3) || x.rank() > (blocked_ ? 5 : 4))
             return run_reference(node_, io);
-        const std::int64_t images = x.extent(0) * x.extent(1), lanes = x.extent(4);
-        tensor& y = io.output(0, dtype::float32, {x.extent(0), x.extent(1), rows.out, columns.out, lanes});
-        if (settings_.mode == "nearest") resize_copied(images, rows, columns, lanes, x.data<float>(), y.mutable_data<float>());
-        else resize_weighted(images, rows, columns, lanes, x.data<float>(), y.mutable_data<float>());
+        const std::shared_ptr<const prepared> p = prepare(io);
+        if (!p->fits) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::float32, p->shape);
+        const std::int64_t images = x.extent(0) * x.extent(1), inner = blocked_ ? x.extent(4) : 1;
+        if (settings_.mode == "nearest") resize_copied(images, p->rows, p->columns, inner, x.data<float>(), y.mutable_data<float>());
+        else resize_weighted(images, p->rows, p->columns, inner, x.data<float>(), y.mutable_data<float>());
     }
 
 private:
+    /// The taps for one shape of input and of result.
+    struct prepared {
+        tensor scales, sizes;  ///< what they were made from
+        dims input, shape;
+        axis_taps rows, columns;
+        bool fits = false;
+    };
+    static bool same(const tensor& a, const tensor* b) {
+        if (b == nullptr) return !a.defined();
+        return a.type() == b->type() && a.size() == b->size() && (a.size() == 0 || std::memcmp(a.raw(), b->raw(), a.bytes()) == 0);
+    }
+    std::shared_ptr<const prepared> prepare(const step_io& io) const {
+        const tensor& x = *io.inputs[0];
+        const auto given = [&](std::size_t i) { return i != 0 && i < io.inputs.size() ? io.inputs[i] : nullptr; };
+        const tensor* scales = inputs_.scales == 0 ? &attribute_scales_ : given(inputs_.scales);
+        const tensor* sizes = given(inputs_.sizes);
+        {
+            const std::lock_guard lock(mutex_);
+            if (last_ != nullptr && last_->input == x.shape() && same(last_->scales, scales) && same(last_->sizes, sizes)) return last_;
+        }
+        auto p = std::make_shared<prepared>();
+        p->input = x.shape();
+        if (scales != nullptr) p->scales = scales->clone();
+        if (sizes != nullptr) p->sizes = sizes->clone();
+        dims planes = x.shape();
+        if (blocked_) planes = {planes[0], channels_, planes[2], planes[3]};
+        const auto axes = resize_axes(plain_, planes, nullptr, scales, sizes);
+        p->fits = axes[0].identity() && axes[1].identity() && set_taps(settings_, axes.size() == 4 ? axes[2] : resize_axis{}, p->rows) &&
+                  set_taps(settings_, axes.back(), p->columns);
+        for (const resize_axis& a : axes) p->shape.push_back(a.out);
+        if (blocked_) p->shape = {x.extent(0), x.extent(1), axes[2].out, axes[3].out, x.extent(4)};
+        const std::lock_guard lock(mutex_);
+        last_ = p;
+        return p;
+    }
+
     const node& node_;
-    node inner_;
+    node plain_;
+    bool blocked_;
     resize_settings settings_;
+    resize_inputs inputs_;
+    tensor attribute_scales_;
+    std::int64_t channels_ = 0;
+    mutable std::mutex mutex_;
+    mutable std::shared_ptr<const prepared> last_;
 };
 
 /// GridSample, bilinear.
@@ -438,20 +446,20 @@ public:
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
         if (x.type() != dtype::float32 || x.size() == 0 || (pool_ && x.rank() < 3)) return run_reference(node_, io);
-        std::vector<bool> marked(x.rank(), false);
-        if (pool_) std::fill(marked.begin() + 2, marked.end(), true);
+        dims marked(x.rank(), 0);
+        if (pool_) std::fill(marked.begin() + 2, marked.end(), 1);
         else
-            for (const std::int64_t a : *axes_) marked[normalize_axis(node_, a, x.rank())] = true;
+            for (const std::int64_t a : *axes_) marked[normalize_axis(node_, a, x.rank())] = 1;
         std::int64_t rows = 1, n = 1;
         dims shape;
         bool last = true;
         for (std::size_t i = 0; i < x.rank(); ++i) {
-            if (marked[i]) n *= x.extent(i);
+            if (marked[i] != 0) n *= x.extent(i);
             else {
                 last = last && (n == 1 || x.extent(i) == 1);  // nothing kept behind what is reduced
                 rows *= x.extent(i);
             }
-            if (!marked[i] || keep_) shape.push_back(marked[i] ? 1 : x.extent(i));
+            if (marked[i] == 0 || keep_) shape.push_back(marked[i] != 0 ? 1 : x.extent(i));
         }
         if (!last || n < 4) return run_reference(node_, io);
         sum_rows(rows, n, mean_ ? 1.0 / static_cast<double>(n) : 1.0, x.data<float>(), io.output(0, dtype::float32, shape).mutable_data<float>());
@@ -486,13 +494,13 @@ public:
         const dims perm = has_attribute(node_, "perm") ? attr_ints(node_, "perm") : reversed(rank);
         dims shape;
         move_axes axes;
-        std::vector<bool> seen(rank, false);
+        dims seen(rank, 0);
         bool fits = x.type() == dtype::float32 && perm.size() == rank;
         const dims from = dense_strides(x.shape());
         for (std::size_t i = 0; fits && i < rank; ++i) {
             const std::size_t axis = normalize_axis(node_, perm[i], rank);
-            fits = !seen[axis];
-            seen[axis] = true;
+            fits = seen[axis] == 0;
+            seen[axis] = 1;
             shape.push_back(x.extent(axis));
         }
         if (!fits) return run_reference(node_, io);
@@ -601,12 +609,12 @@ public:
         bool fits = x.type() == dtype::float32 && ends.size() == starts.size() && which.size() == starts.size() && steps.size() == starts.size();
         if (!fits) return run_reference(node_, io);
         dims shape = x.shape(), first(x.rank(), 0), step(x.rank(), 1);
-        std::vector<bool> cut(x.rank(), false);
+        dims cut(x.rank(), 0);
         for (std::size_t i = 0; i < which.size(); ++i) {
             const std::size_t axis = normalize_axis(node_, which[i], x.rank());
             const std::int64_t extent = x.extent(axis);
-            if (cut[axis] || steps[i] < 1) return run_reference(node_, io);
-            cut[axis] = true;
+            if (cut[axis] != 0 || steps[i] < 1) return run_reference(node_, io);
+            cut[axis] = 1;
             const auto place = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? (at < -extent ? 0 : at + extent) : at, 0, extent); };
             const std::int64_t begin = place(starts[i]), end = place(ends[i]);
             first[axis] = begin;
@@ -669,11 +677,19 @@ public:
         if (x.type() != dtype::float32 || x.rank() == 0 || (index.type() != dtype::int64 && index.type() != dtype::int32)) return run_reference(node_, io);
         const std::size_t axis = normalize_axis(node_, attr_int(node_, "axis", 0), x.rank());
         const std::int64_t extent = x.extent(axis);
-        std::vector<std::int64_t> places = index.to_ints();
-        for (std::int64_t& p : places) {
-            check(node_, p >= -extent && p < extent, "index ", p, " is outside an axis of extent ", extent);
-            if (p < 0) p += extent;
+        // Indices from the front can be used where they lie.
+        bool plain = index.type() == dtype::int64;
+        if (plain)
+            for (const std::int64_t p : index.values<std::int64_t>()) plain = plain && p >= 0 && p < extent;
+        std::vector<std::int64_t> counted;
+        if (!plain) {
+            counted = index.to_ints();
+            for (std::int64_t& p : counted) {
+                check(node_, p >= -extent && p < extent, "index ", p, " is outside an axis of extent ", extent);
+                if (p < 0) p += extent;
+            }
         }
+        const std::span<const std::int64_t> places = plain ? index.values<std::int64_t>() : std::span<const std::int64_t>(counted);
         const auto at = x.shape().begin() + static_cast<std::ptrdiff_t>(axis);
         dims shape(x.shape().begin(), at);
         shape.insert(shape.end(), index.shape().begin(), index.shape().end());
@@ -703,13 +719,13 @@ public:
         for (const std::int64_t p : given) fits = fits && p > -(std::int64_t{1} << 40) && p < (std::int64_t{1} << 40);
         if (!fits) return run_reference(node_, io);
         dims shape = x.shape(), count = x.shape(), first(rank, 0), into(rank, 0);
-        std::vector<bool> seen(rank, false);
+        dims seen(rank, 0);
         for (std::size_t i = 0; i < which.size(); ++i) {
             const std::size_t axis = normalize_axis(node_, which[i], rank);
             const std::int64_t before = given[i], after = given[i + which.size()], extent = x.extent(axis);
             shape[axis] = extent + before + after;
-            if (seen[axis] || shape[axis] < 0) return run_reference(node_, io);
-            seen[axis] = true;
+            if (seen[axis] != 0 || shape[axis] < 0) return run_reference(node_, io);
+            seen[axis] = 1;
             first[axis] = std::min(extent, std::max<std::int64_t>(0, -before));
             into[axis] = std::max<std::int64_t>(0, before);
             count[axis] = std::max<std::int64_t>(0, extent - first[axis] - std::max<std::int64_t>(0, -after));
@@ -748,7 +764,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const
     if (!n.domain.empty() || n.outputs.empty() || n.outputs[0] == no_value) return nullptr;
     if (const auto unary = choose_unary(g, n)) return std::make_unique<bound_unary>(n, *unary);
     if (const auto binary = choose_binary(n)) return std::make_unique<bound_binary>(n, *binary);
-    if (n.op == "Resize" || n.op == "Upsample") return std::make_unique<bound_resize>(n);
+    if (n.op == "Resize" || n.op == "Upsample") return std::make_unique<bound_resize>(n, false);
     if (n.op == "GridSample" && bound_grid_sample::takes(n)) return std::make_unique<bound_grid_sample>(n);
     if (n.op == "LayerNormalization") return std::make_unique<bound_layer_norm>(n);
     if (n.op == "InstanceNormalization" || n.op == "GroupNormalization") return std::make_unique<bound_instance_norm>(n);
@@ -761,7 +777,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const
 }
 
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked_pointwise(const graph& g, const node& n) {
-    if (n.op == "Resize" || n.op == "Upsample") return std::make_unique<bound_blocked_resize>(n);
+    if (n.op == "Resize" || n.op == "Upsample") return std::make_unique<bound_resize>(n, true);
     if (n.op == "InstanceNormalization") return std::make_unique<bound_blocked_norm>(g, n, std::nullopt);
     if (n.op == "BatchNormalization")
         if (const auto line = batch_norm_line(g, plain_form(n))) return std::make_unique<bound_blocked_norm>(g, n, line);

@@ -11,7 +11,8 @@
 
 namespace ocelli::nn {
 
-/// How an axis is resized: `count` source positions with weights for each of `out` positions, position by position.
+/// How an axis is resized: `count` source positions with weights for each of `out` positions; the k-th one of position o stands at
+/// k * out + o.
 struct axis_taps {
     std::int64_t in = 1, out = 1, count = 1;
     std::vector<std::int32_t> source;

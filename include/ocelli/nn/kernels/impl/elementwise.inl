@@ -5,6 +5,7 @@
 #include <ocelli/nn/kernels/elementwise.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #define OCELLI_KERNEL_FILE <ocelli/nn/kernels/detail/elementwise.kernel.hpp>
@@ -31,13 +32,20 @@ inline void apply_binary_short_rows(const binary_axes& axes, std::int64_t groups
     const auto dense = [&](const std::int64_t* steps) { return steps[last] == 1 && steps[above] == n; };
     const auto laid_out = [&](const float* from, const std::int64_t* steps, std::vector<float>& memory) {
         if (dense(steps)) return from;
+        if (memory.size() < static_cast<std::size_t>(all)) memory.resize(static_cast<std::size_t>(all));
         float* to = memory.data();
-        for (std::int64_t r = 0; r < count; ++r)
-            for (std::int64_t i = 0; i < n; ++i) *to++ = from[r * steps[above] + i * steps[last]];
+        if (steps[above] == 0) {
+            // One row again and again: what is there is doubled.
+            for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * steps[last]];
+            for (std::int64_t done = n; done < all; done *= 2) std::memcpy(to + done, to, static_cast<std::size_t>(std::min(done, all - done)) * sizeof(float));
+        } else {
+            for (std::int64_t r = 0; r < count; ++r)
+                for (std::int64_t i = 0; i < n; ++i) *to++ = from[r * steps[above] + i * steps[last]];
+        }
         return static_cast<const float*>(memory.data());
     };
     parallel_for(static_cast<std::size_t>(groups), static_cast<std::size_t>(std::max<std::int64_t>(1, elements_of_block / all)), [&](std::size_t begin, std::size_t end) {
-        std::vector<float> memory_a(dense(axes.a) ? 0 : static_cast<std::size_t>(all)), memory_b(dense(axes.b) ? 0 : static_cast<std::size_t>(all));
+        thread_local std::vector<float> memory_a, memory_b;
         std::int64_t before_a = -1, before_b = -1;
         const float *row_a = nullptr, *row_b = nullptr;
         for (auto group = static_cast<std::int64_t>(begin); group < static_cast<std::int64_t>(end); ++group) {

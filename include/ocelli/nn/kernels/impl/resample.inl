@@ -38,23 +38,21 @@ OCELLI_INLINE void resize_weighted(std::int64_t images, const axis_taps& rows, c
     if (images <= 0 || rows.out <= 0 || columns.out <= 0 || inner <= 0) return;
     const detail::resample_kernels& t = detail::get_resample_kernels();
     const std::int64_t in = columns.in * inner, out = columns.out * inner;
-    // Taps of one kind together, for vectors of neighbouring results.
-    std::vector<std::int32_t> source(columns.source.size());
-    std::vector<float> weight(columns.weight.size());
-    for (std::int64_t o = 0; o < columns.out; ++o)
-        for (std::int64_t k = 0; k < columns.count; ++k) {
-            source[static_cast<std::size_t>(k * columns.out + o)] = columns.source[static_cast<std::size_t>(o * columns.count + k)];
-            weight[static_cast<std::size_t>(k * columns.out + o)] = columns.weight[static_cast<std::size_t>(o * columns.count + k)];
-        }
     detail::for_row_parts(images, rows.out, rows.count * in + columns.count * out * 2, [&](std::int64_t image, std::int64_t first, std::int64_t end) {
-        std::vector<float> mixed(static_cast<std::size_t>(in));
-        std::vector<const float*> taps(static_cast<std::size_t>(rows.count));
+        thread_local std::vector<float> mixed, weights;
+        thread_local std::vector<const float*> taps;
+        if (mixed.size() < static_cast<std::size_t>(in)) mixed.resize(static_cast<std::size_t>(in));
+        taps.resize(static_cast<std::size_t>(rows.count));
+        weights.resize(static_cast<std::size_t>(rows.count));
         for (std::int64_t o = first; o < end; ++o) {
-            const auto at = static_cast<std::size_t>(o * rows.count);
-            for (std::size_t k = 0; k < taps.size(); ++k) taps[k] = x + (image * rows.in + rows.source[at + k]) * in;
-            const bool plain = rows.count == 1 && rows.weight[at] == 1.0f;
-            if (!plain) t.mix_rows(in, rows.count, taps.data(), rows.weight.data() + at, mixed.data());
-            t.mix_columns(columns, source.data(), weight.data(), inner, plain ? taps[0] : mixed.data(), y + (image * rows.out + o) * out);
+            for (std::int64_t k = 0; k < rows.count; ++k) {
+                const auto at = static_cast<std::size_t>(k * rows.out + o);
+                taps[static_cast<std::size_t>(k)] = x + (image * rows.in + rows.source[at]) * in;
+                weights[static_cast<std::size_t>(k)] = rows.weight[at];
+            }
+            const bool plain = rows.count == 1 && weights[0] == 1.0f;
+            if (!plain) t.mix_rows(in, rows.count, taps.data(), weights.data(), mixed.data());
+            t.mix_columns(columns, columns.source.data(), columns.weight.data(), inner, plain ? taps[0] : mixed.data(), y + (image * rows.out + o) * out);
         }
     });
 }
