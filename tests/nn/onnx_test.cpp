@@ -370,6 +370,19 @@ TEST_CASE("networks that are float16 or bfloat16 throughout keep their types and
         const tensor reference = evaluate(g, {{"x", all[key + "/x0"]}})["y"], run = session(g).run(feed_list{{"x", all[key + "/x0"]}})["y"];
         CHECK(ocelli_test::agree(reference, all[key + "/y0"], tolerance));
         CHECK(ocelli_test::agree(run, all[key + "/y0"], tolerance));
+        // The session computes in float from end to end: nothing but inputs and outputs is rounded, convolutions run on kernels.
+        const session net(g);
+        CHECK(net.inputs()[0].type == g.at(g.inputs[0]).what.type);
+        CHECK(net.outputs()[0].type == g.at(g.outputs[0]).what.type);
+        for (const value& v : net.lowered().values) CHECK(v.what.type != dtype::bfloat16);
+        int convolutions = 0;
+        for (const node& n : net.lowered().nodes) {
+            if (n.op.find("Conv") == std::string::npos) continue;
+            ++convolutions;
+            CHECK(net.lowered().at(n.inputs[0]).what.type == dtype::float32);
+            CHECK(net.lowered().at(n.inputs[1]).what.constant.type() == dtype::float32);
+        }
+        CHECK(convolutions == 1);
     }
 }
 

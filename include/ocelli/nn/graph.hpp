@@ -6,6 +6,7 @@
 /// @file
 /// A network as values and nodes, with the meaning of ONNX operators.
 
+#include <ocelli/core/message.hpp>
 #include <ocelli/nn/tensor.hpp>
 
 #include <map>
@@ -67,10 +68,15 @@ struct node {
 /// "detector.onnx: node 'Resize_41' (Resize, opset 11)"
 std::string label(const node& n);
 
+template <class E>
+[[noreturn]] OCELLI_NOINLINE void fail_at(const node& n, const ocelli::detail::message_part* parts, std::size_t count) {
+    throw E(label(n) + ": " + ocelli::detail::join(parts, count));
+}
 /// Throws E with the node's label, ": " and the message.
 template <class E = invalid_argument, class... Parts>
 [[noreturn]] void fail(const node& n, const Parts&... parts) {
-    throw E(label(n) + ": " + ocelli::detail::concat(parts...));
+    const ocelli::detail::message_part list[] = {ocelli::detail::message_part(parts)...};
+    fail_at<E>(n, list, sizeof...(Parts));
 }
 /// Throws E unless the condition holds.
 template <class E = invalid_argument, class... Parts>

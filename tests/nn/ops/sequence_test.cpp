@@ -79,6 +79,25 @@ TEST_CASE("a sequence is fed to a session and comes back from it") {
     CHECK(elements<float>(longer.items()[0]) == std::vector<float>{1, 2});
     CHECK(elements<float>(longer.items()[1]) == std::vector<float>{3});
     CHECK(nn::text(longer) == "sequence (2)");
+
+    // Handed through, it is a copy of the caller's.
+    nn::graph same;
+    same.opsets[""] = 18;
+    same.inputs = {same.add_value("list", {nn::dtype::sequence, {}, {}})};
+    nn::node identity;
+    identity.op = "Identity";
+    identity.inputs = same.inputs;
+    identity.outputs = {same.add_value("copy")};
+    same.outputs = identity.outputs;
+    same.add_node(std::move(identity));
+    nn::infer_facts(same);
+    for (const bool simplify : {true, false}) {
+        const tensor fed = tensor::sequence({one});
+        const tensor copy = nn::session(same, {.simplify = simplify, .lower = false}).run(nn::feed_list{{"list", fed}})["copy"];
+        REQUIRE(copy.items().size() == 1);
+        CHECK(elements<float>(copy.items()[0]) == std::vector<float>{1, 2});
+        CHECK(copy.items()[0].raw() != one.raw());
+    }
 }
 
 TEST_CASE("the items of a sequence are copies: what is written to a source later does not reach them") {

@@ -238,7 +238,7 @@ OCELLI_INLINE bool plan::is_plain_view(const node& n) const {
     if (!n.def->view || n.outputs.size() != 1 || n.inputs.empty() || n.inputs[0] == no_value) return false;
     const fact& from = facts_[static_cast<std::size_t>(n.inputs[0])];
     const fact& to = facts_[static_cast<std::size_t>(n.outputs[0])];
-    return from.type == to.type && from.type != dtype::undefined && from.shape.known() && to.shape.known() && from.shape.elements() == to.shape.elements();
+    return from.type == to.type && size_of(from.type) != 0 && from.shape.known() && to.shape.known() && from.shape.elements() == to.shape.elements();
 }
 
 /// A node by its reference evaluation.
@@ -307,6 +307,7 @@ OCELLI_INLINE void plan::bind_outputs(workspace& w, std::span<const tensor> feed
     for (std::size_t k = 0; k < outputs.size(); ++k) {
         const value_id v = graph_.outputs[k];
         const fact& known = facts_[static_cast<std::size_t>(v)];
+        ocelli::detail::check(size_of(outputs[k].type()) != 0, "output '", graph_.at(v).name, "': memory of elements expected, got ", outputs[k]);
         for (std::size_t j = 0; j < k; ++j)
             ocelli::detail::check(!detail::overlap(outputs[j], outputs[k]), "output '", graph_.at(v).name, "': its memory is also that of '",
                                   graph_.at(graph_.outputs[j]).name, "'");

@@ -2,6 +2,7 @@
 
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/isa.hpp>
+#include <ocelli/nn/detail/halves.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/pipeline.hpp>
 #include <ocelli/nn/plan.hpp>
@@ -96,6 +97,7 @@ struct session::state {
             g.outputs = std::move(ids);
             g.compact();
         }
+        if (options.lower) detail::compute_in_float(g);
         g.sort();
         infer_facts(g);
         if (options.simplify) v->patches = run_passes(g, simplify_passes);
