@@ -92,7 +92,7 @@ OCELLI_ALWAYS_INLINE vf32 logarithm(vf32 x) {
     const vf32 y = log_of_normal(small ? x * 8388608.0f : x) - (small ? broadcast(15.9423847f) : zero);  // 23 log 2
     const vf32 special = x == zero ? -infinity : __builtin_bit_cast(vf32, broadcast<std::int32_t>(0x7fc00000));
     const vf32 safe = x > zero ? y : special;
-    return (x == infinity) | (x != x) ? x : safe;
+    return ((x == infinity) | (x != x)) ? x : safe;
 }
 
 // log(1 + e) for e in [0, 1]: the logarithm of the rounded sum, and what rounding lost.
@@ -229,8 +229,8 @@ struct binary_add { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return 
 struct binary_subtract { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a - b; } };
 struct binary_multiply { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a * b; } };
 struct binary_divide { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a / b; } };
-struct binary_maximum { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return (a > b) | (a != a) ? a : b; } };
-struct binary_minimum { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return (a < b) | (a != a) ? a : b; } };
+struct binary_maximum { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return ((a > b) | (a != a)) ? a : b; } };
+struct binary_minimum { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return ((a < b) | (a != a)) ? a : b; } };
 struct binary_prelu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a < vf32{} ? a * b : a; } };
 
 // Which: 0 both operands' rows are dense, 1 the first is one number, 2 the second is.
