@@ -89,7 +89,8 @@ OCELLI_ALWAYS_INLINE vf32 log_of_normal(vf32 x) {
 OCELLI_ALWAYS_INLINE vf32 logarithm(vf32 x) {
     const vf32 least = broadcast(1.17549435e-38f), infinity = __builtin_bit_cast(vf32, broadcast<std::int32_t>(0x7f800000)), zero{};
     const vi32 small = x < least;
-    const vf32 y = log_of_normal(small ? x * 8388608.0f : x) - (small ? broadcast(15.9423847f) : zero);  // 23 log 2
+    const vf32 normal = small ? x * 8388608.0f : x;
+    const vf32 y = log_of_normal(x > zero ? normal : broadcast(1.0f)) - (small ? broadcast(15.9423847f) : zero);  // 23 log 2
     const vf32 special = x == zero ? -infinity : __builtin_bit_cast(vf32, broadcast<std::int32_t>(0x7fc00000));
     const vf32 safe = x > zero ? y : special;
     return ((x == infinity) | (x != x)) ? x : safe;
