@@ -28,8 +28,19 @@ OCELLI_ALWAYS_INLINE vf32 exp_fast(vf32 x) {
     return x == x ? scaled : x;
 }
 
+// 1 / x for x in [1, 2^127): an estimate and one Newton step, a third of a division's time; within 2 units in the last place.
+OCELLI_ALWAYS_INLINE vf32 reciprocal_fast(vf32 x) {
+#if OCELLI_TARGET_LEVEL == 2
+    vf32 r;
+    asm("vrcp14ps %1, %0" : "=v"(r) : "v"(x));
+    return r * (2.0f - x * r);
+#else
+    return 1.0f / x;
+#endif
+}
+
 OCELLI_ALWAYS_INLINE vf32 sigmoid_fast(vf32 x) {
-    return 1.0f / (1.0f + exp_fast(-x));
+    return reciprocal_fast(1.0f + exp_fast(-x));
 }
 
 // Comparisons stand so that NaN passes on.
