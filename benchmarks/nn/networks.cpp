@@ -1,11 +1,13 @@
 // Whole networks through a session: the real ones of the fixtures folder (OCELLI_FIXTURES, or shared/fixtures beside the checkout) and the
-// bundled detector. --list prints `case<TAB>model` and runs nothing; --save also writes what was fed: <case>.in0.npy, <case>.out0.npy, ...
+// bundled detector; with --models FOLDER those in that folder instead, each *.onnx under its own name. --list prints `case<TAB>model` and runs nothing; --save also writes what was fed: <case>.in0.npy, <case>.out0.npy, ...
 // in the model's order.
 #include "support/bench.hpp"
 
 #include <ocelli/nn/session.hpp>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 using namespace ocelli_benchmark;
@@ -38,6 +40,7 @@ const std::vector<network> networks = {
 };
 
 std::string path_of(const std::string& file) {
+    if (std::filesystem::path(file).is_absolute()) return file;
     const std::string source = OCELLI_SOURCE_DIR;
     if (file == "scene_detector.onnx") return source + "/examples/models/" + file;
     const char* set = std::getenv("OCELLI_FIXTURES");
@@ -71,6 +74,7 @@ void save(const bench& b, const std::string& name, const tensor& t) {
     case 2: return b.save(name, t.view<float, 2>());
     case 3: return b.save(name, t.view<float, 3>());
     case 4: return b.save(name, t.view<float, 4>());
+    case 5: return b.save(name, t.view<float, 5>());
     default: ocelli::detail::fail(name, " has shape ", text(t));
     }
 }
@@ -78,9 +82,18 @@ void save(const bench& b, const std::string& name, const tensor& t) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    std::vector<network> wanted = networks;
+    if (argc > 2 && std::strcmp(argv[1], "--models") == 0) {
+        wanted.clear();
+        for (const auto& file : std::filesystem::directory_iterator(argv[2]))
+            if (file.path().extension() == ".onnx") wanted.push_back({file.path().stem().string(), std::filesystem::absolute(file.path()).string(), {}});
+        std::sort(wanted.begin(), wanted.end(), [](const network& a, const network& b) { return a.name < b.name; });
+        argv += 2;
+        argc -= 2;
+    }
     const bench b(argc, argv);
     const bool list = argc > 1 && std::strcmp(argv[1], "--list") == 0;
-    for (const network& n : networks) {
+    for (const network& n : wanted) {
         const std::string model = path_of(n.model);
         if (!std::filesystem::exists(model)) continue;
         if (list) {
