@@ -29,13 +29,14 @@ struct choices {
     unsigned next() { return at == end ? 0u : *at++; }
     unsigned below(unsigned n) { return next() % n; }
     bool rarely() { return below(8) == 7; }
+    bool hardly_ever() { return next() >= 252; }
 
     /// Mostly small, sometimes what no honest file holds.
     std::int64_t number() {
         static constexpr std::int64_t hostile[] = {-1, -2, -128, 127, 65536, std::int64_t{1} << 20, std::int64_t{1} << 31, std::int64_t{1} << 40,
                                                    std::int64_t{1} << 62, INT64_MAX, INT64_MIN, -(std::int64_t{1} << 31)};
         const unsigned b = next();
-        return b < 224 ? static_cast<std::int64_t>(b % 6) : hostile[b % std::size(hostile)];
+        return b < 240 ? static_cast<std::int64_t>(b % 6) - (b % 16 == 15) : hostile[b % std::size(hostile)];
     }
     float real() {
         static constexpr float values[] = {0, 1, -1, 0.5f, 2, 1e-30f, 1e30f, -1e30f};
@@ -45,10 +46,27 @@ struct choices {
         return values[b % std::size(values)];
     }
     int type() {
-        static constexpr int types[] = {1, 1, 1, 1, 7, 7, 9, 6, 10, 11, 2, 3, 16, 12, 13};
+        static constexpr int types[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 7, 7, 7, 7, 9, 6, 10, 11, 2, 3, 16, 12, 13};
         return types[below(std::size(types))];
     }
-    std::string name() { return "v" + std::to_string(below(20)); }
+};
+
+/// The names there are so far, those of the graphs around among them.
+struct names {
+    std::vector<std::string> known;
+    unsigned* count;
+    int opset;
+
+    std::string fresh(choices& c) {
+        known.push_back("v" + std::to_string(c.hardly_ever() ? c.below(20) : (*count)++));  // hardly ever one that is taken
+        return known.back();
+    }
+    /// Mostly the name of what is there already; else perhaps of what comes later (a cycle), or never.
+    std::string used(choices& c) const {
+        if (known.empty() || c.hardly_ever()) return "v" + std::to_string(*count + c.below(4));
+        const unsigned back = c.next();  // the last ones most of all
+        return known[known.size() - 1 - (back < 128 ? back % 3 : back) % known.size()];
+    }
 };
 
 std::string tensor(choices& c, const std::string& name) {
@@ -58,7 +76,7 @@ std::string tensor(choices& c, const std::string& name) {
     std::int64_t count = 1;
     const unsigned rank = c.below(6);
     for (unsigned i = 0; i < rank; ++i) {
-        const std::int64_t d = c.rarely() ? c.number() : static_cast<std::int64_t>(c.below(4));
+        const std::int64_t d = c.hardly_ever() ? c.number() : static_cast<std::int64_t>(c.next() >= 240 ? 0 : 1 + c.below(4));
         t.add_int64(wire::tensor_dims, d);
         count = d < 0 || d > 64 || count > 256 ? 0 : count * d;
     }
@@ -68,7 +86,7 @@ std::string tensor(choices& c, const std::string& name) {
         for (std::int64_t i = 0; i < count; ++i) t.add_int64(wire::tensor_int64_data, c.number());
         return out;
     }
-    const std::size_t size = nn::size_of(static_cast<nn::dtype>(type)) * static_cast<std::size_t>(count) + (c.rarely() ? c.below(3) : 0);
+    const std::size_t size = nn::size_of(static_cast<nn::dtype>(type)) * static_cast<std::size_t>(count) + (c.hardly_ever() ? c.below(3) : 0);
     std::string bytes(size, '\0');
     for (std::size_t i = 0; i < size; ++i) {
         if (type == 1 && i % 4 == 0 && i + 4 <= size) {
@@ -93,7 +111,7 @@ std::string value_info(choices& c, const std::string& name) {
             pbf_writer d(one);
             const unsigned kind = c.below(8);
             if (kind == 0) d.add_string(wire::dim_param, "n");
-            else if (kind != 1) d.add_int64(wire::dim_value, c.rarely() ? c.number() : static_cast<std::int64_t>(1 + c.below(6)));
+            else if (kind != 1) d.add_int64(wire::dim_value, c.hardly_ever() ? c.number() : static_cast<std::int64_t>(1 + c.below(6)));
             s.add_message(wire::shape_dim, one);
         }
         b.add_message(wire::tensor_shape, shape);
@@ -103,15 +121,15 @@ std::string value_info(choices& c, const std::string& name) {
     return out;
 }
 
-std::string graph(choices& c, int depth);
+std::string graph(choices& c, names outside, int depth);
 
 /// An attribute of the kind that the operator wants, rarely of another.
-std::string attribute(choices& c, std::string_view name, std::string_view kind, int depth) {
+std::string attribute(choices& c, const names& around, std::string_view name, std::string_view kind, int depth) {
     static constexpr std::string_view kinds[] = {"int", "float", "string", "tensor", "ints", "floats", "strings"};
     static constexpr const char* texts[] = {"", "NOTSET", "SAME_UPPER", "VALID", "linear", "nearest", "cubic", "bilinear", "constant", "reflect", "edge", "wrap",
                                             "align_corners", "asymmetric", "half_pixel", "floor", "ceil", "sum", "mean", "none", "add", "mul", "max", "min",
                                             "avg", "RIGHT", "LEFT", "CRD", "DCR", "bidirectional", "reverse", "Tanh", "ij,jk->ik", "...i,...i", "b...->b"};
-    if (c.rarely()) kind = kinds[c.below(std::size(kinds))];
+    if (c.hardly_ever()) kind = kinds[c.below(std::size(kinds))];
     std::string out;
     pbf_writer a(out);
     a.add_string(wire::attribute_name, name.data(), name.size());
@@ -120,7 +138,7 @@ std::string attribute(choices& c, std::string_view name, std::string_view kind, 
     else if (kind == "float") type(1), a.add_float(wire::attribute_f, c.real());
     else if (kind == "string") type(3), a.add_string(wire::attribute_s, texts[c.below(std::size(texts))]);
     else if (kind == "tensor") type(4), a.add_message(wire::attribute_t, tensor(c, ""));
-    else if (kind == "graph") type(5), a.add_message(wire::attribute_g, depth < 2 ? graph(c, depth + 1) : std::string());
+    else if (kind == "graph") type(5), a.add_message(wire::attribute_g, depth < 2 ? graph(c, around, depth + 1) : std::string());
     else if (kind == "ints") {
         type(7);
         for (unsigned n = c.below(7); n != 0; --n) a.add_int64(wire::attribute_ints, c.number());
@@ -134,15 +152,17 @@ std::string attribute(choices& c, std::string_view name, std::string_view kind, 
     return out;
 }
 
-std::string one_node(choices& c, int depth) {
+std::string one_node(choices& c, names& all, int depth) {
     const auto ops = nn::all_ops();
-    const nn::op_def& op = ops[(c.next() + 256 * c.next()) % ops.size()];
+    std::size_t row = (c.next() + 256 * c.next()) % ops.size();
+    if (!c.hardly_ever())  // of this operator set; the engine's own are not for files
+        while (!ops[row].domain.empty() || ops[row].since > all.opset || (ops[row].until != 0 && ops[row].until < all.opset)) row = (row + 1) % ops.size();
+    const nn::op_def& op = ops[row];
     std::string out;
     pbf_writer n(out);
     const unsigned inputs = op.max_inputs < 0 ? c.below(5) : static_cast<unsigned>(op.min_inputs) + c.below(static_cast<unsigned>(op.max_inputs - op.min_inputs) + 1);
-    for (unsigned i = 0; i < inputs; ++i) n.add_string(wire::node_input, c.rarely() && c.rarely() ? std::string() : c.name());
+    for (unsigned i = 0; i < inputs; ++i) n.add_string(wire::node_input, c.rarely() && c.rarely() ? std::string() : all.used(c));
     const unsigned outputs = 1 + (op.max_outputs == 1 ? 0 : c.below(3));
-    for (unsigned i = 0; i < outputs; ++i) n.add_string(wire::node_output, c.name());
     n.add_string(wire::node_op_type, op.name.data(), op.name.size());
     if (!op.domain.empty()) n.add_string(wire::node_domain, op.domain.data(), op.domain.size());
     std::string_view rest = op.attributes;
@@ -152,35 +172,37 @@ std::string one_node(choices& c, int depth) {
         const std::size_t colon = one.find(':');
         if (colon == std::string_view::npos) continue;
         const std::string_view kind = one.substr(colon + 1);
-        if (kind == "graph" || c.below(2) == 0) n.add_message(wire::node_attribute, attribute(c, one.substr(0, colon), kind, depth));
+        if (kind == "graph" || c.below(2) == 0) n.add_message(wire::node_attribute, attribute(c, all, one.substr(0, colon), kind, depth));
     }
+    for (unsigned i = 0; i < outputs; ++i) n.add_string(wire::node_output, all.fresh(c));
     return out;
 }
 
-std::string graph(choices& c, int depth) {
+std::string graph(choices& c, names all, int depth) {
     std::string out;
     pbf_writer g(out);
     g.add_string(wire::graph_name, "g");
-    // Small numbers name what is given, larger ones what is computed; some meet, some are missing.
-    for (unsigned n = c.below(depth == 0 ? 4 : 3), i = 0; i < n; ++i) g.add_message(wire::graph_input, value_info(c, "v" + std::to_string(i + (depth != 0 ? 12 : 0))));
-    for (unsigned n = c.below(5), i = 0; i < n; ++i) g.add_message(wire::graph_initializer, tensor(c, "v" + std::to_string(i + 3 + (depth != 0 ? 10 : 0))));
-    for (unsigned n = 1 + c.below(6); n != 0; --n) g.add_message(wire::graph_node, one_node(c, depth));
-    for (unsigned n = 1 + c.below(3); n != 0; --n) g.add_message(wire::graph_output, value_info(c, c.name()));
+    for (unsigned n = 1 + c.below(4); n != 0; --n) g.add_message(wire::graph_input, value_info(c, all.fresh(c)));
+    for (unsigned n = c.below(5); n != 0; --n) g.add_message(wire::graph_initializer, tensor(c, all.fresh(c)));
+    for (unsigned n = 1 + c.below(6); n != 0; --n) g.add_message(wire::graph_node, one_node(c, all, depth));
+    for (unsigned n = 1 + c.below(3); n != 0; --n) g.add_message(wire::graph_output, value_info(c, all.used(c)));
     return out;
 }
 
 std::string model(choices& c) {
-    std::string out, opset, body = graph(c, 0);
+    unsigned count = 0;
+    const int version = static_cast<int>(7 + c.below(17));
+    std::string out, opset, body = graph(c, {{}, &count, version}, 0);
     pbf_writer m(out);
     m.add_int64(wire::model_ir_version, 8);
-    pbf_writer(opset).add_int64(wire::opset_version, static_cast<std::int64_t>(7 + c.below(17)));
+    pbf_writer(opset).add_int64(wire::opset_version, version);
     m.add_message(wire::model_opset_import, opset);
     for (const char* domain : {"ocelli", "ocelli.blocked"}) {
         opset.clear();
         pbf_writer o(opset);
         o.add_string(wire::opset_domain, domain);
         o.add_int64(wire::opset_version, 1);
-        if (c.rarely()) m.add_message(wire::model_opset_import, opset);
+        if (!c.hardly_ever()) m.add_message(wire::model_opset_import, opset);
     }
     m.add_message(wire::model_graph, body);
     return out;

@@ -104,6 +104,8 @@ TEST_CASE("unknown operators and attributes are refused with node, operator and 
           "net.onnx: node 'the_Relu' (Relu, opset 13): attribute 'beta' is not supported");
     CHECK(refusal<unsupported_operator>(model(bytes(1, node_of("Relu", {"x"}, {"y"}, bytes(7, "com.other"))) + x2 + y2)) ==
           "net.onnx: node 'the_Relu' (com.other.Relu, opset 0): the model imports no operator set of domain 'com.other'");
+    CHECK(refusal<unsupported_operator>(model(bytes(1, node_of("Conv", {"x"}, {"y"}, bytes(7, "ocelli"))) + x2 + y2)) ==
+          "net.onnx: node 'the_Conv' (ocelli.Conv, opset 0): domain 'ocelli' is the engine's own");
 }
 
 TEST_CASE("contradictory graphs are refused") {

@@ -68,6 +68,8 @@ TEST_CASE("Loop and Scan refuse bodies that do not fit") {
     using enum nn::dtype;
     const tensor three = of<std::int64_t>({}, {3}), yes = of<bool>({}, {true}), x = floats({2}, {1, 2});
     CHECK_REFUSED(format_error, run("Loop", 16, {three, yes, x}, {body("body", {boolean})}), "the body must have 3 inputs and at least 2 outputs, has 1 and 1");
+    CHECK_REFUSED(invalid_argument, run("Loop", 16, {of<std::int64_t>({0}, {}), yes, x}, {body("body", {nn::dtype::int64, boolean, nn::dtype::float32})}),
+                  "the trip count must be one number, got int64 (0)");
     CHECK_REFUSED(format_error, run("Scan", 16, {x, x}, {body("body", {float32}), number("num_scan_inputs", 1)}), "the body must have 2 inputs");
     CHECK_REFUSED(invalid_argument, run("Scan", 16, {x}, {body("body", {float32}), number("num_scan_inputs", 2)}), "num_scan_inputs must lie in [1, 1]");
     CHECK_REFUSED(invalid_argument, run("Scan", 16, {x}, {body("body", {float32}), number("num_scan_inputs", 1), numbers("scan_input_axes", {0, 0})}), "wrong length");

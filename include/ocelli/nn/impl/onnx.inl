@@ -428,6 +428,8 @@ private:
         if (n.name.size() == prefix_.size()) n.name = ocelli::detail::concat(prefix_, n.op, "_", g_.nodes.size());
         const auto function = model_.functions.find({n.domain, n.op, overload});
         if (function == model_.functions.end()) {
+            // What lowering makes is trusted to be as lowering makes it.
+            if (n.domain == "ocelli" || n.domain.rfind("ocelli.", 0) == 0) fail<unsupported_operator>(n, "domain '", n.domain, "' is the engine's own");
             const auto opset = opsets_->find(n.domain);
             if (opset == opsets_->end()) fail<unsupported_operator>(n, "the model imports no operator set of domain '", n.domain, "'");
             n.opset = opset->second;

@@ -91,7 +91,8 @@ inline void eval_loop(eval_context& c) {
     const std::size_t carried = c.input_count() - 2;
     check<format_error>(c.self, body.inputs.size() == carried + 2 && body.outputs.size() >= carried + 1, "the body must have ", carried + 2,
                         " inputs and at least ", carried + 1, " outputs, has ", body.inputs.size(), " and ", body.outputs.size());
-    const std::int64_t limit = c.has_input(0) ? static_cast<std::int64_t>(c.input(0).to_ints().at(0)) : std::numeric_limits<std::int64_t>::max();
+    check(c.self, !c.has_input(0) || c.input(0).size() == 1, "the trip count must be one number, got ", c.has_input(0) ? c.input(0) : tensor());
+    const std::int64_t limit = c.has_input(0) ? static_cast<std::int64_t>(c.input(0).to_ints()[0]) : std::numeric_limits<std::int64_t>::max();
     bool running = !c.has_input(1) || truth(c.self, c.input(1));
     std::vector<tensor> state(carried + 2);
     for (std::size_t i = 0; i < carried; ++i) state[i + 2] = c.input(i + 2);

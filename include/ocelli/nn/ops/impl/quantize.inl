@@ -342,7 +342,8 @@ inline void eval_qlinear_conv(eval_context& c) {
     check(c.self, w_scale.size() == 1 || static_cast<std::int64_t>(w_scale.size()) == w.extent(0), "the weights' scale must have one element, or one per filter");
     check(c.self, !c.has_input(8) || c.input(8).size() == w.extent(0), "bias must have one element per filter");
     const auto bias = c.has_input(8) ? c.input(8).to_ints() : std::vector<std::int64_t>(static_cast<std::size_t>(w.extent(0)), 0);
-    const std::int64_t zero = c.input(7).to_ints().at(0);
+    check(c.self, c.input(7).size() == 1, "the zero point of the result must be one number, got ", c.input(7));
+    const std::int64_t zero = c.input(7).to_ints()[0];
     dispatch(c.self, type_list<std::uint8_t, std::int8_t>{}, c.input(7).type(), [&]<class T>(type_tag<T>) {
         T* out = nullptr;
         integer_conv(
