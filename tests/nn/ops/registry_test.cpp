@@ -49,6 +49,14 @@ TEST_CASE("the versions of an operator do not overlap") {
     }
 }
 
+TEST_CASE("a current definition holds for every later version, and the oldest forms are there") {
+    for (const nn::op_def& d : nn::all_ops()) {
+        if (!d.domain.empty() || d.until != 0) continue;
+        for (std::int64_t version = d.since; version <= 24; ++version) CHECK(nn::find_op("", d.name, version) == &d);
+    }
+    for (const char* const op : {"GRU", "LSTM", "RNN", "LpPool", "GlobalLpPool"}) CHECK(nn::find_op("", op, 1) != nullptr);
+}
+
 TEST_CASE("rare forms of operators give what their definitions say") {
     CHECK(ocelli_test::check_golden_models("rare", 2e-5) == 12);
 }

@@ -183,20 +183,25 @@ inline void eval_average_pool(eval_context& c) {
 }
 
 // |x|^p and s^(1/p), with the usual p = 1, 2 without pow().
-inline double power_of(double x, std::int64_t p) noexcept {
+inline double power_of(double x, double p) noexcept {
     const double a = std::abs(x);
-    return p == 1 ? a : p == 2 ? a * a : std::pow(a, static_cast<double>(p));
+    return p == 1 ? a : p == 2 ? a * a : std::pow(a, p);
 }
-inline double root_of(double s, std::int64_t p) noexcept {
-    return p == 1 ? s : p == 2 ? std::sqrt(s) : std::pow(s, 1.0 / static_cast<double>(p));
+inline double root_of(double s, double p) noexcept {
+    return p == 1 ? s : p == 2 ? std::sqrt(s) : std::pow(s, 1.0 / p);
+}
+// A real number in operator set 1, an integer since.
+inline double power_attribute(const node& n) {
+    const double p = n.opset < 2 ? static_cast<double>(attr_float(n, "p", 2.0f)) : static_cast<double>(attr_int(n, "p", 2));
+    check(n, p >= 1, "p must be at least 1, got ", p);
+    return p;
 }
 
 inline void eval_lp_pool(eval_context& c) {
     const tensor& x = c.input(0);
     const pooling g = pool_geometry(c);
     const plane_windows& w = g.w;
-    const std::int64_t p = attr_int(c.self, "p", 2);
-    check(c.self, p >= 1, "p must be at least 1, got ", p);
+    const double p = power_attribute(c.self);
     dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* y = c.output(0, x.type(), g.shape).template mutable_data<T>();
         for_each_index(g.planes, w.out_size * w.taps, [&](std::int64_t plane) {
@@ -265,8 +270,7 @@ inline void eval_global_max_pool(eval_context& c) {
 }
 
 inline void eval_global_lp_pool(eval_context& c) {
-    const std::int64_t p = attr_int(c.self, "p", 2);
-    check(c.self, p >= 1, "p must be at least 1, got ", p);
+    const double p = power_attribute(c.self);
     eval_global_pool(c, [p]<class T>(const T* x, std::int64_t n) {
         double sum = 0;
         for (std::int64_t i = 0; i < n; ++i) sum += power_of(static_cast<double>(x[i]), p);
@@ -349,11 +353,16 @@ OCELLI_INLINE std::span<const op_def> pool_ops() {
         {.name = "AveragePool",
          .attributes = "auto_pad:string ceil_mode:int count_include_pad:int dilations:ints kernel_shape:ints pads:ints strides:ints",
          .infer = detail::infer_pool, .eval = detail::in_float<detail::eval_average_pool>, .results = exactness::rounding},
+        {.name = "LpPool", .until = 1,
+         .attributes = "auto_pad:string kernel_shape:ints p:float pads:ints strides:ints",
+         .infer = detail::infer_pool, .eval = detail::in_float<detail::eval_lp_pool>, .results = exactness::rounding},
         {.name = "LpPool", .since = 2,
          .attributes = "auto_pad:string ceil_mode:int dilations:ints kernel_shape:ints p:int pads:ints strides:ints",
          .infer = detail::infer_pool, .eval = detail::in_float<detail::eval_lp_pool>, .results = exactness::rounding},
         {.name = "GlobalMaxPool", .infer = detail::infer_global_pool, .eval = detail::in_float<detail::eval_global_max_pool>},
         {.name = "GlobalAveragePool", .infer = detail::infer_global_pool, .eval = detail::in_float<detail::eval_global_average_pool>, .results = exactness::rounding},
+        {.name = "GlobalLpPool", .until = 1, .attributes = "p:float", .infer = detail::infer_global_pool, .eval = detail::in_float<detail::eval_global_lp_pool>,
+         .results = exactness::rounding},
         {.name = "GlobalLpPool", .since = 2, .attributes = "p:int", .infer = detail::infer_global_pool, .eval = detail::in_float<detail::eval_global_lp_pool>,
          .results = exactness::rounding},
         {.name = "MaxUnpool", .since = 9, .min_inputs = 2, .max_inputs = 3, .attributes = "kernel_shape:ints pads:ints strides:ints",

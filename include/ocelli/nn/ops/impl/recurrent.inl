@@ -221,7 +221,19 @@ inline void eval_recurrent(eval_context& c) {
 }  // namespace detail
 
 OCELLI_INLINE std::span<const op_def> recurrent_ops() {
+    // Before operator set 7 attribute output_sequence told whether Y is wanted: whether it is used tells that too.
     static constexpr op_def table[] = {
+        {.name = "RNN", .until = 6, .min_inputs = 3, .max_inputs = 6, .max_outputs = 2,
+         .attributes = "activation_alpha:floats activation_beta:floats activations:strings clip:float direction:string hidden_size:int output_sequence:int",
+         .infer = detail::infer_recurrent, .eval = detail::eval_recurrent, .results = exactness::rounding},
+        {.name = "GRU", .until = 6, .min_inputs = 3, .max_inputs = 6, .max_outputs = 2,
+         .attributes = "activation_alpha:floats activation_beta:floats activations:strings clip:float direction:string hidden_size:int output_sequence:int "
+                       "linear_before_reset:int",
+         .infer = detail::infer_recurrent, .eval = detail::eval_recurrent, .results = exactness::rounding},
+        {.name = "LSTM", .until = 6, .min_inputs = 3, .max_inputs = 8, .max_outputs = 3,
+         .attributes = "activation_alpha:floats activation_beta:floats activations:strings clip:float direction:string hidden_size:int input_forget:int "
+                       "output_sequence:int",
+         .infer = detail::infer_recurrent, .eval = detail::eval_recurrent, .results = exactness::rounding},
         {.name = "RNN", .since = 7, .min_inputs = 3, .max_inputs = 6, .max_outputs = 2,
          .attributes = "activation_alpha:floats activation_beta:floats activations:strings clip:float direction:string hidden_size:int layout:int",
          .infer = detail::infer_recurrent, .eval = detail::eval_recurrent, .results = exactness::rounding},
