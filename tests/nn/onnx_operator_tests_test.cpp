@@ -2,6 +2,8 @@
 #include "onnx_tests/operator_test.hpp"
 #include "support/fixtures.hpp"
 
+#include <ocelli/nn/session.hpp>
+
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -39,6 +41,18 @@ TEST_CASE("an operator that the engine has passes all of ONNX's tests for it, an
         passed += r.what == onnx_tests::outcome::passed;
     }
     MESSAGE(passed << " of " << results.size() << " passed");
+}
+
+TEST_CASE("sessions, with their passes and kernels, pass the same tests") {
+    const auto folder = unpacked();
+    if (folder.empty()) return;
+    const auto by_session = [](const ocelli::nn::graph& g, const ocelli::nn::named_tensors& feeds) { return ocelli::nn::session(g).run(feeds); };
+    for (const auto& r : onnx_tests::run_all(folder, by_session)) {
+        CAPTURE(r.test);
+        CAPTURE(r.op);
+        CAPTURE(r.message);
+        CHECK(r.what == (r.claimed ? onnx_tests::outcome::passed : onnx_tests::outcome::unsupported));
+    }
 }
 
 TEST_CASE("a folder without tests gives no results, and a damaged model a failure with a message") {
