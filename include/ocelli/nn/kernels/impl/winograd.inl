@@ -153,8 +153,7 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
             for (std::int64_t first = pair0; first < pair1; first += together) {
                 const std::int64_t last = std::min(pair1, first + together);
                 blocked_tile tile{};
-                tile.segments = segments;
-                tile.count = (kz1 - kz0) * depth;
+                const std::int64_t frames_depth = (kz1 - kz0) * depth, part_units = 256 / lanes;
                 tile.bias = zeros;
                 tile.y_block = each * lanes;
                 tile.y_step = lanes;
@@ -162,12 +161,21 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                     for (std::int64_t pair = first; pair < last; ++pair) {
                         const int wide = 2 * pair + 2 <= blocks ? 2 : 1;
                         const std::int64_t parts = (tiles.count + t.pixels - 1) / t.pixels;
-                        tile.weights = packed + pair * 2 * lanes * n * n * rows + (p * rows + kz0 * l.channels) * wide * lanes;
+                        const float* weights = packed + pair * 2 * lanes * n * n * rows + (p * rows + kz0 * l.channels) * wide * lanes;
                         for (std::int64_t part = 0; part < parts; ++part) {
                             const std::int64_t t0 = tiles.count * part / parts, t1 = tiles.count * (part + 1) / parts;
                             tile.x = in + p * step_in + t0 * lanes;
                             tile.y = out + p * step_out + (2 * (pair - first) * each + t0) * lanes;
-                            t.tile[0][wide - 1][t1 - t0 - 1](tile);
+                            // Long sums in parts, as direct convolution makes them.
+                            tile.addend = nullptr;
+                            tile.weights = weights;
+                            for (std::int64_t u = 0; u < frames_depth || u == 0; u += part_units) {
+                                tile.segments = segments + u;
+                                tile.count = std::min(part_units, frames_depth - u);
+                                t.tile[0][wide - 1][t1 - t0 - 1](tile);
+                                tile.addend = tile.y;
+                                for (std::int64_t s = 0; s < tile.count; ++s) tile.weights += tile.segments[s].length * wide * lanes;
+                            }
                         }
                     }
                 for (std::int64_t b = 2 * first; b < std::min(2 * last, blocks); ++b) {
