@@ -74,6 +74,29 @@ TEST_CASE("batch norm folds into a transposed convolution, group by group") {
     for (std::int64_t i = 0; i < got.size(); ++i) CHECK(got.data<float>()[i] == doctest::Approx(expected.data<float>()[i]).epsilon(1e-5));
 }
 
+TEST_CASE("batch norm of an old operator set folds only where it says that it is testing") {
+    for (const std::int64_t testing : {0, 1}) {
+        graph g;
+        g.opsets[""] = 6;
+        const auto ones = [](dims shape) {
+            tensor t(dtype::float32, std::move(shape));
+            for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = 1.0f;
+            return t;
+        };
+        const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 1, 2, 2}, {}}), c = g.add_value("c"), y = g.add_value("y");
+        g.add_node({.name = "conv", .op = "Conv", .inputs = {x, g.add_constant("w", ones({1, 1, 1, 1}))}, .outputs = {c}});
+        g.add_node({.name = "bn", .op = "BatchNormalization", .attributes = {{"is_test", testing}},
+                    .inputs = {c, g.add_constant("s", ones({1})), g.add_constant("t", ones({1})), g.add_constant("m", ones({1})), g.add_constant("v", ones({1}))},
+                    .outputs = {y}});
+        g.inputs = {x};
+        g.outputs = {y};
+        infer_facts(g);
+        const pass passes[] = {{"batch_norm_folding", &passes::batch_norm_folding}};
+        run_passes(g, passes);
+        CHECK(g.nodes.size() == (testing == 1 ? 1 : 2));
+    }
+}
+
 TEST_CASE("batch norm stays where the convolution's result is used elsewhere") {
     graph g = empty_graph();
     const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 1, 4, 4}, {}});

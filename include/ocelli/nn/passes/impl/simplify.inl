@@ -88,7 +88,8 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
     const auto uses = g.use_counts();
     for (const node& bn : g.nodes) {
         if (bn.op != "BatchNormalization" || !bn.domain.empty() || bn.inputs.size() != 5 || attr_int(bn, "training_mode", 0) != 0) continue;
-        if (bn.outputs.size() != 1) continue;
+        // Before operator set 7 it trained unless told otherwise.
+        if (bn.outputs.size() != 1 || (bn.opset < 7 && attr_int(bn, "is_test", 0) == 0)) continue;
         const value_id between = bn.inputs[0];
         if (between == no_value || g.at(between).producer == no_node || !detail::used_once(g, uses, between)) continue;
         const node& conv = g.node_at(g.at(between).producer);
