@@ -3,7 +3,9 @@
 /// @file
 /// Sequences of tensors and optional values: making, taking apart, mapping.
 
-#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/fwd.hpp>
+
+#include <span>
 
 namespace ocelli::nn {
 
