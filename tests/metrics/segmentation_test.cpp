@@ -1,3 +1,8 @@
+#if defined(__GNUC__) && !defined(__clang__)
+// Under the sanitizers GCC 12 sees xtensor copy a shape of two extents into one of one, on a path that the check of the rank has closed.
+#    pragma GCC diagnostic ignored "-Warray-bounds"
+#    pragma GCC diagnostic ignored "-Wstringop-overflow"
+#endif
 #include "support/compare.hpp"
 #include "support/fixtures.hpp"
 

@@ -29,6 +29,10 @@ void* allocate_or_throw(std::size_t bytes, std::size_t alignment = 1) {
 
 }  // namespace
 
+#if defined(__GNUC__) && !defined(__clang__)
+// Where it inlines only one of a pair, GCC takes free() for a mistake.
+#    pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
 void* operator new(std::size_t n) { return allocate_or_throw(n); }
 void* operator new[](std::size_t n) { return allocate_or_throw(n); }
 void* operator new(std::size_t n, std::align_val_t a) { return allocate_or_throw(n, static_cast<std::size_t>(a)); }
