@@ -102,8 +102,9 @@ TEST_CASE("functions of two elements agree with the reference over the broadcast
     for (const auto& [a, b] : shapes)
         for (const char* op : {"Add", "Sub", "Mul", "Div", "Max", "Min"}) {
             CAPTURE(std::string(op));
-            CAPTURE(a);
-            CAPTURE(b);
+            const dims &left = a, &right = b;  // structured bindings do not go into CAPTURE
+            CAPTURE(left);
+            CAPTURE(right);
             tensor x = random_tensor(a, ++seed), y = random_tensor(b, ++seed);
             for (std::int64_t i = 0; i < y.size(); ++i) y.mutable_data<float>()[i] += y.data<float>()[i] < 0 ? -0.5f : 0.5f;
             if (x.size() > 5) x.mutable_data<float>()[3] = qnan;

@@ -19,7 +19,8 @@ TEST_CASE("layer normalisation agrees with the reference in double, with its sta
     unsigned seed = 1;
     for (const auto& [x, axis] : {std::pair<dims, std::int64_t>{{1, 1}, -1}, {{3, 7}, -1}, {{2, 5, 768}, -1}, {{2, 5, 33}, 1}, {{4, 3, 1021}, 2}, {{2, 3, 9, 17}, 1}})
         for (const bool bias : {true, false}) {
-            CAPTURE(x);
+            const dims& extents = x;  // structured bindings do not go into CAPTURE
+            CAPTURE(extents);
             const std::size_t first = static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(x.size()) : axis);
             const dims parameter(x.begin() + static_cast<std::ptrdiff_t>(first), x.end());
             std::vector<tensor> inputs{shifted(x, ++seed), random_tensor(parameter, ++seed)};

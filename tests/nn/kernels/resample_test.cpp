@@ -16,7 +16,8 @@ TEST_CASE("bilinear sampling agrees with the reference inside, outside and at th
                                   {{2, 19, 8, 13}, {2, 20, 30, 2}}})
         for (const char* padding : {"zeros", "border"})
             for (const std::int64_t align : {0, 1}) {
-                CAPTURE(x);
+                const dims& extents = x;  // structured bindings do not go into CAPTURE
+                CAPTURE(extents);
                 CAPTURE(std::string(padding));
                 CAPTURE(align);
                 tensor places = random_tensor(grid, ++seed, -1.5f, 1.5f);
@@ -46,7 +47,8 @@ TEST_CASE("resizing agrees with the reference in double over modes, coordinates 
                     if (antialias == 1 && std::string(mode) == "nearest") continue;
                     CAPTURE(std::string(mode));
                     CAPTURE(std::string(coordinates));
-                    CAPTURE(out);
+                    const dims& wanted = out;
+                    CAPTURE(wanted);
                     const result r = run_node({.op = "Resize",
                                                .attributes = {{"mode", std::string(mode)}, {"coordinate_transformation_mode", std::string(coordinates)}, {"antialias", antialias}}},
                                               {random_tensor(x, ++seed), tensor(), tensor(), tensor::ints(out)}, {3});
