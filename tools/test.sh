@@ -74,6 +74,8 @@ if [ "$mode" = --ci ]; then
   say "Fuzzers (one seed: a run can be repeated; run them with others to find more)"
   build fuzz
   for fuzzer in build/fuzz/tests/fuzz/*_fuzz; do
+    # Its graphs reach every operator: it runs here once it has been quiet under the sanitizers for hours, not minutes.
+    case $fuzzer in */graph_fuzz) echo "graph_fuzz: built, not run here yet; run it by hand" && continue ;; esac
     corpus=tests/fuzz/corpus/$(basename "$fuzzer")
     mkdir -p "build/fuzz/found/$(basename "$fuzzer")"
     step "$(basename "$fuzzer")" "$fuzzer" -seed=1 -max_total_time=60 -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
