@@ -92,8 +92,9 @@ xt::xtensor<double, 1> paired_masks_of(mask_measure measure, const mask_texts& t
     paired_masks(measure, x.data(), y.data(), x.extent(0), x.extent(1) * x.extent(2), of_empty, out.data());
     return out;
 }
-template <class A, class B, class Out>
-void pairwise_soft_into(mask_measure measure, const mask_texts& texts, const A& x, const B& y, const soft_iou_options& options, Out* out) {
+template <class T>
+void pairwise_soft_checked(mask_measure measure, const mask_texts& texts, const dense_view<T, 3>& x, const dense_view<T, 3>& y,
+                           const soft_iou_options& options, double* out) {
     check_same_pictures(x, y, texts);
     check(options.smooth >= 0, texts.both, ": smooth must not be negative, got ", options.smooth);
     for (const auto* v : {&x, &y}) {
@@ -101,6 +102,21 @@ void pairwise_soft_into(mask_measure measure, const mask_texts& texts, const A& 
         check(at == v->size(), v == &x ? texts.first : texts.second, " must not be NaN");
     }
     pairwise_soft(measure, x.data(), x.extent(0), y.data(), y.extent(0), x.extent(1) * x.extent(2), options, out);
+}
+template <class A, class B>
+xt::xtensor<double, 2> pairwise_soft_of(mask_measure measure, const mask_texts& texts, const A& a, const B& b, const soft_iou_options& options) {
+    const auto x = as_dense<scalar_t<A, B>, 3>(a, texts.first);
+    const auto y = as_dense<scalar_t<A, B>, 3>(b, texts.second);
+    auto out = new_tensor<double>(x.extent(0), y.extent(0));
+    pairwise_soft_checked(measure, texts, x, y, options, out.data());
+    return out;
+}
+template <class A, class B, class Out>
+void pairwise_soft_into(mask_measure measure, const mask_texts& texts, const A& a, const B& b, Out& out, const soft_iou_options& options) {
+    const auto x = as_dense<scalar_t<A, B>, 3>(a, texts.first);
+    const auto y = as_dense<scalar_t<A, B>, 3>(b, texts.second);
+    double* to = as_output<double, 2>(out, {x.extent(0), y.extent(0)}, texts.out);
+    pairwise_soft_checked(measure, texts, x, y, options, to);
 }
 
 #define OCELLI_MASK_TEXTS_(name) \
@@ -173,43 +189,25 @@ xt::xtensor<double, 1> paired_mask_dice(const A& a, const B& b, const mask_iou_o
 /// @throws invalid_argument  on other ranks, pictures of different sizes, NaN, a negative smooth
 template <array_expression A, array_expression B>
 xt::xtensor<double, 2> soft_mask_iou(const A& a, const B& b, const soft_iou_options& options = {}) {
-    using T = scalar_t<A, B>;
-    const auto x = as_dense<T, 3>(a, "soft_mask_iou: a");
-    const auto y = as_dense<T, 3>(b, "soft_mask_iou: b");
-    auto out = detail::new_tensor<double>(x.extent(0), y.extent(0));
-    detail::pairwise_soft_into(detail::mask_measure::iou, OCELLI_MASK_TEXTS_(soft_mask_iou), x, y, options, out.data());
-    return out;
+    return detail::pairwise_soft_of(detail::mask_measure::iou, OCELLI_MASK_TEXTS_(soft_mask_iou), a, b, options);
 }
 /// The same into the caller's memory, (N, M) of double.
 template <array_expression A, array_expression B, class Out>
     requires array_expression<std::remove_cvref_t<Out>>
 void soft_mask_iou(const A& a, const B& b, Out&& out, const soft_iou_options& options = {}) {
-    using T = scalar_t<A, B>;
-    const auto x = as_dense<T, 3>(a, "soft_mask_iou: a");
-    const auto y = as_dense<T, 3>(b, "soft_mask_iou: b");
-    double* to = detail::as_output<double, 2>(out, {x.extent(0), y.extent(0)}, "soft_mask_iou: out");
-    detail::pairwise_soft_into(detail::mask_measure::iou, OCELLI_MASK_TEXTS_(soft_mask_iou), x, y, options, to);
+    detail::pairwise_soft_into(detail::mask_measure::iou, OCELLI_MASK_TEXTS_(soft_mask_iou), a, b, out, options);
 }
 
 /// Gives the soft Dice coefficient, 2 intersection / (sum a + sum b), of every map of `a` with every map of `b`. As soft_mask_iou.
 template <array_expression A, array_expression B>
 xt::xtensor<double, 2> soft_mask_dice(const A& a, const B& b, const soft_iou_options& options = {}) {
-    using T = scalar_t<A, B>;
-    const auto x = as_dense<T, 3>(a, "soft_mask_dice: a");
-    const auto y = as_dense<T, 3>(b, "soft_mask_dice: b");
-    auto out = detail::new_tensor<double>(x.extent(0), y.extent(0));
-    detail::pairwise_soft_into(detail::mask_measure::dice, OCELLI_MASK_TEXTS_(soft_mask_dice), x, y, options, out.data());
-    return out;
+    return detail::pairwise_soft_of(detail::mask_measure::dice, OCELLI_MASK_TEXTS_(soft_mask_dice), a, b, options);
 }
 /// The same into the caller's memory, (N, M) of double.
 template <array_expression A, array_expression B, class Out>
     requires array_expression<std::remove_cvref_t<Out>>
 void soft_mask_dice(const A& a, const B& b, Out&& out, const soft_iou_options& options = {}) {
-    using T = scalar_t<A, B>;
-    const auto x = as_dense<T, 3>(a, "soft_mask_dice: a");
-    const auto y = as_dense<T, 3>(b, "soft_mask_dice: b");
-    double* to = detail::as_output<double, 2>(out, {x.extent(0), y.extent(0)}, "soft_mask_dice: out");
-    detail::pairwise_soft_into(detail::mask_measure::dice, OCELLI_MASK_TEXTS_(soft_mask_dice), x, y, options, to);
+    detail::pairwise_soft_into(detail::mask_measure::dice, OCELLI_MASK_TEXTS_(soft_mask_dice), a, b, out, options);
 }
 
 }  // namespace ocelli
