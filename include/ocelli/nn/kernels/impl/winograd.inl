@@ -168,13 +168,12 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                             tile.y = out + p * step_out + (2 * (pair - first) * each + t0) * lanes;
                             // Long sums in parts, as direct convolution makes them.
                             tile.addend = nullptr;
-                            tile.weights = weights;
                             for (std::int64_t u = 0; u < frames_depth || u == 0; u += part_units) {
                                 tile.segments = segments + u;
                                 tile.count = std::min(part_units, frames_depth - u);
+                                tile.weights = weights + (u / depth * l.channels + u % depth * lanes) * wide * lanes;
                                 t.tile[0][wide - 1][t1 - t0 - 1](tile);
                                 tile.addend = tile.y;
-                                for (std::int64_t s = 0; s < tile.count; ++s) tile.weights += tile.segments[s].length * wide * lanes;
                             }
                         }
                     }
