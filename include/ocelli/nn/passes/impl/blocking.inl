@@ -117,22 +117,8 @@ private:
         std::int64_t taps = 1;
         for (std::size_t i = 2; i < w->rank(); ++i) taps *= w->extent(i);
         const int tile = depthwise ? 0 : winograd_tile(with_extents(l, n, *w));
-        std::vector<std::int64_t> channels(n.inputs.size(), 0);
-        std::vector<value_id> inputs = n.inputs;
-        // Planes are as good, except channel by channel.
-        if (depthwise || tile != 0 || blocks_of(inputs[0]) != nullptr) {
-            inputs[0] = need_blocks(inputs[0], l.channels);
-            channels[0] = l.channels;
-        }
-        if (inputs.size() > 3 && inputs[3] != no_value) {
-            inputs[3] = need_blocks(inputs[3], l.filters);
-            channels[3] = l.filters;
-        }
-        node blocked = blocked_form(n, lanes_, std::move(channels));
-        blocked.inputs = std::move(inputs);
         const char* direct = depthwise ? "blocked_depthwise" : taps == 1 ? "blocked_pointwise" : "blocked_direct";
-        set_attribute(blocked, "kernel", tile == 0 ? std::string(direct) : ocelli::detail::concat("blocked_winograd", tile));
-        put(std::move(blocked), n, l.filters);
+        put_convolution(n, l.channels, l.filters, depthwise || tile != 0, tile == 0 ? std::string(direct) : ocelli::detail::concat("blocked_winograd", tile));
     }
 
     void transposed(const node& n) {
@@ -150,20 +136,25 @@ private:
         l.stride_y = strides.size() == 2 ? strides[0] : 1;
         l.dilation_y = strides.size() == 2 ? dilations[0] : 1;
         if (l.stride_x < 1 || l.stride_y < 1 || l.stride_x > 64 || l.stride_y > 64 || !blocked_transpose_takes(l)) return;
+        put_convolution(n, l.filters, l.channels, false, "blocked_transpose");
+    }
+
+    /// The convolution on blocks. It reads planes as well as blocks, unless it needs blocks.
+    void put_convolution(const node& n, std::int64_t in, std::int64_t out, bool needs_blocks, std::string kernel) {
         std::vector<std::int64_t> channels(n.inputs.size(), 0);
         std::vector<value_id> inputs = n.inputs;
-        if (const image* x = blocks_of(inputs[0])) {
-            inputs[0] = x->value;
-            channels[0] = l.filters;
+        if (needs_blocks || blocks_of(inputs[0]) != nullptr) {
+            inputs[0] = need_blocks(inputs[0], in);
+            channels[0] = in;
         }
         if (inputs.size() > 3 && inputs[3] != no_value) {
-            inputs[3] = need_blocks(inputs[3], l.channels);
-            channels[3] = l.channels;
+            inputs[3] = need_blocks(inputs[3], out);
+            channels[3] = out;
         }
         node blocked = blocked_form(n, lanes_, std::move(channels));
         blocked.inputs = std::move(inputs);
-        set_attribute(blocked, "kernel", std::string("blocked_transpose"));
-        put(std::move(blocked), n, l.channels);
+        set_attribute(blocked, "kernel", std::move(kernel));
+        put(std::move(blocked), n, out);
     }
 
     /// The layer with its windows and extents, as far as Winograd asks for them; group 0 where they are not known.
