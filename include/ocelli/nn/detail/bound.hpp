@@ -5,6 +5,7 @@
 
 #include <ocelli/nn/detail/planes.hpp>
 #include <ocelli/nn/kernels/conv.hpp>
+#include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/support.hpp>
 #include <ocelli/nn/plan.hpp>
 
@@ -61,6 +62,31 @@ inline dims image_shape(std::int64_t n, std::int64_t channels, const dims& exten
     return shape;
 }
 
+/// What a convolution's weights (filters, channels / group, kernel...) say of its layer.
+/// @throws invalid_argument  where group or kernel_shape contradict them
+inline conv_layer layer_of_weights(const node& n, const tensor& w) {
+    const std::size_t spatial = w.rank() - 2;
+    const dims kernel(w.shape().begin() + 2, w.shape().end());
+    conv_layer l;
+    l.group = attr_int(n, "group", 1);
+    l.filters = w.extent(0);
+    l.channels = w.extent(1) * l.group;
+    l.kernel_depth = spatial == 3 ? kernel[0] : 1;
+    l.kernel_height = spatial >= 2 ? kernel[spatial - 2] : 1;
+    l.kernel_width = kernel[spatial - 1];
+    check(n, l.group >= 1 && l.filters % l.group == 0, "weights of ", l.filters, " filters do not divide into ", l.group, " groups");
+    check(n, attr_ints(n, "kernel_shape", kernel) == kernel, "kernel_shape contradicts the weights' shape ", w);
+    return l;
+}
+
+/// The fused activation of a node, into an epilogue.
+template <class E>
+void read_activation(const node& n, E& epilogue) {
+    epilogue.function = parse_activation(attr_string(n, "activation", "none"));
+    epilogue.alpha = attr_float(n, "alpha", 0);
+    epilogue.beta = attr_float(n, "beta", 0);
+}
+
 /// How many taps of each window along an axis count. What lies behind the end padding (ceil_mode) never does; a window that meets
 /// nothing has mean 0 / 1.
 inline std::vector<float> window_counts(const windows& w, const tensor& x, std::size_t axis, bool padding) {
@@ -73,6 +99,30 @@ inline std::vector<float> window_counts(const windows& w, const tensor& x, std::
     }
     return out;
 }
+
+/// MaxPool without indices, and AveragePool, on planes or blocks.
+class bound_pooling : public bound_kernel {
+public:
+    explicit bound_pooling(const node& n) : node_(n), kernel_(attr_ints(n, "kernel_shape")), average_(n.op == "AveragePool") {
+        ceil_ = attr_int(n, "ceil_mode", 0) != 0;
+        count_padding_ = average_ && attr_int(n, "count_include_pad", 0) != 0;
+    }
+
+    double operations(const step_io& io) const override {
+        return static_cast<double>(io.outputs[0]->size()) * static_cast<double>(element_count(kernel_));
+    }
+
+protected:
+    /// The counts of an average, along the rows and along the columns.
+    std::vector<float> row_counts(const windows& w, const tensor& x) const {
+        return w.kernel.size() == 2 ? window_counts(w, x, 0, count_padding_) : std::vector<float>{1};
+    }
+    std::vector<float> column_counts(const windows& w, const tensor& x) const { return window_counts(w, x, w.kernel.size() - 1, count_padding_); }
+
+    const node& node_;
+    dims kernel_;
+    bool average_, ceil_ = false, count_padding_ = false;
+};
 
 /// The kernel for a node on blocks (domain ocelli.blocked, Block, Unblock), or null.
 std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const node& n, weight_cache& weights);

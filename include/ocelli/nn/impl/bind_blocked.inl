@@ -31,14 +31,8 @@ public:
         const auto constant = [&](std::size_t i) -> const tensor* {
             return i < n.inputs.size() && n.inputs[i] != no_value ? &g.at(n.inputs[i]).what.constant : nullptr;
         };
-        layer_.group = attr_int(n, "group", 1);
-        layer_.filters = weights_.extent(0);
-        layer_.channels = weights_.extent(1) * layer_.group;
-        layer_.kernel_depth = spatial == 3 ? weights_.extent(2) : 1;
-        layer_.kernel_height = spatial >= 2 ? weights_.extent(spatial) : 1;
-        layer_.kernel_width = weights_.extent(1 + spatial);
+        layer_ = layer_of_weights(n, weights_);
         kernel_extents_.assign(weights_.shape().begin() + 2, weights_.shape().end());
-        check(n, attr_ints(n, "kernel_shape", kernel_extents_) == kernel_extents_, "kernel_shape contradicts the weights' shape ", weights_);
         transposed_ = n.op == "ConvTranspose";
         if (transposed_) {
             const dims strides = attr_ints(n, "strides", dims(spatial, 1));
@@ -48,9 +42,7 @@ public:
         in_ = transposed_ ? layer_.filters : layer_.channels;
         out_ = transposed_ ? layer_.channels : layer_.filters;
         planes_ = attr_ints(n, "channels").at(0) == 0;
-        epilogue_.function = parse_activation(attr_string(n, "activation", "none"));
-        epilogue_.alpha = attr_float(n, "alpha", 0);
-        epilogue_.beta = attr_float(n, "beta", 0);
+        read_activation(n, epilogue_);
         bias_ = in_whole_blocks(constant(2), out_);
         slope_ = in_whole_blocks(constant(4), out_);
         epilogue_.bias = bias_.data<float>();
@@ -134,13 +126,9 @@ private:
 };
 
 /// ocelli.blocked.MaxPool and AveragePool.
-class bound_blocked_pool final : public bound_kernel {
+class bound_blocked_pool final : public bound_pooling {
 public:
-    explicit bound_blocked_pool(const node& n)
-        : node_(n), kernel_(attr_ints(n, "kernel_shape")), channels_(attr_ints(n, "channels").at(0)), average_(n.op == "AveragePool") {
-        ceil_ = attr_int(n, "ceil_mode", 0) != 0;
-        count_padding_ = average_ && attr_int(n, "count_include_pad", 0) != 0;
-    }
+    explicit bound_blocked_pool(const node& n) : bound_pooling(n), channels_(attr_ints(n, "channels").at(0)) {}
 
     std::string_view name() const noexcept override { return average_ ? "blocked_pool_average" : "blocked_pool_max"; }
 
@@ -155,20 +143,11 @@ public:
         shape.push_back(x.shape().back());
         tensor& y = io.output(0, dtype::float32, shape);
         if (!average_) return blocked_max_pool(l, x.data<float>(), y.mutable_data<float>());
-        const std::vector<float> columns = window_counts(w, x, w.kernel.size() - 1, count_padding_);
-        const std::vector<float> rows = w.kernel.size() == 2 ? window_counts(w, x, 0, count_padding_) : std::vector<float>{1};
-        blocked_average_pool(l, x.data<float>(), rows.data(), columns.data(), y.mutable_data<float>());
-    }
-
-    double operations(const step_io& io) const override {
-        return static_cast<double>(io.outputs[0]->size()) * static_cast<double>(element_count(kernel_));
+        blocked_average_pool(l, x.data<float>(), row_counts(w, x).data(), column_counts(w, x).data(), y.mutable_data<float>());
     }
 
 private:
-    const node& node_;
-    dims kernel_;
     std::int64_t channels_;
-    bool average_, ceil_ = false, count_padding_ = false;
 };
 
 /// ocelli.blocked.GlobalAveragePool.

@@ -14,19 +14,9 @@ namespace detail {
 class bound_conv final : public bound_kernel {
 public:
     bound_conv(const graph& g, const node& n, weight_cache& cache) : node_(n), weights_(g.at(n.inputs[1]).what.constant) {
-        const std::size_t spatial = weights_.rank() - 2;
-        layer_.group = attr_int(n, "group", 1);
-        layer_.filters = weights_.extent(0);
-        layer_.channels = weights_.extent(1) * layer_.group;
-        layer_.kernel_height = spatial == 2 ? weights_.extent(2) : 1;
-        layer_.kernel_width = weights_.extent(1 + spatial);
-        check(n, layer_.group >= 1 && layer_.filters % layer_.group == 0, "weights of ", layer_.filters, " filters do not divide into ", layer_.group,
-              " groups");
+        layer_ = layer_of_weights(n, weights_);
         kernel_extents_.assign(weights_.shape().begin() + 2, weights_.shape().end());
-        check(n, attr_ints(n, "kernel_shape", kernel_extents_) == kernel_extents_, "kernel_shape contradicts the weights' shape ", weights_);
-        epilogue_.function = parse_activation(attr_string(n, "activation", "none"));
-        epilogue_.alpha = attr_float(n, "alpha", 0);
-        epilogue_.beta = attr_float(n, "beta", 0);
+        read_activation(n, epilogue_);
         if (n.inputs.size() > 2 && n.inputs[2] != no_value) bias_ = g.at(n.inputs[2]).what.constant;
         if (n.inputs.size() > 4 && n.inputs[4] != no_value) slope_ = g.at(n.inputs[4]).what.constant;
         if (bias_.defined()) epilogue_.row_bias = bias_.data<float>();
@@ -84,14 +74,10 @@ private:
     bool depthwise_ = false;
 };
 
-/// MaxPool without indices, and AveragePool.
-class bound_pool final : public bound_kernel {
+/// MaxPool without indices, and AveragePool, on planes.
+class bound_pool final : public bound_pooling {
 public:
-    explicit bound_pool(const node& n) : node_(n), kernel_(attr_ints(n, "kernel_shape")), average_(n.op == "AveragePool") {
-        ceil_ = attr_int(n, "ceil_mode", 0) != 0;
-        count_padding_ = average_ && attr_int(n, "count_include_pad", 0) != 0;
-    }
-
+    using bound_pooling::bound_pooling;
     std::string_view name() const noexcept override { return average_ ? "pool_average" : "pool_max"; }
 
     void run(const step_io& io) const override {
@@ -105,35 +91,19 @@ public:
         if (few || !window_fits(l)) return run_reference(node_, io);
         tensor& y = io.output(0, dtype::float32, image_shape(l.batch, l.channels, w.output));
         if (!average_) return max_pool(l, x.data<float>(), y.mutable_data<float>());
-        const std::vector<float> columns = window_counts(w, x, w.kernel.size() - 1, count_padding_);
-        const std::vector<float> rows = w.kernel.size() == 2 ? window_counts(w, x, 0, count_padding_) : std::vector<float>{1};
-        average_pool(l, x.data<float>(), rows.data(), columns.data(), y.mutable_data<float>());
+        average_pool(l, x.data<float>(), row_counts(w, x).data(), column_counts(w, x).data(), y.mutable_data<float>());
     }
-
-    double operations(const step_io& io) const override {
-        return static_cast<double>(io.outputs[0]->size()) * static_cast<double>(element_count(kernel_));
-    }
-
-private:
-    const node& node_;
-    dims kernel_;
-    bool average_, ceil_ = false, count_padding_ = false;
 };
 
 /// ocelli.ConvTranspose on planes.
 class bound_conv_transpose final : public bound_kernel {
 public:
     bound_conv_transpose(const graph& g, const node& n) : node_(n), weights_(*constant(g, n, 1)) {
-        layer_.group = attr_int(n, "group", 1);
-        layer_.filters = weights_.extent(0);
-        layer_.channels = weights_.extent(1) * layer_.group;
+        layer_ = layer_of_weights(n, weights_);
         kernel_.assign(weights_.shape().begin() + 2, weights_.shape().end());
-        check(n, attr_ints(n, "kernel_shape", kernel_) == kernel_, "kernel_shape contradicts the weights' shape ", weights_);
         if (const tensor* bias = constant(g, n, 2)) bias_ = *bias;
         if (bias_.defined()) epilogue_.row_bias = bias_.data<float>();
-        epilogue_.function = parse_activation(attr_string(n, "activation", "none"));
-        epilogue_.alpha = attr_float(n, "alpha", 0);
-        epilogue_.beta = attr_float(n, "beta", 0);
+        read_activation(n, epilogue_);
     }
 
     std::string_view name() const noexcept override { return "conv_transpose"; }

@@ -16,9 +16,7 @@ public:
         n_ = weights_.extent(transposed_ ? 0 : 1);
         if (n.inputs.size() > 2 && n.inputs[2] != no_value) bias_ = g.at(n.inputs[2]).what.constant;
         if (bias_.defined()) epilogue_.column_bias = bias_.data<float>();
-        epilogue_.function = parse_activation(attr_string(n, "activation", "none"));
-        epilogue_.alpha = attr_float(n, "alpha", 0);
-        epilogue_.beta = attr_float(n, "beta", 0);
+        read_activation(n, epilogue_);
         // Packed at load where there are rows enough, as far as it is known; else when they come.
         const symbolic_shape& a = g.at(n.inputs[0]).what.shape;
         std::int64_t rows = 1;
