@@ -94,8 +94,8 @@ struct restore_threads {
 
 TEST_CASE("the counter counts") {
     const long before = allocations;
-    delete new int;
-    CHECK(allocations - before >= 1);
+    ::operator delete(::operator new(4));  // called by name: a compiler may leave out `delete new int`, as Clang does
+    CHECK(allocations - before == 1);
 }
 
 TEST_CASE("a run into the caller's memory allocates nothing from the second one on, with one thread and with several") {
