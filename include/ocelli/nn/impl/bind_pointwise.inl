@@ -1,11 +1,11 @@
 #pragma once
 
+#include <ocelli/features/detail/resample.hpp>
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/kernels/elementwise.hpp>
 #include <ocelli/nn/kernels/move.hpp>
 #include <ocelli/nn/kernels/normalize.hpp>
-#include <ocelli/nn/kernels/resample.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/detail/resize_taps.hpp>
 
@@ -168,7 +168,7 @@ private:
 };
 
 /// The taps of an axis for all modes; nothing where positions are extrapolated, or positions do not fit 32 bits.
-inline bool set_taps(const resize_settings& s, const resize_axis& a, axis_taps& t) {
+inline bool set_taps(const resize_settings& s, const resize_axis& a, ocelli::detail::tap_table<float>& t) {
     if (a.in < 1 || a.in > (1 << 24) || a.out > (std::int64_t{1} << 30)) return false;
     t.in = a.in;
     t.out = a.out;
@@ -213,8 +213,8 @@ public:
         if (!p->fits) return run_reference(node_, io);
         tensor& y = io.output(0, dtype::float32, p->shape);
         const std::int64_t images = x.extent(0) * x.extent(1), inner = blocked_ ? x.extent(4) : 1;
-        if (settings_.mode == "nearest") resize_copied(images, p->rows, p->columns, inner, x.data<float>(), y.mutable_data<float>());
-        else resize_weighted(images, p->rows, p->columns, inner, x.data<float>(), y.mutable_data<float>());
+        if (settings_.mode == "nearest") ocelli::detail::resize_copied(images, p->rows, p->columns, inner, x.data<float>(), y.mutable_data<float>());
+        else ocelli::detail::resize_weighted(images, p->rows, p->columns, inner, x.data<float>(), y.mutable_data<float>());
     }
 
 private:
@@ -222,7 +222,7 @@ private:
     struct prepared {
         tensor scales, sizes;  ///< what they were made from
         dims input, shape;
-        axis_taps rows, columns;
+        ocelli::detail::tap_table<float> rows, columns;
         bool fits = false;
     };
     static bool same(const tensor& a, const tensor* b) {
@@ -278,10 +278,10 @@ public:
     void run(const step_io& io) const override {
         const tensor &x = *io.inputs[0], &grid = *io.inputs[1];
         if (!all_float32(io) || x.rank() != 4 || grid.rank() != 4 || grid.extent(0) != x.extent(0) || grid.extent(3) != 2) return run_reference(node_, io);
-        const grid_sampling s{x.extent(0), x.extent(1), x.extent(2), x.extent(3), grid.extent(1) * grid.extent(2), align_, border_};
-        if (!grid_sample_takes(s)) return run_reference(node_, io);
+        const ocelli::detail::grid_sampling s{x.extent(0), x.extent(1), x.extent(2), x.extent(3), grid.extent(1) * grid.extent(2), align_, border_};
+        if (!ocelli::detail::grid_sample_takes(s)) return run_reference(node_, io);
         tensor& y = io.output(0, dtype::float32, {s.batch, s.channels, grid.extent(1), grid.extent(2)});
-        grid_sample(s, x.data<float>(), grid.data<float>(), y.mutable_data<float>());
+        ocelli::detail::grid_sample_bilinear(s, x.data<float>(), grid.data<float>(), y.mutable_data<float>());
     }
     double operations(const step_io& io) const override { return 8.0 * static_cast<double>(io.outputs[0]->size()); }
 

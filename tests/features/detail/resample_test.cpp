@@ -3,7 +3,7 @@
 
 #include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
-#include <ocelli/nn/kernels/resample.hpp>
+#include <ocelli/features/detail/resample.hpp>
 #include <ocelli/nn/session.hpp>
 
 #include <algorithm>
@@ -58,17 +58,17 @@ TEST_CASE("resizing agrees with the reference in double over modes, coordinates 
 }
 
 TEST_CASE("images in blocks resize as planes do") {
-    axis_taps rows{3, 5, 2, {0, 0, 1, 1, 2, 0, 1, 2, 2, 2}, {1, 0.5f, 0.25f, 0, 1, 0, 0.5f, 0.75f, 1, 0}};
-    axis_taps columns{4, 3, 2, {0, 1, 2, 1, 3, 3}, {0.5f, 1, 0.125f, 0.5f, 0, 0.875f}};
+    ocelli::detail::tap_table<float> rows{3, 5, 2, {0, 0, 1, 1, 2, 0, 1, 2, 2, 2}, {1, 0.5f, 0.25f, 0, 1, 0, 0.5f, 0.75f, 1, 0}};
+    ocelli::detail::tap_table<float> columns{4, 3, 2, {0, 1, 2, 1, 3, 3}, {0.5f, 1, 0.125f, 0.5f, 0, 0.875f}};
     for (const std::int64_t inner : {1, 3, 4, 8, 16}) {
         const tensor x = random_tensor({2, 3, 4, inner}, 5);
         tensor y(dtype::float32, {2, 5, 3, inner}), nearest(dtype::float32, {2, 5, 3, inner});
-        resize_weighted(2, rows, columns, inner, x.data<float>(), y.mutable_data<float>());
-        axis_taps row = rows, column = columns;
+        ocelli::detail::resize_weighted(2, rows, columns, inner, x.data<float>(), y.mutable_data<float>());
+        ocelli::detail::tap_table<float> row = rows, column = columns;
         row.count = column.count = 1;
         row.source = {0, 0, 1, 2, 2};
         column.source = {0, 3, 3};
-        resize_copied(2, row, column, inner, x.data<float>(), nearest.mutable_data<float>());
+        ocelli::detail::resize_copied(2, row, column, inner, x.data<float>(), nearest.mutable_data<float>());
         for (std::int64_t n = 0; n < 2; ++n)
             for (std::size_t i = 0; i < 5; ++i)
                 for (std::size_t j = 0; j < 3; ++j)
