@@ -172,6 +172,29 @@ TEST_CASE("draw_masks blends inside and outlines the border") {
                          invalid_argument);
 }
 
+TEST_CASE("draw_labels gives every label its colour, outlines where labels meet, and leaves one out if asked") {
+    auto image = picture({6, 8, 3}, 100);
+    xt::xtensor<std::uint8_t, 2> labels({6, 8}, 0);
+    for (std::size_t y = 0; y < 6; ++y)
+        for (std::size_t x = 4; x < 8; ++x) labels(y, x) = 1;
+    const std::vector<rgb> colours = {{0, 200, 0}, {200, 0, 0}};
+    draw_labels(image, labels, {.colours = colours});
+    CHECK(pixel(image, 1, 1) == rgb{50, 150, 50});
+    CHECK(pixel(image, 3, 1) == rgb{0, 200, 0}); // beside the other label
+    CHECK(pixel(image, 4, 1) == rgb{200, 0, 0});
+    CHECK(pixel(image, 7, 5) == rgb{150, 50, 50}); // the picture's border is no outline
+
+    auto other = picture({6, 8, 3}, 100);
+    draw_labels(other, xt::xtensor<std::int64_t, 2>(xt::cast<std::int64_t>(labels)),
+                {.colours = std::span(colours).first(1), .opacity = 1, .outline = false, .skip = 0});
+    CHECK(pixel(other, 1, 1) == rgb{100, 100, 100});
+    CHECK(pixel(other, 6, 1) == ocelli::palette_colour(1)); // beyond the colours given
+    CHECK_THROWS_WITH_AS(draw_labels(image, xt::xtensor<int, 2>({6, 9}, 0)),
+                         "draw_labels: labels must have shape (6, 8), got (6, 9)", invalid_argument);
+    CHECK_THROWS_WITH_AS(draw_labels(image, labels, {.opacity = -1}), "draw_labels: opacity must lie in [0, 1], got -1",
+                         invalid_argument);
+}
+
 TEST_CASE("draw_line and draw_points keep to their geometry and to the image") {
     auto image = black(20, 20);
     draw_line(image, 2, 3, 12, 3, {255, 255, 255});

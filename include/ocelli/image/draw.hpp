@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// Drawing results into pictures: boxes with labels, text, masks, lines, points, legends.
+/// Drawing results into pictures: boxes with labels, text, masks, maps of labels, lines, points, legends.
 ///
 ///     ocelli::draw_boxes(photo, boxes, {.labels = labels, .texts = texts});
 ///     ocelli::write_image("found.png", photo);
@@ -69,6 +69,15 @@ struct draw_masks_options {
     bool bgr = false;                          ///< the image's first channel is blue
 };
 
+/// How a map of labels is drawn.
+struct draw_labels_options {
+    std::span<const rgb> colours = {}; ///< by label; labels beyond them, and all without, have the palette's
+    double opacity = 0.5;              ///< in [0, 1]
+    bool outline = true;               ///< draw pixels beside another label in full colour
+    std::int64_t skip = -1;            ///< pixels of this label are left as they are
+    bool bgr = false;                  ///< the image's first channel is blue
+};
+
 /// Where a legend stands.
 enum class corner : std::uint8_t { top_left, top_right, bottom_left, bottom_right };
 
@@ -111,6 +120,7 @@ canvas make_canvas(Image& image, bool bgr, std::string_view what) {
 void draw_boxes_into(const canvas& image, const double* boxes, std::size_t count, const draw_boxes_options& options);
 void draw_text_into(const canvas& image, double x, double y, std::string_view text, const text_options& options);
 void draw_mask_into(const canvas& image, const std::uint8_t* mask, rgb colour, double opacity, bool outline);
+void draw_labels_into(const canvas& image, const std::int64_t* labels, const draw_labels_options& options);
 void draw_line_into(const canvas& image, double x1, double y1, double x2, double y2, rgb colour, std::int64_t thickness);
 void draw_point_into(const canvas& image, double x, double y, rgb colour, double radius);
 void draw_legend_into(const canvas& image, std::span<const std::string> names, const draw_legend_options& options);
@@ -177,6 +187,20 @@ void draw_masks(Image&& image, const M& masks, const draw_masks_options& options
         detail::draw_mask_into(canvas, bits.data(), detail::chosen_colour(options.colours, options.labels, i), options.opacity,
                                options.outline);
     }
+}
+
+/// Lays a map of labels over the image, each label in its colour.
+///
+/// @param labels  (H, W) integers
+/// @throws invalid_argument  on other shapes, opacity outside [0, 1]
+template <class Image, array_expression L>
+void draw_labels(Image&& image, const L& labels, const draw_labels_options& options = {}) {
+    const auto canvas = detail::make_canvas(image, options.bgr, "draw_labels: image");
+    const auto l = as_dense<std::int64_t, 2>(labels, "draw_labels: labels");
+    detail::check_shape(l, {canvas.height, canvas.width}, "draw_labels: labels");
+    detail::check(options.opacity >= 0 && options.opacity <= 1, "draw_labels: opacity must lie in [0, 1], got ",
+                  options.opacity);
+    detail::draw_labels_into(canvas, l.data(), options);
 }
 
 /// Draws a straight line with round ends.

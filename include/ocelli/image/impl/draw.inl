@@ -267,6 +267,26 @@ OCELLI_INLINE void draw_mask_into(const canvas& image, const std::uint8_t* mask,
         }
 }
 
+OCELLI_INLINE void draw_labels_into(const canvas& image, const std::int64_t* labels, const draw_labels_options& options) {
+    const int parts = static_cast<int>(options.opacity * 256 + 0.5);
+    const std::int64_t h = image.height;
+    const std::int64_t w = image.width;
+    for (std::int64_t y = 0; y < h; ++y)
+        for (std::int64_t x = 0; x < w; ++x) {
+            const std::int64_t* l = labels + y * w + x;
+            if (*l == options.skip) continue;
+            const bool known = *l >= 0 && static_cast<std::uint64_t>(*l) < options.colours.size();
+            const ink paint = ink_of(image, known ? options.colours[static_cast<std::size_t>(*l)] : palette_colour(*l));
+            const bool border =
+                (x > 0 && l[-1] != *l) || (x + 1 < w && l[1] != *l) || (y > 0 && l[-w] != *l) || (y + 1 < h && l[w] != *l);
+            if (options.outline && border) {
+                put(image, x, y, paint);
+            } else {
+                blend(image, x, y, paint, parts);
+            }
+        }
+}
+
 OCELLI_INLINE void draw_point_into(const canvas& image, double x, double y, rgb colour, double radius) {
     if (!is_finite(x) || !is_finite(y) || !is_finite(radius)) return;
     const ink paint = ink_of(image, colour);
