@@ -54,6 +54,13 @@ struct grid_places {
     std::int32_t inside[2][2 * size];
 };
 
+/// The same with each pixel by itself, for images whose channels lie side by side in vectors: the four pixels around a point. One outside is the
+/// pixel behind the image, which is 0 in all channels.
+struct grid_lane_places {
+    std::int32_t at[4][grid_places::size];
+    float weight[4][grid_places::size];
+};
+
 /// Which columns a vector of results reads: all inside one vector of the row that starts at `base`, at these lanes; base -1: they are apart.
 struct column_window {
     std::int32_t base;
@@ -81,6 +88,11 @@ struct resample_tables {
     void (*grid_find)(const grid_sampling& s, std::int64_t n, const float* points, const std::int32_t* base, grid_places& places) = nullptr;
     /// y[i] = the sum over the four pixels. Narrow: images have one column.
     void (*grid_read)(const grid_places& places, std::int64_t n, bool narrow, const float* image, float* y) = nullptr;
+    void (*grid_find_lanes)(const grid_sampling& s, std::int64_t n, const float* points, grid_lane_places& places) = nullptr;
+    /// Pixels [begin, end) of `channels` planes, a vector to a pixel; absent channels are 0.
+    void (*gather_lanes)(const float* planes, std::int64_t plane, std::int64_t channels, std::int64_t begin, std::int64_t end, float* lanes) = nullptr;
+    /// y[c * step + i] = the sum over the four pixels, for c < channels.
+    void (*grid_read_lanes)(const grid_lane_places& places, std::int64_t n, const float* lanes, std::int64_t channels, float* y, std::int64_t step) = nullptr;
 };
 
 OCELLI_KERNEL_API_BEGIN

@@ -129,6 +129,67 @@ inline void grid_read(const grid_places& p, std::int64_t n, bool narrow, const f
     }
 }
 
+inline void grid_find_lanes(const grid_sampling& s, std::int64_t n, const float* points, grid_lane_places& p) {
+    constexpr int L = lanes<float>;
+    const std::int32_t width = static_cast<std::int32_t>(s.width);
+    const vi32 outside = broadcast(static_cast<std::int32_t>(s.width * s.height));
+    for (std::int64_t i = 0; i < n; i += L) {
+        float few[2 * L] = {};
+        const float* from = points + 2 * i;
+        if (n - i < L) {
+            for (std::int64_t k = 0; k < 2 * (n - i); ++k) few[k] = from[k];
+            from = few;
+        }
+        vf32 across, down;
+        unzip(load(from), load(from + L), across, down, std::make_integer_sequence<int, L>());
+        const grid_axis x = grid_axis_at(grid_coordinate(across, static_cast<float>(s.width), s.align_corners, s.border), static_cast<float>(s.width), false);
+        const grid_axis y = grid_axis_at(grid_coordinate(down, static_cast<float>(s.height), s.align_corners, s.border), static_cast<float>(s.height), false);
+        const vi32 above = y.first * width, below = y.second * width;
+        store(p.at[0] + i, (y.first_inside & x.first_inside) ? above + x.first : outside);
+        store(p.at[1] + i, (y.first_inside & x.second_inside) ? above + x.second : outside);
+        store(p.at[2] + i, (y.second_inside & x.first_inside) ? below + x.first : outside);
+        store(p.at[3] + i, (y.second_inside & x.second_inside) ? below + x.second : outside);
+        store(p.weight[0] + i, y.first_weight * x.first_weight);
+        store(p.weight[1] + i, y.first_weight * x.second_weight);
+        store(p.weight[2] + i, y.second_weight * x.first_weight);
+        store(p.weight[3] + i, y.second_weight * x.second_weight);
+    }
+}
+
+inline void gather_lanes(const float* planes, std::int64_t plane, std::int64_t channels, std::int64_t begin, std::int64_t end, float* OCELLI_RESTRICT to) {
+    constexpr int L = lanes<float>;
+    std::int64_t i = begin;
+    if (channels == L) {
+        for (; i + L <= end; i += L) {
+            vf32 rows[L];
+            for (int c = 0; c < L; ++c) rows[c] = load(planes + c * plane + i);
+            transpose_square(rows);
+            for (int c = 0; c < L; ++c) store(to + (i + c) * L, rows[c]);
+        }
+    }
+    for (; i < end; ++i)
+        for (std::int64_t c = 0; c < L; ++c) to[i * L + c] = c < channels ? planes[c * plane + i] : 0.0f;
+}
+
+inline void grid_read_lanes(const grid_lane_places& p, std::int64_t n, const float* image, std::int64_t channels, float* y, std::int64_t step) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t i = 0; i < n; i += L) {
+        vf32 rows[L];
+        for (int k = 0; k < L; ++k) {
+            const std::int64_t o = i + k;
+            vf32 sum = load(image + static_cast<std::int64_t>(p.at[0][o]) * L) * p.weight[0][o];
+            for (int t = 1; t < 4; ++t) sum = sum + load(image + static_cast<std::int64_t>(p.at[t][o]) * L) * p.weight[t][o];
+            rows[k] = sum;
+        }
+        transpose_square(rows);
+        if (n - i >= L && channels == L) {
+            for (int c = 0; c < L; ++c) store(y + c * step + i, rows[c]);
+        } else {
+            for (std::int64_t c = 0; c < channels; ++c) store_first(y + c * step + i, rows[c], static_cast<int>(n - i < L ? n - i : L));
+        }
+    }
+}
+
 template <int N, class T>
 OCELLI_ALWAYS_INLINE std::int64_t mix_rows_of(std::int64_t n, const T* const* rows, const T* weights, T* OCELLI_RESTRICT to) {
     constexpr int L = lanes<T>;
@@ -280,6 +341,9 @@ inline resample_tables make_resample_tables() {
 #endif
     t.grid_find = &grid_find;
     t.grid_read = &grid_read;
+    t.grid_find_lanes = &grid_find_lanes;
+    t.gather_lanes = &gather_lanes;
+    t.grid_read_lanes = &grid_read_lanes;
     return t;
 }
 

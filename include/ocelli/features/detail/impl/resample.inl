@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #define OCELLI_KERNEL_FILE <ocelli/features/detail/resample.kernel.hpp>
@@ -168,6 +169,30 @@ OCELLI_INLINE bool grid_sample_takes(const grid_sampling& s) noexcept {
     return s.height >= 1 && s.width >= 1 && s.height < limit && s.width < limit && s.height * s.width < std::numeric_limits<std::int32_t>::max() / 2;
 }
 
+/// Blocks of channels in vectors, one block of one image at a time: a pixel is one piece of memory for all of them, and places are anywhere.
+inline void grid_sample_lanes(const resample_tables& t, const grid_sampling& s, const float* x, const float* grid, float* y) {
+    constexpr std::int64_t size = grid_places::size, strip = 4096;
+    const std::int64_t L = t.f32.lanes, plane = s.height * s.width, parts = (s.points + size - 1) / size;
+    const auto image = std::unique_ptr<float[]>(new float[static_cast<std::size_t>((plane + 1) * L)]);
+    std::fill_n(image.get() + plane * L, L, 0.0f);
+    for (std::int64_t n = 0; n < s.batch; ++n)
+        for (std::int64_t c = 0; c < s.channels; c += L) {
+            const std::int64_t channels = std::min(L, s.channels - c);
+            parallel_for(static_cast<std::size_t>((plane + strip - 1) / strip), 1, [&](std::size_t begin, std::size_t end) {
+                t.gather_lanes(x + (n * s.channels + c) * plane, plane, channels, static_cast<std::int64_t>(begin) * strip,
+                               std::min(plane, static_cast<std::int64_t>(end) * strip), image.get());
+            });
+            parallel_for(static_cast<std::size_t>(parts), 8, [&](std::size_t begin, std::size_t end) {
+                grid_lane_places places;
+                for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+                    const std::int64_t first = i * size, count = std::min(size, s.points - first);
+                    t.grid_find_lanes(s, count, grid + (n * s.points + first) * 2, places);
+                    t.grid_read_lanes(places, count, image.get(), channels, y + (n * s.channels + c) * s.points + first, s.points);
+                }
+            });
+        }
+}
+
 OCELLI_INLINE void grid_sample_bilinear(const grid_sampling& s, const float* x, const float* grid, float* y) {
     if (s.batch <= 0 || s.points <= 0 || s.channels <= 0) return;
     constexpr std::int64_t size = grid_places::size;
@@ -176,8 +201,10 @@ OCELLI_INLINE void grid_sample_bilinear(const grid_sampling& s, const float* x, 
     // One channel: the points of all images stand in a row, and small images share vectors.
     const bool in_a_row = s.channels == 1 && s.batch * plane < std::numeric_limits<std::int32_t>::max();
     const std::int64_t images = in_a_row ? 1 : s.batch, points = in_a_row ? s.batch * s.points : s.points;
+    const std::int64_t lanes = t.f32.lanes;
+    if (2 * s.channels >= lanes && 4 * points >= plane && plane < std::numeric_limits<std::int32_t>::max() / lanes) return grid_sample_lanes(t, s, x, grid, y);
     // All points of a few channels before the next ones: places are anywhere, and planes should stay in the cache meanwhile.
-    const std::int64_t few = std::clamp<std::int64_t>((std::int64_t{1} << 18) / plane, 4, s.channels < 4 ? 4 : s.channels);
+    const std::int64_t few = std::clamp<std::int64_t>((std::int64_t{1} << 17) / plane, 2, s.channels < 2 ? 2 : s.channels);
     const std::int64_t groups = (s.channels + few - 1) / few, parts = (points + size - 1) / size;
     const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 12) / (size * std::min(few, s.channels)));
     parallel_for(static_cast<std::size_t>(images * groups * parts), static_cast<std::size_t>(grain), [&](std::size_t begin, std::size_t end) {
