@@ -280,33 +280,39 @@ OCELLI_ALWAYS_INLINE vf32 pick_lanes(vf32 v, vi32 which) {
     return out;
 }
 
-OCELLI_ALWAYS_INLINE void mix_window(std::int64_t o, std::int64_t out, std::int64_t count, std::int32_t base, const std::int32_t* lane,
-                                     const std::int32_t* source, const float* weight, const float* row, float* to) {
+// N taps; 0: `count`.
+template <int N>
+OCELLI_ALWAYS_INLINE void mix_windows_of(std::int64_t out, std::int64_t count, const column_window* windows, const std::int32_t* lane,
+                                         const std::int32_t* source, const float* weight, const float* row, float* OCELLI_RESTRICT to) {
     constexpr int L = lanes<float>;
-    vf32 sum{};
-    if (base >= 0) {
-        const vf32 v = load(row + base);
-        sum = pick_lanes(v, load(lane + o)) * load(weight + o);
-        for (std::int64_t k = 1; k < count; ++k) sum = sum + pick_lanes(v, load(lane + k * out + o)) * load(weight + k * out + o);
-    } else {
-        for (std::int64_t k = 0; k < count; ++k) {
-            float some[L];
-            for (int i = 0; i < L; ++i) some[i] = row[source[k * out + o + i]];
-            sum = sum + load(some) * load(weight + k * out + o);
+    const std::int64_t taps = N == 0 ? count : N, vectors = (out + L - 1) / L;
+    for (std::int64_t v = 0; v < vectors; ++v) {
+        const std::int64_t o = v * L + L <= out ? v * L : out - L;
+        const std::int32_t base = windows[v].base;
+        vf32 sum{};
+        if (base >= 0) {
+            const vf32 few = load(row + base);
+            sum = pick_lanes(few, load(lane + o)) * load(weight + o);
+            if constexpr (N == 2) {
+                sum = sum + pick_lanes(few, load(lane + out + o)) * load(weight + out + o);
+            } else {
+                for (std::int64_t k = 1; k < taps; ++k) sum = sum + pick_lanes(few, load(lane + k * out + o)) * load(weight + k * out + o);
+            }
+        } else {
+            for (std::int64_t k = 0; k < taps; ++k) {
+                float some[L];
+                for (int i = 0; i < L; ++i) some[i] = row[source[k * out + o + i]];
+                sum = sum + load(some) * load(weight + k * out + o);
+            }
         }
+        store(to + o, sum);
     }
-    store(to + o, sum);
 }
 
 inline void mix_windows(std::int64_t out, std::int64_t count, const column_window* windows, const std::int32_t* lane, const std::int32_t* source,
                         const float* weight, const float* row, float* OCELLI_RESTRICT to) {
-    constexpr int L = lanes<float>;
-    const std::int64_t vectors = (out + L - 1) / L;
-    for (std::int64_t v = 0; v < vectors; ++v) {
-        const std::int64_t o = v * L + L <= out ? v * L : out - L;
-        if (count == 2) mix_window(o, out, 2, windows[v].base, lane, source, weight, row, to);
-        else mix_window(o, out, count, windows[v].base, lane, source, weight, row, to);
-    }
+    if (count == 2) mix_windows_of<2>(out, count, windows, lane, source, weight, row, to);
+    else mix_windows_of<0>(out, count, windows, lane, source, weight, row, to);
 }
 #endif
 

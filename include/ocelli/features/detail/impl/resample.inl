@@ -32,7 +32,7 @@ inline const resample_kernels<double>& get_resample_kernels(double) {
 /// Calls f(image, first row, end row) for parts of the images, so that a part is worth a thread.
 template <class F>
 void for_row_parts(std::int64_t images, std::int64_t rows, std::int64_t work_per_row, F&& f) {
-    constexpr std::int64_t work = std::int64_t{1} << 16;
+    constexpr std::int64_t work = std::int64_t{1} << 17;
     const std::int64_t part = std::clamp<std::int64_t>(work / std::max<std::int64_t>(1, work_per_row), 1, rows), parts = (rows + part - 1) / part;
     const std::int64_t grain = std::max<std::int64_t>(1, work / std::max<std::int64_t>(1, work_per_row * part));
     parallel_for(static_cast<std::size_t>(images * parts), static_cast<std::size_t>(grain), [&](std::size_t begin, std::size_t end) {
