@@ -35,6 +35,8 @@ struct grid_sampling {
     bool align_corners = false;
     /// What lies outside is the border's value; else 0.
     bool border = false;
+    /// Points are given in pixels: 0 is the first one's centre.
+    bool pixels = false;
 };
 
 /// Whether grid_sample_bilinear() takes it: 32 bits must hold an image's positions.

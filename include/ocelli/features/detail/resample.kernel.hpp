@@ -8,11 +8,11 @@ struct grid_axis {
     vf32 first_weight, second_weight;
 };
 
-OCELLI_ALWAYS_INLINE vf32 grid_coordinate(vf32 place, float extent, bool align_corners, bool border) {
-    const float half = align_corners ? 0.5f * (extent - 1.0f) : 0.5f * extent;
-    vf32 x = place * half + 0.5f * (extent - 1.0f);
+OCELLI_ALWAYS_INLINE vf32 grid_coordinate(vf32 place, float extent, const grid_sampling& s) {
+    const float half = s.align_corners ? 0.5f * (extent - 1.0f) : 0.5f * extent;
+    vf32 x = s.pixels ? place : place * half + 0.5f * (extent - 1.0f);
     // A NaN fails the comparison: it goes to the lower end.
-    const vf32 low = broadcast(border ? 0.0f : -2.0f), high = broadcast(border ? extent - 1.0f : extent + 1.0f);
+    const vf32 low = broadcast(s.border ? 0.0f : -2.0f), high = broadcast(s.border ? extent - 1.0f : extent + 1.0f);
     x = x > low ? x : low;
     return x < high ? x : high;
 }
@@ -83,8 +83,8 @@ inline void grid_find(const grid_sampling& s, std::int64_t n, const float* point
         }
         vf32 across, down;
         unzip(load(from), load(from + L), across, down, std::make_integer_sequence<int, L>());
-        const grid_axis x = grid_axis_at(grid_coordinate(across, static_cast<float>(s.width), s.align_corners, s.border), static_cast<float>(s.width), true);
-        const grid_axis y = grid_axis_at(grid_coordinate(down, static_cast<float>(s.height), s.align_corners, s.border), static_cast<float>(s.height), false);
+        const grid_axis x = grid_axis_at(grid_coordinate(across, static_cast<float>(s.width), s), static_cast<float>(s.width), true);
+        const grid_axis y = grid_axis_at(grid_coordinate(down, static_cast<float>(s.height), s), static_cast<float>(s.height), false);
         const vi32 start = load(base + i) + x.first;
         store(p.at[0] + i, y.first * width + start);
         store(p.at[1] + i, y.second * width + start);
@@ -142,8 +142,8 @@ inline void grid_find_lanes(const grid_sampling& s, std::int64_t n, const float*
         }
         vf32 across, down;
         unzip(load(from), load(from + L), across, down, std::make_integer_sequence<int, L>());
-        const grid_axis x = grid_axis_at(grid_coordinate(across, static_cast<float>(s.width), s.align_corners, s.border), static_cast<float>(s.width), false);
-        const grid_axis y = grid_axis_at(grid_coordinate(down, static_cast<float>(s.height), s.align_corners, s.border), static_cast<float>(s.height), false);
+        const grid_axis x = grid_axis_at(grid_coordinate(across, static_cast<float>(s.width), s), static_cast<float>(s.width), false);
+        const grid_axis y = grid_axis_at(grid_coordinate(down, static_cast<float>(s.height), s), static_cast<float>(s.height), false);
         const vi32 above = y.first * width, below = y.second * width;
         store(p.at[0] + i, (y.first_inside & x.first_inside) ? above + x.first : outside);
         store(p.at[1] + i, (y.first_inside & x.second_inside) ? above + x.second : outside);
