@@ -105,7 +105,7 @@ TEST_CASE("bad arguments are named") {
           "deform_conv2d: offset must have shape (1, 18 G, 3, 4), got (1, 18, 3, 5)");
     CHECK(message_of([&] { (void)deform_conv2d(x, xt::xtensor<float, 4>({1, 54, 3, 4}), weight); }) ==
           "deform_conv2d: channels must be a multiple of 3 groups of offsets, got 4");
-    CHECK(message_of([&] { (void)deform_conv2d(x, offset, weight, {}, xt::xtensor<float, 1>({3})); }) == "deform_conv2d: bias must have shape (2), got (3)");
+    CHECK(message_of([&] { (void)deform_conv2d(x, offset, weight, {}, xt::xtensor<float, 1>{1, 2, 3}); }) == "deform_conv2d: bias must have shape (2), got (3)");
     CHECK(message_of([&] { (void)deform_conv2d(x, offset, weight, {}, no_array, xt::xtensor<float, 4>({1, 8, 3, 4})); }) ==
           "deform_conv2d: mask must have shape (1, 9, 3, 4), got (1, 8, 3, 4)");
     xt::xtensor<float, 4> out({1, 2, 3, 3});
