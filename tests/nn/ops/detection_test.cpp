@@ -19,6 +19,9 @@ TEST_CASE("NonMaxSuppression takes corners in any order, centres, and keeps the 
     CHECK(run("NonMaxSuppression", 11, {boxes, scores, five, floats({1}, {1})}).shape() == dims{3, 3});
     CHECK(run("NonMaxSuppression", 11, {boxes, scores, five, half, half}).shape() == dims{0, 3});
     CHECK(run("NonMaxSuppression", 11, {boxes, scores, list({1}), half}).shape() == dims{1, 3});
+    const tensor all = list({std::numeric_limits<std::int64_t>::max()});  // what PyTorch's exporter writes
+    CHECK(elements<std::int64_t>(run("NonMaxSuppression", 11, {boxes, scores, all, half})) == kept);
+    CHECK_REFUSED(invalid_argument, run("NonMaxSuppression", 11, {boxes, scores, list({1, 2}), half}), "max_output_boxes_per_class must be one number");
     CHECK(run("NonMaxSuppression", 11, {floats({1, 0, 4}, {}), floats({1, 1, 0}, {}), five}).shape() == dims{0, 3});
     CHECK_REFUSED(invalid_argument, run("NonMaxSuppression", 11, {boxes, floats({1, 1, 2}, {1, 1}), five}), "boxes and scores must have shapes");
     CHECK_REFUSED(invalid_argument, run("NonMaxSuppression", 11, {boxes, scores, five, floats({1}, {1.5f})}), "iou_threshold must lie in [0, 1]");

@@ -200,7 +200,8 @@ inline void eval_nms(eval_context& c) {
     check(c.self, boxes.rank() == 3 && boxes.extent(2) == 4 && scores.rank() == 3 && scores.extent(0) == boxes.extent(0) && scores.extent(2) == boxes.extent(1),
           "boxes and scores must have shapes (B, N, 4) and (B, C, N), got ", text(boxes), " and ", text(scores));
     const std::int64_t n = boxes.extent(1);
-    const std::int64_t wanted = c.has_input(2) ? static_cast<std::int64_t>(c.input(2).item()) : 0;
+    check(c.self, !c.has_input(2) || c.input(2).size() == 1, "max_output_boxes_per_class must be one number, got ", c.has_input(2) ? c.input(2) : tensor());
+    const std::int64_t wanted = c.has_input(2) ? static_cast<std::int64_t>(c.input(2).to_ints()[0]) : 0;  // 2^63 - 1, for all, is no double
     nms_options options;
     options.iou_threshold = c.has_input(3) ? c.input(3).item() : 0.0;
     if (c.has_input(4)) options.score_threshold = c.input(4).item();
