@@ -38,22 +38,41 @@ suite() {
   fi
 }
 
-# step NAME COMMAND...: one more thing that passes or fails
-step() {
-  local name=$1
-  shift
-  if "$@"; then passed=$((passed + 1)); else
-    echo "FAILED: $name"
-    failed=$((failed + 1))
-  fi
-}
-
 # build PRESET [targets]: a build that fails ends everything
 build() {
   local preset=$1 log=build/$1.configure.log
   shift
   cmake --preset "$preset" >"$log" 2>&1 || { tail -n 30 "$log"; exit 1; }
   cmake --build --preset "$preset" -j "$(nproc)" ${1:+--target "$@"}
+}
+
+# Every fuzzer for a minute, as many at a time as there are processors; the log of one that fails is printed.
+fuzz() {
+  local fuzzer name found=$PWD/build/asan/found
+  mkdir -p "$found"
+  rm -f "$found"/*.status
+  for fuzzer in build/asan/tests/fuzz/*_fuzz; do
+    name=$(basename "$fuzzer")
+    # Its graphs reach every operator: it runs here once it has been quiet under the sanitizers for hours, not minutes.
+    [ "$name" != graph_fuzz ] || { echo "$name: built, not run here yet; run it by hand"; continue; }
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
+    mkdir -p "$found/$name"
+    (
+      status=0
+      "$fuzzer" -seed=1 -max_total_time=60 -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
+        "$found/$name" "tests/fuzz/corpus/$name" >"$found/$name.log" 2>&1 || status=$?
+      echo "$status" >"$found/$name.status"
+    ) &
+  done
+  wait
+  for status in "$found"/*.status; do
+    name=$(basename "$status" .status)
+    if [ "$(cat "$status")" = 0 ]; then echo "$name: clean" && passed=$((passed + 1)); else
+      tail -n 60 "$found/$name.log"
+      echo "FAILED: $name"
+      failed=$((failed + 1))
+    fi
+  done
 }
 
 say "Building the tests"
@@ -68,19 +87,11 @@ if [ "$mode" = --ci ]; then
   say "Address and undefined-behaviour sanitizers"
   build asan
   suite asan asan -LE 'consumer|slow'
+  say "Fuzzers (one seed: a run can be repeated; run them with others to find more)"
+  fuzz
   say "Thread sanitizer"
   build tsan ocelli_thread_tests
   suite tsan tsan -L threads
-  say "Fuzzers (one seed: a run can be repeated; run them with others to find more)"
-  build fuzz
-  for fuzzer in build/fuzz/tests/fuzz/*_fuzz; do
-    # Its graphs reach every operator: it runs here once it has been quiet under the sanitizers for hours, not minutes.
-    case $fuzzer in */graph_fuzz) echo "graph_fuzz: built, not run here yet; run it by hand" && continue ;; esac
-    corpus=tests/fuzz/corpus/$(basename "$fuzzer")
-    mkdir -p "build/fuzz/found/$(basename "$fuzzer")"
-    step "$(basename "$fuzzer")" "$fuzzer" -seed=1 -max_total_time=60 -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
-      "build/fuzz/found/$(basename "$fuzzer")" $([ -d "$corpus" ] && echo "$corpus")
-  done
 fi
 
 say "Done"
