@@ -36,8 +36,11 @@ struct pooled_with_indices {
 
 namespace detail {
 
-void max_pool(const pool_windows& w, const float* in, float* out, std::int64_t* indices);
-void max_pool(const pool_windows& w, const double* in, double* out, std::int64_t* indices);
+/// Indices, where asked for, count from place * index_step in the place-th plane: 0 for each plane alone, height * width for all of them.
+void max_pool(const pool_windows& w, const float* in, float* out, std::int64_t* indices, std::int64_t index_step = 0);
+void max_pool(const pool_windows& w, const double* in, double* out, std::int64_t* indices, std::int64_t index_step = 0);
+/// Whether rows of the result are long enough for vectors.
+bool max_pool_is_wide(const pool_windows& w) noexcept;
 
 /// Planes of `in` elements to planes of `out` elements. @throws invalid_argument  on an index outside its plane
 void max_unpool(std::int64_t planes, std::int64_t in, std::int64_t out, const float* values, const std::int64_t* indices, float* to);

@@ -65,7 +65,7 @@ OCELLI_INLINE pool_windows max_pool_windows(const std::array<std::size_t, 4>& sh
 }
 
 template <class T>
-void max_pool_any(const pool_windows& w, const T* in, T* out, std::int64_t* indices) {
+void max_pool_any(const pool_windows& w, const T* in, T* out, std::int64_t* indices, std::int64_t index_step) {
     if (w.planes == 0 || w.out_height == 0 || w.out_width == 0) return;
     const auto& kernels = get_pool_kernels(T());
     const std::int64_t taps = std::min(w.kernel_y, w.height) * std::min(w.kernel_x, w.width), work = std::max<std::int64_t>(1, w.out_width * taps);
@@ -76,7 +76,7 @@ void max_pool_any(const pool_windows& w, const T* in, T* out, std::int64_t* indi
         for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
             const std::int64_t plane = i / parts, first = i % parts * rows, last = std::min(w.out_height, first + rows);
             if (indices != nullptr)
-                kernels.largest_with_indices(w, in + plane * size, first, last, out + plane * out_size, indices + plane * out_size, 0);
+                kernels.largest_with_indices(w, in + plane * size, first, last, out + plane * out_size, indices + plane * out_size, plane * index_step);
             else
                 kernels.largest(w, in + plane * size, first, last, out + plane * out_size);
         }
@@ -96,11 +96,16 @@ void max_unpool_any(std::int64_t planes, std::int64_t in, std::int64_t out, cons
     });
 }
 
-OCELLI_INLINE void max_pool(const pool_windows& w, const float* in, float* out, std::int64_t* indices) {
-    max_pool_any(w, in, out, indices);
+OCELLI_INLINE void max_pool(const pool_windows& w, const float* in, float* out, std::int64_t* indices, std::int64_t index_step) {
+    max_pool_any(w, in, out, indices, index_step);
 }
-OCELLI_INLINE void max_pool(const pool_windows& w, const double* in, double* out, std::int64_t* indices) {
-    max_pool_any(w, in, out, indices);
+OCELLI_INLINE void max_pool(const pool_windows& w, const double* in, double* out, std::int64_t* indices, std::int64_t index_step) {
+    max_pool_any(w, in, out, indices, index_step);
+}
+OCELLI_INLINE bool max_pool_is_wide(const pool_windows& w) noexcept {
+    const std::int64_t room = w.width - 1 - (w.kernel_x - 1) * w.dilation_x + w.pad_left;
+    const std::int64_t first = (w.pad_left + w.stride_x - 1) / w.stride_x, end = room < 0 ? 0 : std::min(w.out_width, room / w.stride_x + 1);
+    return end - first >= get_pool_tables().f32.lanes && w.height * w.width < (std::int64_t{1} << 30);
 }
 OCELLI_INLINE void max_unpool(std::int64_t planes, std::int64_t in, std::int64_t out, const float* values, const std::int64_t* indices, float* to) {
     max_unpool_any(planes, in, out, values, indices, to);

@@ -15,7 +15,7 @@ struct windows;
 
 /// ConvTranspose (1 to 3 spatial axes), DeformConv (2 spatial axes, with mask: the modulated form), Col2Im (1 to 3 spatial axes).
 ///
-/// Sums are taken in double. DeformConv reads 0 outside the input, as torchvision.ops.deform_conv2d does.
+/// Sums are taken in double, DeformConv's as features/deform_conv.hpp takes them; it reads 0 outside the input, as torchvision.ops.deform_conv2d does.
 std::span<const op_def> conv_transpose_ops();
 
 namespace detail {

@@ -3,6 +3,7 @@
 #include <ocelli/core/detail/gemm_blocks.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
+#include <ocelli/features/pooling.hpp>
 #include <ocelli/nn/kernels/conv.hpp>
 
 #include <algorithm>
@@ -126,6 +127,10 @@ OCELLI_INLINE bool window_fits(const conv_layer& l) noexcept {
 }
 
 OCELLI_INLINE void max_pool(const conv_layer& l, const float* x, float* y) {
+    // Long rows are read where they lie; short ones are worth a copy with the padding around them.
+    const ocelli::detail::pool_windows windows{l.batch * l.channels, l.height,   l.width,    l.out_height, l.out_width,  l.kernel_height, l.kernel_width,
+                                               l.stride_y,           l.stride_x, l.pad_top,  l.pad_left,   l.dilation_y, l.dilation_x};
+    if (ocelli::detail::max_pool_is_wide(windows)) return ocelli::detail::max_pool(windows, x, y, nullptr);
     const detail::conv_kernels& conv = detail::get_conv_kernels();
     const std::int64_t pixels = l.out_height * l.out_width, scratch_floats = detail::window_scratch(l);
     if (pixels == 0) return;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/features/deform_conv.hpp>
 #include <ocelli/nn/detail/planes.hpp>
 #include <ocelli/nn/ops/conv_transpose.hpp>
 #include <ocelli/nn/ops/detail/widen.hpp>
@@ -210,19 +211,6 @@ inline void infer_deform_conv(infer_context& c) {
     c.output(0, c.type(0), std::move(out));
 }
 
-/// Bilinear sample of a plane; what lies outside is 0 (torchvision's deform_conv2d: nothing beyond one pixel from the border).
-template <class T>
-double bilinear_or_zero(const T* plane, std::int64_t height, std::int64_t width, double y, double x) noexcept {
-    if (!(y > -1.0 && x > -1.0 && y < static_cast<double>(height) && x < static_cast<double>(width))) return 0.0;
-    const double fy = std::floor(y), fx = std::floor(x);
-    const auto y0 = static_cast<std::int64_t>(fy), x0 = static_cast<std::int64_t>(fx);
-    const double dy = y - fy, dx = x - fx;
-    const auto at = [&](std::int64_t row, std::int64_t column) {
-        return row >= 0 && row < height && column >= 0 && column < width ? static_cast<double>(plane[row * width + column]) : 0.0;
-    };
-    return (1 - dy) * ((1 - dx) * at(y0, x0) + dx * at(y0, x0 + 1)) + dy * ((1 - dx) * at(y0 + 1, x0) + dx * at(y0 + 1, x0 + 1));
-}
-
 inline void eval_deform_conv(eval_context& c) {
     const tensor& x = c.input(0);
     const tensor& w = c.input(1);
@@ -237,7 +225,7 @@ inline void eval_deform_conv(eval_context& c) {
     const dims spatial = {x.extent(2), x.extent(3)}, kernel = {w.extent(2), w.extent(3)};
     check(c.self, attr_ints(c.self, "kernel_shape", kernel) == kernel, "kernel_shape contradicts the weights' shape ", text(w));
     const windows g = window_geometry(c.self, spatial, kernel);
-    const std::int64_t taps = kernel[0] * kernel[1], out_size = g.output[0] * g.output[1], in_size = spatial[0] * spatial[1];
+    const std::int64_t taps = kernel[0] * kernel[1], out_size = g.output[0] * g.output[1];
     check(c.self, offset.shape() == dims{x.extent(0), offset_group * taps * 2, g.output[0], g.output[1]}, "offset has shape ", text(offset),
           ", expected (", x.extent(0), ", ", offset_group * taps * 2, ", ", g.output[0], ", ", g.output[1], ")");
     const bool biased = c.has_input(3), masked = c.has_input(4);
@@ -248,38 +236,23 @@ inline void eval_deform_conv(eval_context& c) {
                       (!masked || c.input(4).type() == x.type()),
           "all inputs must have one type");
     const dims shape = {x.extent(0), filters, g.output[0], g.output[1]};
-    const std::int64_t per_group = w.extent(1), per_offset = channels / offset_group;
+    constexpr std::int64_t side = std::int64_t{1} << 23;
+    check(c.self, spatial[0] < side && spatial[1] < side && spatial[0] * spatial[1] < (std::int64_t{1} << 30), "the map is too large: ", text(x));
+    const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+    const ocelli::detail::deform_layer layer{.images = size(x.extent(0)), .channels = size(channels), .height = size(spatial[0]), .width = size(spatial[1]),
+                                             .filters = size(filters), .out_height = size(g.output[0]), .out_width = size(g.output[1]),
+                                             .kernel_y = size(kernel[0]), .kernel_x = size(kernel[1]), .groups = size(group),
+                                             .offset_groups = size(offset_group), .stride_y = g.strides[0], .stride_x = g.strides[1],
+                                             .pad_top = g.pads_begin[0], .pad_left = g.pads_begin[1], .dilation_y = g.dilations[0],
+                                             .dilation_x = g.dilations[1]};
     dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* y = c.output(0, x.type(), shape).template mutable_data<T>();
-        const T* bias = biased ? c.input(3).data<T>() : nullptr;
-        const T* mask = masked ? c.input(4).data<T>() : nullptr;
-        // The sampled columns (C * taps) of one output position serve every filter.
-        for_each_index(x.extent(0) * out_size, channels * taps * (8 + filters / group), [&](std::int64_t at) {
-            const std::int64_t n = at / out_size, position = at % out_size;
-            const std::int64_t oy = position / g.output[1], ox = position % g.output[1];
-            std::vector<double> column(static_cast<std::size_t>(channels * taps));
-            for (std::int64_t channel = 0; channel < channels; ++channel) {
-                const std::int64_t og = channel / per_offset;
-                const T* plane = x.data<T>() + (n * channels + channel) * in_size;
-                for (std::int64_t tap = 0; tap < taps; ++tap) {
-                    const std::int64_t place = ((n * offset_group + og) * taps + tap) * 2;
-                    const double dy = static_cast<double>(offset.data<T>()[place * out_size + position]);
-                    const double dx = static_cast<double>(offset.data<T>()[(place + 1) * out_size + position]);
-                    const double sy = static_cast<double>(oy * g.strides[0] - g.pads_begin[0] + tap / kernel[1] * g.dilations[0]) + dy;
-                    const double sx = static_cast<double>(ox * g.strides[1] - g.pads_begin[1] + tap % kernel[1] * g.dilations[1]) + dx;
-                    double sample = bilinear_or_zero(plane, spatial[0], spatial[1], sy, sx);
-                    if (mask != nullptr) sample *= static_cast<double>(mask[((n * offset_group + og) * taps + tap) * out_size + position]);
-                    column[static_cast<std::size_t>(channel * taps + tap)] = sample;
-                }
-            }
-            for (std::int64_t m = 0; m < filters; ++m) {
-                const double* from = column.data() + m / (filters / group) * per_group * taps;
-                const T* weights = w.data<T>() + m * per_group * taps;
-                double sum = bias != nullptr ? static_cast<double>(bias[m]) : 0.0;
-                for (std::int64_t i = 0; i < per_group * taps; ++i) sum += from[i] * static_cast<double>(weights[i]);
-                y[(n * filters + m) * out_size + position] = static_cast<T>(sum);
-            }
-        });
+        if (channels == 0) {
+            for (std::int64_t i = 0; i < element_count(shape); ++i) y[i] = biased ? c.input(3).data<T>()[i / out_size % filters] : T(0);
+            return;
+        }
+        ocelli::detail::deform_conv(layer, x.data<T>(), offset.data<T>(), w.data<T>(), biased ? c.input(3).data<T>() : nullptr,
+                                    masked ? c.input(4).data<T>() : nullptr, y);
     });
 }
 

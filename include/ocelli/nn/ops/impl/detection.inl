@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/boxes/nms.hpp>
+#include <ocelli/features/roi_align.hpp>
 #include <ocelli/nn/detail/planes.hpp>
 #include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/detection.hpp>
@@ -28,31 +29,9 @@ inline void infer_roi_align(infer_context& c) {
     c.output(0, c.type(0), std::move(out));
 }
 
-// The four neighbours of a sample, and their weights.
-struct roi_sample {
-    std::array<std::int64_t, 4> at{};
-    std::array<double, 4> weight{};
-};
-
-inline roi_sample sample_region(double y, double x, std::int64_t height, std::int64_t width) noexcept {
-    roi_sample s;
-    if (!(y >= -1.0 && y <= static_cast<double>(height) && x >= -1.0 && x <= static_cast<double>(width))) return s;
-    y = std::max(y, 0.0);
-    x = std::max(x, 0.0);
-    auto y0 = static_cast<std::int64_t>(y), x0 = static_cast<std::int64_t>(x);
-    std::int64_t y1 = y0 + 1, x1 = x0 + 1;
-    if (y0 >= height - 1) {
-        y0 = y1 = height - 1;
-        y = static_cast<double>(y0);
-    }
-    if (x0 >= width - 1) {
-        x0 = x1 = width - 1;
-        x = static_cast<double>(x0);
-    }
-    const double dy = y - static_cast<double>(y0), dx = x - static_cast<double>(x0);
-    s.at = {y0 * width + x0, y0 * width + x1, y1 * width + x0, y1 * width + x1};
-    s.weight = {(1 - dy) * (1 - dx), (1 - dy) * dx, dy * (1 - dx), dy * dx};
-    return s;
+inline ocelli::detail::roi_shape roi_shape_of(const tensor& x, const tensor& rois) {
+    const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+    return {size(x.extent(0)), size(x.extent(1)), size(x.extent(2)), size(x.extent(3)), size(rois.extent(0))};
 }
 
 inline void eval_roi_align(eval_context& c) {
@@ -74,51 +53,24 @@ inline void eval_roi_align(eval_context& c) {
     const std::int64_t channels = x.extent(1), height = x.extent(2), width = x.extent(3);
     for (const std::int64_t b : batch) check(c.self, b >= 0 && b < x.extent(0), "batch index ", b, " is outside a batch of ", x.extent(0));
     check(c.self, height > 0 && width > 0, "the feature map has no elements: ", text(x));
-    const std::vector<double> boxes = doubles(rois);
+    check(c.self, scale > 0 && ocelli::detail::is_finite(scale), "spatial_scale must be positive, got ", scale);
+    check(c.self, height < (std::int64_t{1} << 30) && width < (std::int64_t{1} << 30), "the feature map is too large: ", text(x));
+    const roi_align_options options{.output_height = out_h,
+                                    .output_width = out_w,
+                                    .spatial_scale = scale,
+                                    .sampling_ratio = ratio,
+                                    .aligned = half_pixel,
+                                    .mode = mode == "avg" ? roi_align_mode::average : roi_align_mode::max_of_corners};
     dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         T* to = c.output(0, x.type(), {rois.extent(0), channels, out_h, out_w}).template mutable_data<T>();
-        for_each_index(rois.extent(0), channels * out_h * out_w * 16, [&](std::int64_t r) {
-            const double* box = boxes.data() + 4 * r;
-            T* out = to + r * channels * out_h * out_w;
-            for (int i = 0; i < 4; ++i)
-                if (!ocelli::detail::is_finite(box[i])) {
-                    std::fill(out, out + channels * out_h * out_w, static_cast<T>(0.0f));
-                    return;
-                }
-            const double shift = half_pixel ? 0.5 : 0.0;
-            const double x0 = box[0] * scale - shift, y0 = box[1] * scale - shift;
-            double w = box[2] * scale - shift - x0, h = box[3] * scale - shift - y0;
-            if (!half_pixel) {
-                w = std::max(w, 1.0);
-                h = std::max(h, 1.0);
-            }
-            const double bin_h = h / static_cast<double>(out_h), bin_w = w / static_cast<double>(out_w);
-            // A region far larger than the map (a hostile one) has its samples limited.
-            const auto samples = [&](double bin) { return ratio > 0 ? ratio : static_cast<std::int64_t>(std::clamp(std::ceil(bin), 0.0, 4096.0)); };
-            const std::int64_t grid_h = samples(bin_h), grid_w = samples(bin_w);
-            const double count = static_cast<double>(std::max<std::int64_t>(grid_h * grid_w, 1));
-            std::vector<roi_sample> picked(static_cast<std::size_t>(grid_h * grid_w));
-            for (std::int64_t v = 0; v < out_h; ++v)
-                for (std::int64_t u = 0; u < out_w; ++u) {
-                    for (std::int64_t a = 0; a < grid_h; ++a)
-                        for (std::int64_t b = 0; b < grid_w; ++b) {
-                            const double y = y0 + static_cast<double>(v) * bin_h + (static_cast<double>(a) + 0.5) * bin_h / static_cast<double>(grid_h);
-                            const double xx = x0 + static_cast<double>(u) * bin_w + (static_cast<double>(b) + 0.5) * bin_w / static_cast<double>(grid_w);
-                            picked[static_cast<std::size_t>(a * grid_w + b)] = sample_region(y, xx, height, width);
-                        }
-                    for (std::int64_t k = 0; k < channels; ++k) {
-                        const T* plane = x.data<T>() + (batch[static_cast<std::size_t>(r)] * channels + k) * height * width;
-                        double sum = 0, best = -std::numeric_limits<double>::infinity();
-                        for (const roi_sample& s : picked)
-                            for (std::size_t i = 0; i < 4; ++i) {
-                                const double term = s.weight[i] * static_cast<double>(plane[s.at[i]]);
-                                sum += term;
-                                best = std::max(best, term);
-                            }
-                        out[(k * out_h + v) * out_w + u] = static_cast<T>(mode == "avg" ? sum / count : picked.empty() ? 0.0 : best);
-                    }
-                }
-        });
+        // Image and box side by side, as the kernel takes them.
+        const tensor boxes = rois.cast(dtype_of<T>);
+        std::vector<T> rows(static_cast<std::size_t>(5 * rois.extent(0)));
+        for (std::size_t r = 0; r < batch.size(); ++r) {
+            rows[5 * r] = static_cast<T>(batch[r]);
+            std::copy_n(boxes.data<T>() + 4 * r, 4, rows.data() + 5 * r + 1);
+        }
+        ocelli::detail::roi_align(x.data<T>(), rows.data(), roi_shape_of(x, rois), options, to);
     });
 }
 
@@ -149,40 +101,18 @@ inline void eval_max_roi_pool(eval_context& c) {
     const auto pooled = pooled_extents(c.self);
     const std::int64_t out_h = pooled.first, out_w = pooled.second;
     const double scale = static_cast<double>(attr_float(c.self, "spatial_scale", 1.0f));
-    const std::int64_t channels = x.extent(1), height = x.extent(2), width = x.extent(3);
     const std::vector<double> boxes = doubles(rois);
     for (std::size_t i = 0; i < boxes.size(); ++i) {
         check(c.self, ocelli::detail::is_finite(boxes[i]) && std::abs(boxes[i] * scale) < 1e12, "rois must be finite");
         check(c.self, i % 5 != 0 || (boxes[i] >= 0 && boxes[i] < static_cast<double>(x.extent(0))), "batch index ", boxes[i], " is outside a batch of ",
               x.extent(0));
     }
+    check(c.self, scale > 0 && ocelli::detail::is_finite(scale), "spatial_scale must be positive, got ", scale);
+    check(c.self, x.extent(2) < (std::int64_t{1} << 30) && x.extent(3) < (std::int64_t{1} << 30), "the feature map is too large: ", text(x));
     dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
-        T* to = c.output(0, x.type(), {rois.extent(0), channels, out_h, out_w}).template mutable_data<T>();
-        for_each_index(rois.extent(0) * channels, height * width, [&](std::int64_t at) {
-            const std::int64_t r = at / channels, k = at % channels;
-            const double* box = boxes.data() + 5 * r;
-            const auto rounded_to = [&](double v) { return static_cast<std::int64_t>(std::round(v * scale)); };
-            const std::int64_t x0 = rounded_to(box[1]), y0 = rounded_to(box[2]);
-            const double h = static_cast<double>(std::max<std::int64_t>(rounded_to(box[4]) - y0 + 1, 1)) / static_cast<double>(out_h);
-            const double w = static_cast<double>(std::max<std::int64_t>(rounded_to(box[3]) - x0 + 1, 1)) / static_cast<double>(out_w);
-            const T* plane = x.data<T>() + (static_cast<std::int64_t>(box[0]) * channels + k) * height * width;
-            for (std::int64_t v = 0; v < out_h; ++v)
-                for (std::int64_t u = 0; u < out_w; ++u) {
-                    const auto edge = [](double e, std::int64_t origin, std::int64_t extent) {
-                        return std::clamp<std::int64_t>(static_cast<std::int64_t>(e) + origin, 0, extent);
-                    };
-                    const std::int64_t v0 = edge(std::floor(static_cast<double>(v) * h), y0, height), v1 = edge(std::ceil(static_cast<double>(v + 1) * h), y0, height);
-                    const std::int64_t u0 = edge(std::floor(static_cast<double>(u) * w), x0, width), u1 = edge(std::ceil(static_cast<double>(u + 1) * w), x0, width);
-                    // An empty bin is 0.
-                    arithmetic_t<T> best = v0 >= v1 || u0 >= u1 ? arithmetic_t<T>(0) : -std::numeric_limits<arithmetic_t<T>>::infinity();
-                    for (std::int64_t i = v0; i < v1; ++i)
-                        for (std::int64_t j = u0; j < u1; ++j) {
-                            const auto here = static_cast<arithmetic_t<T>>(plane[i * width + j]);
-                            if (here > best || is_nan_element(here)) best = here;
-                        }
-                    to[(at * out_h + v) * out_w + u] = static_cast<T>(best);
-                }
-        });
+        T* to = c.output(0, x.type(), {rois.extent(0), x.extent(1), out_h, out_w}).template mutable_data<T>();
+        const tensor rows = rois.cast(dtype_of<T>);
+        ocelli::detail::roi_pool(x.data<T>(), rows.data<T>(), roi_shape_of(x, rois), {.output_height = out_h, .output_width = out_w, .spatial_scale = scale}, to);
     });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/features/pooling.hpp>
 #include <ocelli/nn/detail/planes.hpp>
 #include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/pool.hpp>
@@ -104,6 +105,15 @@ inline void eval_max_pool(eval_context& c) {
         using A = T;
         T* y = c.output(0, x.type(), p.shape).template mutable_data<T>();
         const T* all = x.data<T>();
+        if constexpr (std::is_floating_point_v<T>) {
+            // With indices and two axes at most, in one pass.
+            const bool fits = w.in[0] == 1 && w.out[0] == 1 && w.kernel[0] == 1 && w.in_size < (std::int64_t{1} << 30) && w.kernel[1] < (1 << 16) && w.kernel[2] < (1 << 16);
+            if (c.wants(1) && fits && !column_major) {
+                const ocelli::detail::pool_windows windows{p.planes,    w.in[1],     w.in[2],  w.out[1], w.out[2],      w.kernel[1],  w.kernel[2],
+                                                           w.stride[1], w.stride[2], w.pad[1], w.pad[2], w.dilation[1], w.dilation[2]};
+                return ocelli::detail::max_pool(windows, all, y, c.output(1, dtype::int64, p.shape).template mutable_data<std::int64_t>(), w.in_size);
+            }
+        }
         for_each_index(p.planes, w.out_size * w.taps, [&](std::int64_t plane) {
             std::vector<A> acc(static_cast<std::size_t>(w.out[2]));
             T* to = y + plane * w.out_size;
@@ -331,13 +341,16 @@ inline void eval_max_unpool(eval_context& c) {
         std::fill(to, to + y.size(), T(0));
         const T* from = static_cast<const T*>(x.raw());
         const std::int64_t* at = indices.data<std::int64_t>();
+        const bool same = shape == pooled;
         for (std::int64_t i = 0; i < x.size(); ++i) {
             check(c.self, at[i] >= 0 && at[i] < count, "index ", at[i], " is outside a tensor of ", count, " elements");
             std::int64_t rest = at[i], place = 0;
-            for (std::size_t axis = pooled.size(); axis-- > 0;) {
-                place += rest % pooled[axis] * steps[axis];
-                rest /= pooled[axis];
-            }
+            if (same) place = rest;
+            else
+                for (std::size_t axis = pooled.size(); axis-- > 0;) {
+                    place += rest % pooled[axis] * steps[axis];
+                    rest /= pooled[axis];
+                }
             to[place] = from[i];
         }
     });
