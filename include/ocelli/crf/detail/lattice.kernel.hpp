@@ -1,0 +1,592 @@
+// The permutohedral lattice's loops over points and vertices. Compiled once per target by for_each_target.hpp: no guard, no includes.
+//
+// A value has `width` elements side by side, so a corner of a point is a few whole vectors at a random place. Vectors have at most 32 bytes:
+// 21 labels then take 24 floats and not 32.
+
+namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
+
+#if OCELLI_TARGET_LEVEL == 0
+#    define OCELLI_ROW_BYTES 16
+#else
+#    define OCELLI_ROW_BYTES 32
+#endif
+
+template <class T>
+struct row_vector {
+    typedef T type __attribute__((vector_size(OCELLI_ROW_BYTES)));
+    typedef T unaligned __attribute__((vector_size(OCELLI_ROW_BYTES), aligned(1), may_alias));
+    using integer = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    typedef integer bits __attribute__((vector_size(OCELLI_ROW_BYTES)));
+};
+template <class T>
+using rvec = typename row_vector<T>::type;
+template <class T>
+inline constexpr int row_lanes = OCELLI_ROW_BYTES / static_cast<int>(sizeof(T));
+
+template <class T>
+OCELLI_ALWAYS_INLINE rvec<T> row_load(const T* p) {
+    return *reinterpret_cast<const typename row_vector<T>::unaligned*>(p);
+}
+template <class T>
+OCELLI_ALWAYS_INLINE void row_store(T* p, rvec<T> v) {
+    *reinterpret_cast<typename row_vector<T>::unaligned*>(p) = v;
+}
+template <class T>
+OCELLI_ALWAYS_INLINE rvec<T> row_all(T x) {
+    return x - rvec<T>{};
+}
+
+// --- where points lie --------------------------------------------------------------------------------------------------------
+
+/// D: dimensions, 0 where they are not known while compiling. Adams, Baek and Davis 2010, section 3 and the appendix; the order of operations is
+/// that of Krähenbühl's code, so that points on the border of two simplices fall to the same one.
+template <std::size_t D, class T>
+OCELLI_ALWAYS_INLINE void embed_points(const lattice_embedding<T>& e) {
+    constexpr std::size_t L = static_cast<std::size_t>(lanes<T>);
+    constexpr std::size_t room = (D == 0 ? max_lattice_dimensions : D) + 1;
+    const std::size_t d = D == 0 ? e.dimensions : D;
+    const T inverse = T(1) / static_cast<T>(d + 1);
+    const vec<T> full = broadcast(static_cast<T>(d + 1)), zero{}, one = broadcast(T(1));
+    const vec<T> magic = broadcast(sizeof(T) == 4 ? static_cast<T>(12582912.0) : static_cast<T>(6755399441055744.0));  // 1.5 2^23, 1.5 2^52
+    vec<T> elevated[room], corner[room], rank[room];
+    for (std::size_t p = 0; p < e.points; p += L) {
+        vec<T> sum{};
+        for (std::size_t j = d; j > 0; --j) {
+            const vec<T> f = rounded(load(e.features + (j - 1) * e.pitch + p) * e.scale[j - 1]);
+            elevated[j] = sum - rounded(static_cast<T>(j) * f);
+            sum = sum + f;
+        }
+        elevated[0] = sum;
+        vec<T> excess{};
+        for (std::size_t i = 0; i <= d; ++i) {
+            vec<T> v = rounded(inverse * elevated[i]) + magic;
+            v = rounded(v) - magic;
+            corner[i] = v * full;
+            excess = excess + v;
+            rank[i] = zero;
+        }
+        for (std::size_t i = 0; i < d; ++i) {
+            const vec<T> rest = elevated[i] - corner[i];
+            for (std::size_t j = i + 1; j <= d; ++j) {
+                const vec<T> less = rest < elevated[j] - corner[j] ? one : zero;
+                rank[i] = rank[i] + less;
+                rank[j] = rank[j] + (one - less);
+            }
+        }
+        for (std::size_t i = 0; i <= d; ++i) {  // back to the plane where coordinates sum to zero
+            const vec<T> r = rank[i] + excess;
+            const vec<T> turn = (r < zero ? full : zero) - (r >= full ? full : zero);
+            rank[i] = r + turn;
+            corner[i] = corner[i] + turn;
+            elevated[i] = rounded((elevated[i] - corner[i]) * inverse);
+        }
+        for (std::size_t i = 0; i < d; ++i) store(e.corner + i * e.pitch + p, corner[i]);
+        vec<T> before{};
+        vec<T> first{};
+        for (std::size_t r = 0; r <= d; ++r) {
+            vec<T> value{}, which{};
+            for (std::size_t i = 0; i <= d; ++i) {
+                const auto here = rank[i] == broadcast(static_cast<T>(r));
+                value = here ? elevated[i] : value;
+                which = here ? broadcast(static_cast<T>(i)) : which;
+            }
+            store(e.order + r * e.pitch + p, which);
+            if (r == 0) first = value;
+            else store(e.weight + (d + 1 - r) * e.pitch + p, before - value);
+            before = value;
+        }
+        store(e.weight + p, before + (one - first));
+    }
+}
+
+template <class T>
+void embed_kernel(const lattice_embedding<T>& e) {
+    switch (e.dimensions) {
+    case 2: embed_points<2>(e); break;
+    case 3: embed_points<3>(e); break;
+    case 5: embed_points<5>(e); break;
+    default: embed_points<0>(e); break;
+    }
+}
+
+// --- points to vertices and back ---------------------------------------------------------------------------------------------
+
+/// 2^x for x <= 0; 0 where it would be no normal number. Relative error below 2e-7 (float) and 1e-15 (double).
+///
+/// Adding 1.5 2^23 leaves x rounded in the lowest bits, from where a shift takes it to the exponent. What is left, at most a half, goes into
+/// Taylor's series.
+OCELLI_ALWAYS_INLINE rvec<float> exp2_row(rvec<float> x) {
+    using V = rvec<float>;
+    using B = typename row_vector<float>::bits;
+    const V low = row_all(-126.0f);
+    const V v = x > low ? x : low;
+    const V t = v + 12582912.0f;
+    const V r = v - (t - 12582912.0f);
+    V p = row_all(1.5403530e-4f);
+    p = p * r + 1.3333558e-3f;
+    p = p * r + 9.6181291e-3f;
+    p = p * r + 5.5504109e-2f;
+    p = p * r + 2.4022651e-1f;
+    p = p * r + 6.9314718e-1f;
+    p = p * r + 1.0f;
+    const B scaled = reinterpret_cast<B>(p) + (reinterpret_cast<B>(t) << 23);
+    return x > low ? reinterpret_cast<V>(scaled) : V{};
+}
+
+OCELLI_ALWAYS_INLINE rvec<double> exp2_row(rvec<double> x) {
+    using V = rvec<double>;
+    using B = typename row_vector<double>::bits;
+    const V low = row_all(-1022.0);
+    const V v = x > low ? x : low;
+    const V t = v + 6755399441055744.0;  // 1.5 2^52
+    const V r = (v - (t - 6755399441055744.0)) * 6.93147180559945286227e-01;
+    V p = row_all(1.0 / 6227020800.0);
+    p = p * r + 1.0 / 479001600.0;
+    p = p * r + 1.0 / 39916800.0;
+    p = p * r + 1.0 / 3628800.0;
+    p = p * r + 1.0 / 362880.0;
+    p = p * r + 1.0 / 40320.0;
+    p = p * r + 1.0 / 5040.0;
+    p = p * r + 1.0 / 720.0;
+    p = p * r + 1.0 / 120.0;
+    p = p * r + 1.0 / 24.0;
+    p = p * r + 1.0 / 6.0;
+    p = p * r + 0.5;
+    p = p * (r * r) + (r + 1.0);
+    const B scaled = reinterpret_cast<B>(p) + (reinterpret_cast<B>(t) << 52);
+    return x > low ? reinterpret_cast<V>(scaled) : V{};
+}
+
+template <int S, class V, int... I>
+OCELLI_ALWAYS_INLINE V lanes_apart(V v, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(v, v, (I ^ S)...);
+}
+
+/// The largest lane (the sum of all lanes) in every lane.
+template <class T>
+OCELLI_ALWAYS_INLINE rvec<T> max_everywhere(rvec<T> v) {
+    constexpr int L = row_lanes<T>;
+    using all = std::make_integer_sequence<int, L>;
+    if constexpr (L >= 8) v = max(v, lanes_apart<4>(v, all()));
+    if constexpr (L >= 4) v = max(v, lanes_apart<2>(v, all()));
+    return max(v, lanes_apart<1>(v, all()));
+}
+template <class T>
+OCELLI_ALWAYS_INLINE rvec<T> sum_everywhere(rvec<T> v) {
+    constexpr int L = row_lanes<T>;
+    using all = std::make_integer_sequence<int, L>;
+    if constexpr (L >= 8) v = v + lanes_apart<4>(v, all());
+    if constexpr (L >= 4) v = v + lanes_apart<2>(v, all());
+    return v + lanes_apart<1>(v, all());
+}
+
+/// V vectors in registers. A list and not an array: at -O2 GCC keeps arrays in memory where it does not unroll the loops over them.
+template <std::size_t V, class T>
+struct row_pack {
+    rvec<T> head{};
+    row_pack<V - 1, T> tail;
+
+    OCELLI_ALWAYS_INLINE void load_from(const T* p) {
+        head = row_load(p);
+        tail.load_from(p + row_lanes<T>);
+    }
+    OCELLI_ALWAYS_INLINE void store_to(T* p) const {
+        row_store(p, head);
+        tail.store_to(p + row_lanes<T>);
+    }
+    /// += w * memory
+    OCELLI_ALWAYS_INLINE void add(rvec<T> w, const T* p) {
+        head = head + w * row_load(p);
+        tail.add(w, p + row_lanes<T>);
+    }
+    OCELLI_ALWAYS_INLINE void add(const T* p) {
+        head = head + row_load(p);
+        tail.add(p + row_lanes<T>);
+    }
+    /// memory += w * this
+    OCELLI_ALWAYS_INLINE void add_to(rvec<T> w, T* p) const {
+        row_store(p, row_load(p) + w * head);
+        tail.add_to(w, p + row_lanes<T>);
+    }
+    OCELLI_ALWAYS_INLINE void scale(rvec<T> w) {
+        head = head * w;
+        tail.scale(w);
+    }
+    OCELLI_ALWAYS_INLINE void scale_by(const T* p) {
+        head = head * row_load(p);
+        tail.scale_by(p + row_lanes<T>);
+    }
+    /// at = at + (w * this + next / 2); this = what was at
+    OCELLI_ALWAYS_INLINE void blur(rvec<T> w, T* at, const T* next) {
+        const rvec<T> here = row_load(at);
+        row_store(at, here + (w * head + T(0.5) * row_load(next)));
+        head = here;
+        tail.blur(w, at + row_lanes<T>, next + row_lanes<T>);
+    }
+    OCELLI_ALWAYS_INLINE rvec<T> largest() const { return max(head, tail.largest_or(head)); }
+    OCELLI_ALWAYS_INLINE rvec<T> largest_or(rvec<T>) const { return largest(); }
+    OCELLI_ALWAYS_INLINE rvec<T> exp2_and_sum(rvec<T> top) {
+        head = exp2_row(head - top);
+        return head + tail.exp2_and_sum(top);
+    }
+};
+template <class T>
+struct row_pack<0, T> {
+    OCELLI_ALWAYS_INLINE void load_from(const T*) {}
+    OCELLI_ALWAYS_INLINE void store_to(T*) const {}
+    OCELLI_ALWAYS_INLINE void add(rvec<T>, const T*) {}
+    OCELLI_ALWAYS_INLINE void add(const T*) {}
+    OCELLI_ALWAYS_INLINE void add_to(rvec<T>, T*) const {}
+    OCELLI_ALWAYS_INLINE void scale(rvec<T>) {}
+    OCELLI_ALWAYS_INLINE void scale_by(const T*) {}
+    OCELLI_ALWAYS_INLINE void blur(rvec<T>, T*, const T*) {}
+    OCELLI_ALWAYS_INLINE rvec<T> largest_or(rvec<T> other) const { return other; }
+    OCELLI_ALWAYS_INLINE rvec<T> exp2_and_sum(rvec<T>) { return rvec<T>{}; }
+};
+
+template <std::size_t K, std::size_t C, std::size_t V, class I, class T>
+OCELLI_ALWAYS_INLINE void slice_corners(row_pack<V, T>& sum, const I* link, const T* weight, const T* values, std::size_t width) {
+    if constexpr (K < C) {
+        sum.add(row_all(weight[K]), values + static_cast<std::size_t>(link[K]) * width);
+        slice_corners<K + 1, C>(sum, link, weight, values, width);
+    }
+}
+template <std::size_t K, std::size_t C, std::size_t V, class I, class T>
+OCELLI_ALWAYS_INLINE void splat_corners(const row_pack<V, T>& value, const I* link, const T* weight, T* values, std::size_t width) {
+    if constexpr (K < C) {
+        value.add_to(row_all(weight[K]), values + static_cast<std::size_t>(link[K]) * width);
+        splat_corners<K + 1, C>(value, link, weight, values, width);
+    }
+}
+
+/// C: corners of a simplex, V: vectors of a value; 0 corners: as many as there are.
+template <std::size_t C, std::size_t V, bool Factor, class I, class T>
+OCELLI_ALWAYS_INLINE void slice_columns(const I* link, const lattice_links<T>& s, std::size_t points, const T* base, const T* values,
+                                        std::size_t width, T* to) {
+    const std::size_t corners = C == 0 ? s.corners : C;
+    const T* weight = s.weight;
+    for (std::size_t p = 0; p < points; ++p, link += corners, weight += corners, base += width, to += width) {
+        row_pack<V, T> sum;
+        if constexpr (!Factor) sum.load_from(base);
+        if constexpr (C != 0) {
+            slice_corners<0, C>(sum, link, weight, values, width);
+        } else {
+            for (std::size_t k = 0; k < corners; ++k) sum.add(row_all(weight[k]), values + static_cast<std::size_t>(link[k]) * width);
+        }
+        if constexpr (Factor) {
+            sum.scale(row_all(s.factor[p]));
+            sum.add(base);
+        }
+        sum.store_to(to);
+    }
+}
+
+template <std::size_t C, std::size_t V, bool Factor, class I, class T>
+OCELLI_ALWAYS_INLINE void splat_columns(const I* link, const lattice_links<T>& s, std::size_t points, const T* from, std::size_t width, T* values) {
+    const std::size_t corners = C == 0 ? s.corners : C;
+    const T* weight = s.weight;
+    for (std::size_t p = 0; p < points; ++p, link += corners, weight += corners, from += width) {
+        row_pack<V, T> value;
+        value.load_from(from);
+        if constexpr (Factor) value.scale(row_all(s.factor[p]));
+        if constexpr (C != 0) {
+            splat_corners<0, C>(value, link, weight, values, width);
+        } else {
+            for (std::size_t k = 0; k < corners; ++k) value.add_to(row_all(weight[k]), values + static_cast<std::size_t>(link[k]) * width);
+        }
+    }
+}
+
+template <class I, class T>
+OCELLI_ALWAYS_INLINE void slice_one(const I* link, const T* weight, std::size_t corners, const T* factor, std::size_t points, const T* base,
+                                    const T* values, T* to) {
+    for (std::size_t p = 0; p < points; ++p, link += corners, weight += corners) {
+        T sum = 0;
+        for (std::size_t k = 0; k < corners; ++k) sum += weight[k] * values[link[k]];
+        to[p] = base[p] + (factor == nullptr ? sum : sum * factor[p]);
+    }
+}
+
+template <class I, class T>
+OCELLI_ALWAYS_INLINE void splat_one(const I* link, const T* weight, std::size_t corners, const T* factor, std::size_t points, const T* from,
+                                    T* values) {
+    for (std::size_t p = 0; p < points; ++p, link += corners, weight += corners) {
+        const T value = factor == nullptr ? from[p] : from[p] * factor[p];
+        for (std::size_t k = 0; k < corners; ++k) values[link[k]] += weight[k] * value;
+    }
+}
+
+/// Columns of the values in runs of at most four vectors, which stay in registers.
+template <std::size_t C, bool Slice, bool Factor, class I, class T>
+OCELLI_ALWAYS_INLINE void move_columns(const I* link, const lattice_links<T>& s, std::size_t points, const T* base, T* values, std::size_t width,
+                                       T* rows) {
+    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
+    for (std::size_t c = 0; c < width;) {
+        const std::size_t left = (width - c) / L;
+        const std::size_t run = left >= 4 ? 4 : left;
+#define OCELLI_MOVE_(V)                                                                                   \
+    if constexpr (Slice) slice_columns<C, V, Factor>(link, s, points, base + c, values + c, width, rows + c); \
+    else splat_columns<C, V, Factor>(link, s, points, rows + c, width, values + c);
+        switch (run) {
+        case 1: OCELLI_MOVE_(1) break;
+        case 2: OCELLI_MOVE_(2) break;
+        case 3: OCELLI_MOVE_(3) break;
+        default: OCELLI_MOVE_(4) break;
+        }
+#undef OCELLI_MOVE_
+        c += run * L;
+    }
+}
+
+template <bool Slice, class I, class T>
+OCELLI_ALWAYS_INLINE void move_values(const I* link, const lattice_links<T>& s, std::size_t points, const T* base, T* values, std::size_t width,
+                                      T* rows) {
+    if (width == 1) {
+        if constexpr (Slice) slice_one(link, s.weight, s.corners, s.factor, points, base, values, rows);
+        else splat_one(link, s.weight, s.corners, s.factor, points, rows, values);
+        return;
+    }
+    if (s.factor != nullptr) {
+        move_columns<0, Slice, true>(link, s, points, base, values, width, rows);
+        return;
+    }
+    switch (s.corners) {
+    case 3: move_columns<3, Slice, false>(link, s, points, base, values, width, rows); break;
+    case 4: move_columns<4, Slice, false>(link, s, points, base, values, width, rows); break;
+    case 6: move_columns<6, Slice, false>(link, s, points, base, values, width, rows); break;
+    default: move_columns<0, Slice, false>(link, s, points, base, values, width, rows); break;
+    }
+}
+
+template <class T>
+void slice_kernel(const lattice_links<T>& links, std::size_t points, const T* base, const T* values, std::size_t width, T* to) {
+    T* from = const_cast<T*>(values);  // read only: one body serves both ways
+    if (links.narrow != nullptr) move_values<true>(links.narrow, links, points, base, from, width, to);
+    else move_values<true>(links.wide, links, points, base, from, width, to);
+}
+
+template <class T>
+void splat_kernel(const lattice_links<T>& links, std::size_t points, const T* from, std::size_t width, T* values) {
+    T* rows = const_cast<T*>(from);
+    if (links.narrow != nullptr) move_values<false>(links.narrow, links, points, from, values, width, rows);
+    else move_values<false>(links.wide, links, points, from, values, width, rows);
+}
+
+// --- vertices ----------------------------------------------------------------------------------------------------------------
+
+template <std::size_t V, class T>
+OCELLI_ALWAYS_INLINE void gather_columns(const T* parts, const std::uint32_t* begin, const std::uint32_t* slot, std::size_t vertices,
+                                         std::size_t width, const T* scale, T* to) {
+    for (std::size_t i = 0; i < vertices; ++i) {
+        row_pack<V, T> sum;
+        for (std::size_t s = begin[i]; s < begin[i + 1]; ++s) sum.add(parts + static_cast<std::size_t>(slot[s]) * width);
+        if (scale != nullptr) sum.scale_by(scale);
+        sum.store_to(to + i * width);
+    }
+}
+
+template <std::size_t V, class T>
+OCELLI_ALWAYS_INLINE void blur_columns(const std::uint32_t* chain, std::size_t length, std::size_t width, T* values) {
+    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
+    constexpr std::uint32_t first = 0x80000000u;
+    const T nothing[V * L] = {};
+    row_pack<V, T> before;
+    for (std::size_t i = 0; i < length; ++i) {  // no branch: chains may be short, and their ends cannot be foreseen
+        const bool last = i + 1 == length || (chain[i + 1] & first) != 0;
+        const T* next = last ? nothing : values + static_cast<std::size_t>(chain[i + 1]) * width;
+        before.blur(row_all((chain[i] & first) != 0 ? T(0) : T(0.5)), values + static_cast<std::size_t>(chain[i] & ~first) * width, next);
+    }
+}
+
+#define OCELLI_COLUMN_RUNS_(width, function, ...)                                      \
+    for (std::size_t c = 0; c < width;) {                                              \
+        const std::size_t left = (width - c) / static_cast<std::size_t>(row_lanes<T>); \
+        switch (left >= 4 ? 4 : left) {                                                \
+        case 1: function<1>(__VA_ARGS__); break;                                       \
+        case 2: function<2>(__VA_ARGS__); break;                                       \
+        case 3: function<3>(__VA_ARGS__); break;                                       \
+        default: function<4>(__VA_ARGS__); break;                                      \
+        }                                                                              \
+        c += (left >= 4 ? 4 : left) * static_cast<std::size_t>(row_lanes<T>);          \
+    }
+
+template <class T>
+void gather_kernel(const T* parts, const std::uint32_t* begin, const std::uint32_t* slot, std::size_t vertices, std::size_t width,
+                   const T* scale, T* to) {
+    if (width == 1) {
+        for (std::size_t i = 0; i < vertices; ++i) {
+            T sum = 0;
+            for (std::size_t s = begin[i]; s < begin[i + 1]; ++s) sum += parts[slot[s]];
+            to[i] = scale == nullptr ? sum : sum * *scale;
+        }
+        return;
+    }
+    OCELLI_COLUMN_RUNS_(width, gather_columns, parts + c, begin, slot, vertices, width, scale == nullptr ? scale : scale + c, to + c)
+}
+
+template <class T>
+void blur_kernel(const std::uint32_t* chain, std::size_t length, std::size_t width, T* values) {
+    if (width == 1) {
+        constexpr std::uint32_t first = 0x80000000u;
+        T before = 0, here = 0;
+        for (std::size_t i = 0; i < length; ++i) {
+            const std::uint32_t at = chain[i] & ~first;
+            if ((chain[i] & first) != 0) {
+                before = 0;
+                here = values[at];
+            }
+            const bool last = i + 1 == length || (chain[i + 1] & first) != 0;
+            const T after = last ? T(0) : values[chain[i + 1]];
+            values[at] = here + T(0.5) * (before + after);
+            before = here;
+            here = after;
+        }
+        return;
+    }
+    OCELLI_COLUMN_RUNS_(width, blur_columns, chain, length, width, values + c)
+}
+#undef OCELLI_COLUMN_RUNS_
+
+template <class T>
+void mix_kernel(T* rows, std::size_t count, std::size_t width, const T* matrix, T* OCELLI_RESTRICT room) {
+    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
+    for (std::size_t i = 0; i < count; ++i, rows += width) {
+        for (std::size_t c = 0; c < width; c += L) {
+            rvec<T> sum{};
+            for (std::size_t j = 0; j < width; ++j) sum = sum + rows[j] * row_load(matrix + j * width + c);
+            row_store(room + c, sum);
+        }
+        for (std::size_t c = 0; c < width; c += L) row_store(rows + c, row_load(room + c));
+    }
+}
+
+template <class T>
+void pick_kernel(const T* from, const std::uint32_t* row, std::size_t rows, std::size_t width, T* to) {
+    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
+    for (std::size_t i = 0; i < rows; ++i) {
+        const T* at = from + static_cast<std::size_t>(row[i]) * width;
+        for (std::size_t c = 0; c < width; c += L) row_store(to + i * width + c, row_load(at + c));
+    }
+}
+
+// --- probabilities -----------------------------------------------------------------------------------------------------------
+
+template <std::size_t V, class T>
+OCELLI_ALWAYS_INLINE void softmax_rows(T* rows, std::size_t points) {
+    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
+    for (std::size_t p = 0; p < points; ++p, rows += V * L) {
+        row_pack<V, T> x;
+        x.load_from(rows);
+        const rvec<T> sum = x.exp2_and_sum(max_everywhere<T>(x.largest()));
+        x.scale(T(1) / sum_everywhere<T>(sum));
+        x.store_to(rows);
+    }
+}
+
+template <class T>
+void softmax_kernel(T* rows, std::size_t points, std::size_t width) {
+    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
+    switch (width / L) {
+    case 1: softmax_rows<1>(rows, points); return;
+    case 2: softmax_rows<2>(rows, points); return;
+    case 3: softmax_rows<3>(rows, points); return;
+    case 4: softmax_rows<4>(rows, points); return;
+    default: break;
+    }
+    for (std::size_t p = 0; p < points; ++p, rows += width) {
+        rvec<T> top = row_load(rows);
+        for (std::size_t c = L; c < width; c += L) top = max(top, row_load(rows + c));
+        top = max_everywhere<T>(top);
+        rvec<T> sum{};
+        for (std::size_t c = 0; c < width; c += L) {
+            const rvec<T> e = exp2_row(row_load(rows + c) - top);
+            sum = sum + e;
+            row_store(rows + c, e);
+        }
+        const rvec<T> by = T(1) / sum_everywhere<T>(sum);
+        for (std::size_t c = 0; c < width; c += L) row_store(rows + c, row_load(rows + c) * by);
+    }
+}
+
+// --- planes and rows ---------------------------------------------------------------------------------------------------------
+
+template <int S, class V, int... I>
+OCELLI_ALWAYS_INLINE void exchange_row_lanes(V& a, V& b, std::integer_sequence<int, I...>) {
+    constexpr int L = static_cast<int>(sizeof...(I));
+    const V x = __builtin_shufflevector(a, b, ((I & S) != 0 ? L + I - S : I)...);
+    b = __builtin_shufflevector(a, b, ((I & S) != 0 ? L + I : I + S)...);
+    a = x;
+}
+template <int S, int I, class T>
+OCELLI_ALWAYS_INLINE void transpose_rows(rvec<T>* rows) {
+    constexpr int L = row_lanes<T>;
+    if constexpr ((I & S) == 0) exchange_row_lanes<S>(rows[I], rows[I + S], std::make_integer_sequence<int, L>());
+    if constexpr (I + 1 < L) transpose_rows<S, I + 1, T>(rows);
+    else if constexpr (2 * S < L) transpose_rows<2 * S, 0, T>(rows);
+}
+
+template <class T>
+bool to_rows_kernel(const T* planes, std::size_t stride, std::size_t points, std::size_t channels, std::size_t width, T sign, T rest,
+                    T* OCELLI_RESTRICT rows) {
+    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
+    using B = typename row_vector<T>::bits;
+    using I = typename row_vector<T>::integer;
+    constexpr I special = sizeof(T) == 4 ? static_cast<I>(0x7f800000) : static_cast<I>(0x7ff0000000000000);
+    B odd{};
+    std::size_t p = 0;
+    for (; p + L <= points; p += L)
+        for (std::size_t c = 0; c < width; c += L) {
+            rvec<T> square[L];
+            for (std::size_t i = 0; i < L; ++i) {
+                if (c + i < channels) {
+                    square[i] = row_load(planes + (c + i) * stride + p);
+                    odd = odd | ((reinterpret_cast<B>(square[i]) & special) == special);
+                    square[i] = square[i] * sign;
+                } else {
+                    square[i] = row_all(rest);
+                }
+            }
+            transpose_rows<1, 0, T>(square);
+            for (std::size_t i = 0; i < L; ++i) row_store(rows + (p + i) * width + c, square[i]);
+        }
+    bool found = false;
+    for (std::size_t i = 0; i < L; ++i) found = found || odd[i] != 0;
+    for (; p < points; ++p)
+        for (std::size_t c = 0; c < width; ++c) {
+            const T x = c < channels ? planes[c * stride + p] : T(0);
+            found = found || (__builtin_bit_cast(I, x) & special) == special;
+            rows[p * width + c] = c < channels ? x * sign : rest;
+        }
+    return found;
+}
+
+template <class T>
+void to_planes_kernel(const T* rows, std::size_t points, std::size_t channels, std::size_t width, T* OCELLI_RESTRICT planes,
+                      std::size_t stride) {
+    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
+    std::size_t p = 0;
+    if (width != 1)
+        for (; p + L <= points; p += L)
+            for (std::size_t c = 0; c < channels; c += L) {
+                rvec<T> square[L];
+                for (std::size_t i = 0; i < L; ++i) square[i] = row_load(rows + (p + i) * width + c);
+                transpose_rows<1, 0, T>(square);
+                for (std::size_t i = 0; i < L && c + i < channels; ++i) row_store(planes + (c + i) * stride + p, square[i]);
+            }
+    for (; p < points; ++p)
+        for (std::size_t c = 0; c < channels; ++c) planes[c * stride + p] = rows[p * width + c];
+}
+
+template <class T>
+inline lattice_kernels<T> make_lattice_kernels() {
+    return {static_cast<std::size_t>(row_lanes<T>), embed_kernel<T>, slice_kernel<T>,   splat_kernel<T>,   gather_kernel<T>,
+            mix_kernel<T>,                          pick_kernel<T>,  blur_kernel<T>,    softmax_kernel<T>, to_rows_kernel<T>, to_planes_kernel<T>};
+}
+
+inline lattice_tables make_lattice_tables() {
+    return {make_lattice_kernels<float>(), make_lattice_kernels<double>()};
+}
+
+}  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET
+
+#undef OCELLI_ROW_BYTES

@@ -1,0 +1,333 @@
+#pragma once
+
+#include <ocelli/core/error.hpp>
+#include <ocelli/core/float_bits.hpp>
+#include <ocelli/core/parallel.hpp>
+#include <ocelli/core/tensor.hpp>
+#include <ocelli/crf/detail/lattice.hpp>
+#include <ocelli/crf/detail/mean_field.hpp>
+#include <ocelli/crf/detail/scratch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+namespace ocelli::detail {
+
+inline const lattice_kernels<float>& mean_field_kernels(float) {
+    return get_lattice_tables().f32;
+}
+inline const lattice_kernels<double>& mean_field_kernels(double) {
+    return get_lattice_tables().f64;
+}
+
+template <class T>
+inline constexpr T log2_e = static_cast<T>(1.44269504088896340736);
+
+template <class T>
+void set_size_any(mean_field<T>& field, std::size_t height, std::size_t width, std::size_t labels, const char* who) {
+    check(labels >= 1, who, ": there must be at least one label");
+    const std::size_t limit = max_crf_elements;
+    check(width == 0 || height <= limit / width, who, ": too many points, ", height, " x ", width);
+    check(height * width == 0 || labels <= limit / (height * width), who, ": ", height * width, " points of ", labels,
+          " labels are more than ", limit, " numbers");
+    field.layout = block_layout::of_image(height, width);
+    field.labels = labels;
+    const std::size_t lanes = mean_field_kernels(T()).lanes;
+    field.width = (labels + lanes - 1) / lanes * lanes;
+}
+
+/// Calls part(first internal point, points, offset in a plane) for runs of at most block_layout::tile points.
+template <class F>
+void for_each_run(const block_layout& layout, const block_layout::block& block, F&& part) {
+    block.for_each_run([&](std::size_t i, std::size_t n, std::size_t y, std::size_t x) { part(block.begin + i, n, y * layout.width + x); });
+}
+
+/// Infinite energies may forbid a label; anything else that is not a number is refused.
+template <class T>
+void check_logits(const mean_field<T>& field, const T* planes, T sign, const char* who) {
+    const std::size_t n = field.layout.points();
+    const T forbidden = -std::numeric_limits<T>::infinity();
+    for (std::size_t p = 0; p < n; ++p) {
+        bool possible = false;
+        for (std::size_t l = 0; l < field.labels; ++l) {
+            const T x = planes[l * n + p];
+            check(!is_nan(x), who, ": NaN at label ", l, " of point ", p);
+            const bool finite = is_finite(x);
+            check(finite || (x < 0) == (forbidden * sign < 0), who, ": a label must not be infinitely likely, label ", l, " of point ", p, " is");
+            possible = possible || finite;
+        }
+        check(possible, who, ": point ", p, " has no possible label");
+    }
+}
+
+template <class T>
+void set_logits_any(mean_field<T>& field, const T* planes, T sign, const char* who) {
+    const auto& kernels = mean_field_kernels(T());
+    const std::size_t n = field.layout.points();
+    auto logits = new_large_array<T>(n * field.width);
+    std::vector<char> odd(field.layout.blocks(), 0);
+    parallel_for(field.layout.blocks(), 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t b = begin; b < end; ++b)
+            for_each_run(field.layout, field.layout[b], [&](std::size_t p, std::size_t points, std::size_t at) {
+                const bool found = kernels.to_rows(planes + at, n, points, field.labels, field.width, sign * log2_e<T>, -std::numeric_limits<T>::infinity(),
+                                                   logits.get() + p * field.width);
+                if (found) odd[b] = 1;
+            });
+    });
+    if (std::find(odd.begin(), odd.end(), 1) != odd.end()) check_logits(field, planes, sign, who);
+    field.logits = std::move(logits);
+}
+
+template <class T>
+void add_term_any(mean_field<T>& field, const feature_source<T>& source, kernel_normalization normalization, const message_weights& weights,
+                  const char* who) {
+    const std::size_t labels = field.labels, width = field.width, n = field.layout.points();
+    for (const double w : weights.values) check(is_finite(w), who, ": weights must be finite");
+    mean_field_term<T> term;
+    build_lattice(term.points, field.layout, source, who);
+    const T alpha = term.points.alpha() * log2_e<T>;  // logits are to base 2
+    if (weights.values.size() == labels * labels && labels > 1) {
+        check(width <= max_crf_elements / width, who, ": the matrix is too large");
+        term.matrix.assign(width * width, T(0));
+        for (std::size_t l = 0; l < labels; ++l)
+            for (std::size_t m = 0; m < labels; ++m) term.matrix[m * width + l] = static_cast<T>(weights.values[l * labels + m]) * alpha;
+    } else {
+        term.scale.assign(width, T(0));
+        for (std::size_t l = 0; l < labels; ++l)
+            term.scale[l] = static_cast<T>(weights.values.size() == 1 ? weights.values[0] : weights.values[l]) * alpha;
+    }
+    if (normalization != kernel_normalization::none) {
+        auto norm = new_array<T>(n);
+        std::fill_n(norm.get(), n, T(1));
+        filter_points(term.points, norm.get(), 1, false, norm.get());
+        const T little = static_cast<T>(1e-20);
+        const bool symmetric = normalization == kernel_normalization::symmetric;
+        for (std::size_t i = 0; i < n; ++i) norm[i] = 1 / (symmetric ? std::sqrt(norm[i] + little) : norm[i] + little);
+        if (symmetric) {  // both ways: a point's weights take it up
+            const std::size_t corners = term.points.dimensions + 1;
+            T* weight = term.points.weight.get();
+            for (std::size_t i = 0; i < n; ++i)
+                for (std::size_t k = 0; k < corners; ++k) weight[i * corners + k] *= norm[i];
+        } else if (normalization == kernel_normalization::before) {
+            term.before = std::move(norm);
+        } else {
+            term.after = std::move(norm);
+        }
+    }
+    field.terms.push_back(std::move(term));
+}
+
+/// The memory of a run: each term's values at its slots and at its vertices.
+template <class T>
+struct mean_field_room {
+    struct values {
+        large_array<T> slots, vertices;
+    };
+    /// One thread's: rows of points, and a block's vertices.
+    struct local {
+        std::unique_ptr<T[]> rows, vertices;
+    };
+    std::vector<values> terms;
+    scratch_pool<local> locals;
+    std::size_t local_vertices = 0;
+
+    explicit mean_field_room(const mean_field<T>& field) {
+        const std::size_t limit = std::numeric_limits<std::size_t>::max() / sizeof(T) / 4 / field.width;
+        for (const auto& term : field.terms) {
+            const lattice<T>& l = term.points;
+            check(l.slots() <= limit && l.vertices <= limit, "dense_crf: ", l.vertices, " vertices of ", field.labels, " labels are too many");
+            terms.push_back({new_large_array<T>(l.slots() * field.width), new_large_array<T>(l.vertices * field.width)});
+        }
+        for (std::size_t b = 0; b < field.layout.blocks(); ++b) {
+            std::size_t count = 0;
+            for (const auto& term : field.terms) count += term.points.slot_begin[b + 1] - term.points.slot_begin[b];
+            local_vertices = std::max(local_vertices, count);
+        }
+    }
+    std::unique_ptr<local> new_local(std::size_t width) const {
+        auto made = std::make_unique<local>();
+        made->rows = new_array<T>(block_layout::tile * width);
+        made->vertices = new_array<T>(local_vertices * width);
+        return made;
+    }
+};
+
+/// What happens to a block's points in one pass.
+template <class T>
+struct mean_field_pass {
+    const T* from = nullptr;  ///< planes to read; null: the unaries
+    bool messages = false;    ///< add what the lattices hold
+    bool softmax = true;
+    bool spread = false;      ///< write to the lattices
+    T* out = nullptr;         ///< planes to write
+};
+
+template <class T>
+void pass_block(const mean_field<T>& field, mean_field_room<T>& room, typename mean_field_room<T>::local& local, std::size_t b,
+                const mean_field_pass<T>& pass) {
+    const auto& kernels = mean_field_kernels(T());
+    const std::size_t width = field.width, n = field.layout.points();
+    const auto block = field.layout[b];
+    T* vertices = local.vertices.get();
+    // What a run of points begins with: in `rows`, or where it lies already.
+    const auto start = [&](std::size_t p, std::size_t points, std::size_t at, T* rows) -> const T* {
+        if (pass.from != nullptr) {
+            kernels.to_rows(pass.from + at, n, points, field.labels, width, T(1), T(0), rows);
+        } else if (field.logits) {
+            return field.logits.get() + p * width;
+        } else {
+            for (std::size_t i = 0; i < points * width; ++i) rows[i] = i % width < field.labels ? T(0) : -std::numeric_limits<T>::infinity();
+        }
+        return rows;
+    };
+    for (std::size_t t = 0; t < field.terms.size() && pass.spread; ++t) {
+        const lattice<T>& l = field.terms[t].points;
+        std::fill_n(room.terms[t].slots.get() + l.slot_begin[b] * width, (l.slot_begin[b + 1] - l.slot_begin[b]) * width, T(0));
+    }
+    if (pass.messages) {
+        std::size_t used = 0;
+        for (std::size_t t = 0; t < field.terms.size(); ++t) {
+            const lattice<T>& l = field.terms[t].points;
+            const std::size_t count = l.slot_begin[b + 1] - l.slot_begin[b];
+            kernels.pick(room.terms[t].vertices.get(), l.slot_vertex.data() + l.slot_begin[b], count, width, vertices + used * width);
+            used += count;
+        }
+    }
+    for_each_run(field.layout, block, [&](std::size_t p, std::size_t points, std::size_t at) {
+        T* rows = local.rows.get();
+        const T* base = start(p, points, at, rows);
+        if (pass.messages) {
+            std::size_t used = 0;
+            for (const auto& term : field.terms) {
+                kernels.slice(term.points.links(p, term.after.get()), points, base, vertices + used * width, width, rows);
+                used += term.points.slot_begin[b + 1] - term.points.slot_begin[b];
+                base = rows;
+            }
+        }
+        if (base != rows) std::copy_n(base, points * width, rows);
+        if (pass.softmax) kernels.softmax(rows, points, width);
+        if (pass.spread)
+            for (std::size_t t = 0; t < field.terms.size(); ++t) {
+                const auto& term = field.terms[t];
+                kernels.splat(term.points.links(p, term.before.get()), points, rows, width,
+                              room.terms[t].slots.get() + term.points.slot_begin[b] * width);
+            }
+        if (!pass.softmax && pass.out != nullptr)
+            for (std::size_t i = 0; i < points * width; ++i) rows[i] /= log2_e<T>;
+        if (pass.out != nullptr) kernels.to_planes(rows, points, field.labels, width, pass.out + at, n);
+    });
+}
+
+template <class T>
+void pass_all(const mean_field<T>& field, mean_field_room<T>& room, const mean_field_pass<T>& pass) {
+    parallel_for(field.layout.blocks(), 1, [&](std::size_t begin, std::size_t end) {
+        const auto local = room.locals.lease([&] { return room.new_local(field.width); });
+        for (std::size_t b = begin; b < end; ++b) pass_block(field, room, *local, b, pass);
+    });
+    if (!pass.spread) return;
+    for (std::size_t t = 0; t < field.terms.size(); ++t) {
+        const auto& term = field.terms[t];
+        blur_lattice(term.points, room.terms[t].slots.get(), field.width, term.scale.empty() ? nullptr : term.scale.data(),
+                     term.matrix.empty() ? nullptr : term.matrix.data(), false, room.terms[t].vertices.get());
+    }
+}
+
+template <class T>
+void run_any(const mean_field<T>& field, std::size_t steps, const mean_field_ends<T>& ends) {
+    if (field.layout.points() == 0) return;
+    const parallel_region region;
+    mean_field_room<T> room(field);
+    for (std::size_t i = 0; i <= steps; ++i) {
+        const bool first = i == 0, last = i == steps;
+        const bool given = first && ends.marginals != nullptr;
+        pass_all(field, room, {given ? ends.marginals : nullptr, !first, !given && !(last && ends.logits_out), !last, last ? ends.out : nullptr});
+    }
+}
+
+template <class T>
+double divergence_any(const mean_field<T>& field, const T* marginals) {
+    if (field.layout.points() == 0) return 0;
+    const auto& kernels = mean_field_kernels(T());
+    const std::size_t width = field.width, n = field.layout.points(), blocks = field.layout.blocks();
+    mean_field_room<T> room(field);
+    pass_all(field, room, {marginals, false, false, true, nullptr});
+    std::vector<double> sums(blocks, 0);
+    parallel_for(blocks, 1, [&](std::size_t begin, std::size_t end) {
+        const auto local = room.locals.lease([&] { return room.new_local(width); });
+        const auto q = new_array<T>(block_layout::tile * width);
+        for (std::size_t b = begin; b < end; ++b) {
+            std::size_t used = 0;
+            for (std::size_t t = 0; t < field.terms.size(); ++t) {
+                const lattice<T>& l = field.terms[t].points;
+                const std::size_t count = l.slot_begin[b + 1] - l.slot_begin[b];
+                kernels.pick(room.terms[t].vertices.get(), l.slot_vertex.data() + l.slot_begin[b], count, width,
+                             local->vertices.get() + used * width);
+                used += count;
+            }
+            for_each_run(field.layout, field.layout[b], [&](std::size_t p, std::size_t points, std::size_t at) {
+                kernels.to_rows(marginals + at, n, points, field.labels, width, T(1), T(0), q.get());
+                T* logits = local->rows.get();
+                if (field.logits) std::copy_n(field.logits.get() + p * width, points * width, logits);
+                else std::fill_n(logits, points * width, T(0));
+                std::size_t at_vertex = 0;
+                for (const auto& term : field.terms) {
+                    kernels.slice(term.points.links(p, term.after.get()), points, logits, local->vertices.get() + at_vertex * width, width, logits);
+                    at_vertex += term.points.slot_begin[b + 1] - term.points.slot_begin[b];
+                }
+                for (std::size_t i = 0; i < points; ++i)
+                    for (std::size_t l = 0; l < field.labels; ++l) {
+                        const auto x = static_cast<double>(q[i * width + l]);
+                        if (x != 0) sums[b] += x * std::log(std::max(x, 1e-20)) - x * static_cast<double>(logits[i * width + l] / log2_e<T>);
+                    }
+            });
+        }
+    });
+    double sum = 0;
+    for (const double s : sums) sum += s;
+    return sum;
+}
+
+template <class T>
+void map_any(const T* marginals, std::size_t points, std::size_t labels, std::int64_t* out) {
+    parallel_for(points, 4096, [&](std::size_t begin, std::size_t end) {
+        std::vector<T> best(marginals + begin, marginals + end);
+        std::fill(out + begin, out + end, 0);
+        for (std::size_t l = 1; l < labels; ++l) {
+            const T* q = marginals + l * points;
+            for (std::size_t i = begin; i < end; ++i) {
+                const bool better = q[i] > best[i - begin];
+                best[i - begin] = better ? q[i] : best[i - begin];
+                out[i] = better ? static_cast<std::int64_t>(l) : out[i];
+            }
+        }
+    });
+}
+
+#define OCELLI_MEAN_FIELD_(T)                                                                                                               \
+    OCELLI_INLINE void set_mean_field_size(mean_field<T>& field, std::size_t height, std::size_t width, std::size_t labels, const char* who) { \
+        set_size_any(field, height, width, labels, who);                                                                                    \
+    }                                                                                                                                       \
+    OCELLI_INLINE void set_mean_field_logits(mean_field<T>& field, const T* planes, T sign, const char* who) {                              \
+        set_logits_any(field, planes, sign, who);                                                                                           \
+    }                                                                                                                                       \
+    OCELLI_INLINE void add_mean_field_term(mean_field<T>& field, const feature_source<T>& source, kernel_normalization normalization,       \
+                                           const message_weights& weights, const char* who) {                                               \
+        add_term_any(field, source, normalization, weights, who);                                                                           \
+    }                                                                                                                                       \
+    OCELLI_INLINE void run_mean_field(const mean_field<T>& field, std::size_t steps, const mean_field_ends<T>& ends) {                      \
+        run_any(field, steps, ends);                                                                                                        \
+    }                                                                                                                                       \
+    OCELLI_INLINE double mean_field_divergence(const mean_field<T>& field, const T* marginals) {                                            \
+        return divergence_any(field, marginals);                                                                                            \
+    }                                                                                                                                       \
+    OCELLI_INLINE void mean_field_map(const T* marginals, std::size_t points, std::size_t labels, std::int64_t* out) {                      \
+        map_any(marginals, points, labels, out);                                                                                            \
+    }
+OCELLI_MEAN_FIELD_(float)
+OCELLI_MEAN_FIELD_(double)
+#undef OCELLI_MEAN_FIELD_
+
+}  // namespace ocelli::detail
