@@ -5,6 +5,7 @@
 
 #include <ocelli/boxes.hpp>
 #include <ocelli/core.hpp>
+#include <ocelli/crf.hpp>
 #include <ocelli/features.hpp>
 #include <ocelli/image.hpp>
 #include <ocelli/io.hpp>

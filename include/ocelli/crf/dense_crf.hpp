@@ -72,7 +72,8 @@ public:
 
     /// Copies the energies of labels (L, H, W): -log of a probability, see unary_from_labels and unary_from_probabilities.
     ///
-    /// @throws invalid_argument  on another shape, NaN, an energy of -inf, a point whose labels are all forbidden by +inf
+    /// @throws invalid_argument  on another shape, NaN, an energy of -inf (or below -2e38 for float), a point whose labels are all
+    ///                           forbidden by +inf
     template <array_expression E>
     void set_unary(const E& energies) {
         const auto e = as_dense<T, R + 1>(energies, "dense_crf: energies");
@@ -214,6 +215,19 @@ private:
         for (const double s : sigma.values) detail::check_deviation(s, who);
         for (const double s : sigma_colour) detail::check_deviation(s, who);
         const std::size_t width = field_.layout.width;
+        std::vector<T> low, high;
+        std::vector<T> bright;  // each channel's quotients of the 256 values of a byte
+        if constexpr (std::is_same_v<V, unsigned char>) {
+            for (std::size_t j = R; j-- > 0;) {
+                low.push_back(0);
+                high.push_back(static_cast<T>(shape_[j]) / static_cast<T>(sigma.values[j]));
+            }
+            for (const double s : sigma_colour) {
+                for (int i = 0; i < 256; ++i) bright.push_back(static_cast<T>(i) / static_cast<T>(s));
+                low.push_back(0);
+                high.push_back(bright.back());
+            }
+        }
         add({R + channels,
              [&](const detail::block_layout::block& b, T* to, std::size_t pitch) {
                  b.for_each_run([&](std::size_t i, std::size_t n, std::size_t row, std::size_t x0) {
@@ -225,12 +239,18 @@ private:
                          std::fill_n(to + (R - 1 - j) * pitch + i, n, at);
                      }
                      for (std::size_t c = 0; c < channels; ++c) {
-                         const T colour = static_cast<T>(sigma_colour[c]);
                          T* line = to + (R + c) * pitch + i;
-                         for (std::size_t x = 0; x < n; ++x) line[x] = static_cast<T>(pixels[x * channels + c]) / colour;
+                         if constexpr (std::is_same_v<V, unsigned char>) {
+                             const T* values = bright.data() + 256 * c;
+                             for (std::size_t x = 0; x < n; ++x) line[x] = values[pixels[x * channels + c]];
+                         } else {
+                             const T colour = static_cast<T>(sigma_colour[c]);
+                             for (std::size_t x = 0; x < n; ++x) line[x] = static_cast<T>(pixels[x * channels + c]) / colour;
+                         }
                      }
                  });
-             }},
+             },
+             low, high},
             compatibility, normalization, who);
     }
 

@@ -66,6 +66,8 @@ template <class T>
 struct feature_source {
     std::size_t dimensions;
     std::function<void(const block_layout::block&, T*, std::size_t)> fill;
+    /// Between which values each dimension lies, where that is known; otherwise all features are looked at once more.
+    std::vector<T> low{}, high{};
 };
 
 template <class T>

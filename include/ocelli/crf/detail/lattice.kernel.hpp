@@ -539,9 +539,8 @@ bool to_rows_kernel(const T* planes, std::size_t stride, std::size_t points, std
             rvec<T> square[L];
             for (std::size_t i = 0; i < L; ++i) {
                 if (c + i < channels) {
-                    square[i] = row_load(planes + (c + i) * stride + p);
+                    square[i] = row_load(planes + (c + i) * stride + p) * sign;
                     odd = odd | ((reinterpret_cast<B>(square[i]) & special) == special);
-                    square[i] = square[i] * sign;
                 } else {
                     square[i] = row_all(rest);
                 }
@@ -553,9 +552,9 @@ bool to_rows_kernel(const T* planes, std::size_t stride, std::size_t points, std
     for (std::size_t i = 0; i < L; ++i) found = found || odd[i] != 0;
     for (; p < points; ++p)
         for (std::size_t c = 0; c < width; ++c) {
-            const T x = c < channels ? planes[c * stride + p] : T(0);
+            const T x = c < channels ? planes[c * stride + p] * sign : T(0);
             found = found || (__builtin_bit_cast(I, x) & special) == special;
-            rows[p * width + c] = c < channels ? x * sign : rest;
+            rows[p * width + c] = c < channels ? x : rest;
         }
     return found;
 }

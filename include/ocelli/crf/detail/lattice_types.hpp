@@ -52,7 +52,7 @@ struct lattice_kernels {
     void (*blur)(const std::uint32_t* chain, std::size_t length, std::size_t width, T* values);
     /// Rows of logarithms to base 2 to rows of probabilities, in place; lanes without a label hold -inf and become 0.
     void (*softmax)(T* rows, std::size_t points, std::size_t width);
-    /// rows[p, c] = sign * planes[c * stride + p] for c < channels, `rest` for the other lanes. True where something read is NaN or infinite.
+    /// rows[p, c] = sign * planes[c * stride + p] for c < channels, `rest` for the other lanes. True where one is NaN or infinite.
     bool (*to_rows)(const T* planes, std::size_t stride, std::size_t points, std::size_t channels, std::size_t width, T sign, T rest, T* rows);
     /// planes[c * stride + p] = rows[p, c] for c < channels.
     void (*to_planes)(const T* rows, std::size_t points, std::size_t channels, std::size_t width, T* planes, std::size_t stride);

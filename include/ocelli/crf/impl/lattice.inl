@@ -50,7 +50,7 @@ struct key_packing {
 class vertex_table {
 public:
     explicit vertex_table(std::size_t words, std::size_t expected = 1024) : words_(words) {
-        resize(std::bit_ceil(2 * expected + 16));
+        resize(std::bit_ceil(4 * expected + 16));
     }
     void clear() {
         std::fill(slots_.begin(), slots_.end(), slot{0, none});
@@ -75,7 +75,7 @@ public:
             if (s.number == none) {
                 s = {t, static_cast<std::uint32_t>(count_)};
                 for (std::size_t w = 0; w < words_; ++w) keys_.push_back(key[w]);
-                if (2 * ++count_ > mask_) grow();
+                if (4 * ++count_ > mask_) grow();
                 return static_cast<std::uint32_t>(count_ - 1);
             }
             if (s.tag == t && same(s.number, key)) return s.number;
@@ -153,10 +153,18 @@ std::vector<T> lattice_scale(std::size_t d) {
     return scale;
 }
 
-/// Looks at all features once: refuses what has no place in a lattice, and lays out keys that hold the rest.
+/// Between which values features lie: `low` and `high` of each dimension.
 template <class T>
-key_packing pack_keys(const block_layout& layout, const feature_source<T>& source, std::size_t pitch, const char* who) {
+void find_bounds(const block_layout& layout, const feature_source<T>& source, std::size_t pitch, const char* who, std::vector<double>& lo,
+                 std::vector<double>& hi) {
     const std::size_t d = source.dimensions, blocks = layout.blocks();
+    if (!source.low.empty()) {
+        for (std::size_t j = 0; j < d; ++j) {
+            lo[j] = static_cast<double>(source.low[j]), hi[j] = static_cast<double>(source.high[j]);
+            check(is_finite(lo[j]) && is_finite(hi[j]), who, ": features must be finite, dimension ", j, " is not");
+        }
+        return;
+    }
     std::vector<T> low(blocks * d), high(blocks * d);
     parallel_for(blocks, 4, [&](std::size_t begin, std::size_t end) {
         const auto f = new_array<T>(d * pitch);
@@ -165,29 +173,36 @@ key_packing pack_keys(const block_layout& layout, const feature_source<T>& sourc
             source.fill(block, f.get(), pitch);
             for (std::size_t j = 0; j < d; ++j) {
                 const T* x = f.get() + j * pitch;
-                T lo = x[0], hi = x[0];
+                T least = x[0], most = x[0];
                 int odd = 0;
                 for (std::size_t i = 0; i < block.points(); ++i) {
-                    lo = x[i] < lo ? x[i] : lo;
-                    hi = x[i] > hi ? x[i] : hi;
+                    least = x[i] < least ? x[i] : least;
+                    most = x[i] > most ? x[i] : most;
                     odd |= is_finite(x[i]) ? 0 : 1;
                 }
                 check(odd == 0, who, ": features must be finite, dimension ", j, " is not");
-                low[b * d + j] = lo;
-                high[b * d + j] = hi;
+                low[b * d + j] = least;
+                high[b * d + j] = most;
             }
         }
     });
-    const std::vector<T> scale = lattice_scale<T>(d);
-    std::vector<double> lo(d), hi(d);
     for (std::size_t j = 0; j < d; ++j) {
         lo[j] = static_cast<double>(low[j]), hi[j] = static_cast<double>(high[j]);
         for (std::size_t b = 1; b < blocks; ++b) {
             lo[j] = std::min(lo[j], static_cast<double>(low[b * d + j]));
             hi[j] = std::max(hi[j], static_cast<double>(high[b * d + j]));
         }
-        lo[j] *= static_cast<double>(scale[j]), hi[j] *= static_cast<double>(scale[j]);
     }
+}
+
+/// Refuses what has no place in a lattice, and lays out keys that hold the rest.
+template <class T>
+key_packing pack_keys(const block_layout& layout, const feature_source<T>& source, std::size_t pitch, const char* who) {
+    const std::size_t d = source.dimensions;
+    const std::vector<T> scale = lattice_scale<T>(d);
+    std::vector<double> lo(d), hi(d);
+    find_bounds(layout, source, pitch, who, lo, hi);
+    for (std::size_t j = 0; j < d; ++j) lo[j] *= static_cast<double>(scale[j]), hi[j] *= static_cast<double>(scale[j]);
     key_packing keys;
     keys.lowest.resize(d);
     keys.word.resize(d);

@@ -49,15 +49,13 @@ void for_each_run(const block_layout& layout, const block_layout::block& block, 
 template <class T>
 void check_logits(const mean_field<T>& field, const T* planes, T sign, const char* who) {
     const std::size_t n = field.layout.points();
-    const T forbidden = -std::numeric_limits<T>::infinity();
     for (std::size_t p = 0; p < n; ++p) {
         bool possible = false;
         for (std::size_t l = 0; l < field.labels; ++l) {
-            const T x = planes[l * n + p];
+            const T x = planes[l * n + p] * (sign * log2_e<T>);
             check(!is_nan(x), who, ": NaN at label ", l, " of point ", p);
-            const bool finite = is_finite(x);
-            check(finite || (x < 0) == (forbidden * sign < 0), who, ": a label must not be infinitely likely, label ", l, " of point ", p, " is");
-            possible = possible || finite;
+            check(is_finite(x) || x < 0, who, ": a label must not be infinitely likely, label ", l, " of point ", p, " is");
+            possible = possible || is_finite(x);
         }
         check(possible, who, ": point ", p, " has no possible label");
     }
@@ -103,19 +101,18 @@ void add_term_any(mean_field<T>& field, const feature_source<T>& source, kernel_
         auto norm = new_array<T>(n);
         std::fill_n(norm.get(), n, T(1));
         filter_points(term.points, norm.get(), 1, false, norm.get());
-        const T little = static_cast<T>(1e-20);
         const bool symmetric = normalization == kernel_normalization::symmetric;
-        for (std::size_t i = 0; i < n; ++i) norm[i] = 1 / (symmetric ? std::sqrt(norm[i] + little) : norm[i] + little);
-        if (symmetric) {  // both ways: a point's weights take it up
-            const std::size_t corners = term.points.dimensions + 1;
-            T* weight = term.points.weight.get();
-            for (std::size_t i = 0; i < n; ++i)
+        const std::size_t corners = term.points.dimensions + 1;
+        T* weight = term.points.weight.get();
+        parallel_for(n, 16384, [&](std::size_t begin, std::size_t end) {
+            const T little = static_cast<T>(1e-20);
+            for (std::size_t i = begin; i < end; ++i) norm[i] = 1 / (symmetric ? std::sqrt(norm[i] + little) : norm[i] + little);
+            if (!symmetric) return;
+            for (std::size_t i = begin; i < end; ++i)  // needed on both ways: the weights take it up
                 for (std::size_t k = 0; k < corners; ++k) weight[i * corners + k] *= norm[i];
-        } else if (normalization == kernel_normalization::before) {
-            term.before = std::move(norm);
-        } else {
-            term.after = std::move(norm);
-        }
+        });
+        if (normalization == kernel_normalization::before) term.before = std::move(norm);
+        if (normalization == kernel_normalization::after) term.after = std::move(norm);
     }
     field.terms.push_back(std::move(term));
 }
