@@ -1,17 +1,24 @@
 """Times whole networks beside other runtimes in one run, and prints the ratios as a table.
 
-    python tools/benchmarks/nn.py BUILD_FOLDER [--models FOLDER] [--peers onnxruntime openvino ...] [--threads 1 2] [--rounds 5] [--off] [words ...]
+    python tools/benchmarks/nn.py BUILD_FOLDER [--models FOLDER] [--peers onnxruntime openvino ncnn] [--threads 1 2] [--rounds 5] [--off] [--load] [words ...]
 
 BUILD_FOLDER holds the program benchmark_nn_networks (preset `benchmark`, or -DOCELLI_BUILD_BENCHMARKS=ON). It knows the networks of the
 fixtures folder; --models takes every *.onnx of a folder instead (fixed extents, random input). Peers are the PyPI packages of those names;
-OpenVINO computes in float32. All run the same graphs on the same inputs with the same number of threads; outputs are compared with ONNX
+OpenVINO and ncnn compute in float32; ncnn reads what pnnx (of the same package index) makes of the models, in a folder `ncnn` beside them. All run the same graphs on the same inputs with the same number of threads; outputs are compared with ONNX
 Runtime's first, a difference ends the run. Then every round times each once, in turn; the table has the lowest time of all runs in
 milliseconds (a shared machine only adds time) and, as a measure of noise, the lowest of the rounds' medians divided by it. --off: ONNX
 Runtime without its graph optimisations (versions before 1.21 give wrong results with them on networks that pad before they average).
+
+--load: instead of speed, what it takes to get there, each runtime in a process of its own, with the model in the page cache: milliseconds from path
+to first result (session creation plus first run minus a steady run) and peak memory in MB (VmHWM above what the process had before loading; ours
+counts the whole program).
 """
 
 import argparse
+import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,10 +30,12 @@ import onnxruntime
 parser = argparse.ArgumentParser()
 parser.add_argument("build", type=pathlib.Path)
 parser.add_argument("--models", type=pathlib.Path)
-parser.add_argument("--peers", nargs="+", default=["onnxruntime"], choices=["onnxruntime", "openvino"])
+parser.add_argument("--peers", nargs="+", default=["onnxruntime"], choices=["onnxruntime", "openvino", "ncnn"])
 parser.add_argument("--threads", type=int, nargs="+", default=[1])
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--off", action="store_true")
+parser.add_argument("--load", action="store_true")
+parser.add_argument("--measure", nargs=3, metavar=("PEER", "MODEL", "FEEDS"), help=argparse.SUPPRESS)
 parser.add_argument("words", nargs="*")
 args = parser.parse_intermixed_args()
 program = [args.build / "benchmarks" / "benchmark_nn_networks"] + (["--models", args.models] if args.models else [])
@@ -78,7 +87,93 @@ def run_openvino(model, feeds, threads):
     return run
 
 
-runtimes = {"onnxruntime": run_onnxruntime, "openvino": run_openvino}
+def converted(model, feeds):
+    """The stem of ncnn's two files for this model, made by pnnx where they are missing. It leaves many files, so it works in a folder of its own."""
+    folder = pathlib.Path(model).parent / "ncnn"
+    stem = folder / pathlib.Path(model).stem
+    if not stem.with_suffix(".param").exists():
+        tool = shutil.which("pnnx") or shutil.which(pathlib.Path(sys.executable).parent / "pnnx")
+        if tool is None:
+            raise RuntimeError("pnnx is not installed")
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory() as work:
+            shutil.copy(model, f"{work}/m.onnx")
+            shapes = ",".join(str(list(x.shape)).replace(" ", "") for x in feeds)
+            subprocess.run([tool, "m.onnx", "fp16=0", f"inputshape={shapes}"], cwd=work, capture_output=True)
+            for kind in ("param", "bin"):
+                if not os.path.exists(f"{work}/m.ncnn.{kind}"):
+                    raise RuntimeError("pnnx does not convert it")
+                shutil.move(f"{work}/m.ncnn.{kind}", stem.with_suffix(f".{kind}"))
+    return stem
+
+
+def run_ncnn(model, feeds, threads):
+    import ncnn
+
+    stem = converted(model, feeds)
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    for key in dir(net.opt):
+        if key.startswith(("use_fp16", "use_bf16")):
+            setattr(net.opt, key, False)
+    if net.load_param(str(stem) + ".param") or net.load_model(str(stem) + ".bin"):
+        raise RuntimeError("ncnn does not load it")
+    fed = [ncnn.Mat(np.ascontiguousarray(x[0] if x.ndim > 1 else x)).clone() for x in feeds]  # no batch
+    names = sorted(net.output_names(), key=lambda n: (len(n), n))
+
+    def run():
+        extractor, results = net.create_extractor(), []
+        for i, x in enumerate(fed[: len(net.input_names())]):
+            extractor.input(f"in{i}", x)
+        for name in names:
+            code, y = extractor.extract(name)
+            if code:
+                raise RuntimeError(f"ncnn cannot compute {name}: {code}")
+            results.append(y)
+        return results
+
+    return run
+
+
+runtimes = {"onnxruntime": run_onnxruntime, "openvino": run_openvino, "ncnn": run_ncnn}
+
+
+def memory(key):
+    return next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith(key))
+
+
+def measure(peer, model, folder):
+    """Prints milliseconds to load and peak memory in MB of one runtime in this process."""
+    feeds = [np.load(path) for path in sorted(pathlib.Path(folder).glob("in*.npy"))]
+    __import__(peer)
+    before, start = memory("VmRSS"), time.perf_counter()
+    call = runtimes[peer](model, feeds, args.threads[0])
+    call()
+    to_first = 1e3 * (time.perf_counter() - start)
+    print("measured", to_first - timed(call)[1], memory("VmHWM") - before)
+
+
+if args.measure:
+    sys.exit(measure(*args.measure))
+
+
+def load_row(case, model, feeds):
+    with tempfile.TemporaryDirectory() as folder:
+        for i, x in enumerate(feeds):
+            np.save(f"{folder}/in{i}.npy", x)
+        took, used = {}, {}
+        for peer in args.peers:
+            command = [sys.executable, __file__, str(args.build), "--threads", str(args.threads[0]), "--measure", peer, str(model), folder]
+            done = subprocess.run(command, capture_output=True, text=True).stdout.split()
+            took[peer], used[peer] = (float(done[-2]), float(done[-1])) if "measured" in done else (float("nan"),) * 2
+    names = [i.name for i in onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).get_inputs()]
+    shapes = [part for name, x in zip(names, feeds) for part in ("--shape", f"{name}={','.join(map(str, x.shape))}")]
+    out = subprocess.run([args.build / "examples" / "run_onnx", model, "--threads", str(args.threads[0]), *shapes], capture_output=True, text=True, check=True).stdout
+    number = lambda pattern: float(re.search(pattern + r" ([\d.]+)", out)[1])
+    mine = number("loaded in") + number("first run") - number("fastest")
+    print(f"| {case} | " + " | ".join(f"{took[p]:.0f}" for p in args.peers) + f" | {mine:.0f} | **{min(took.values()) / mine:.1f}** | " +
+          " | ".join(f"{used[p]:.0f}" for p in args.peers) + f" | {number('peak memory'):.0f} |", flush=True)
+
 
 
 def saved(folder, case, kind):
@@ -90,35 +185,52 @@ def saved(folder, case, kind):
 
 listed = subprocess.run(program + ["--list"], check=True, capture_output=True, text=True).stdout.splitlines()
 print(f"ONNX Runtime {onnxruntime.__version__}{', optimisations off' if args.off else ''}")
-print("| network | threads | " + " | ".join(f"{p} ms" for p in args.peers) + " | ours ms | fastest peer / ours | noise, theirs and ours | largest difference, rel |")
-print("|---" * (6 + len(args.peers)) + "|")
+if args.load:
+    print("| network | " + " | ".join(f"{p} load ms" for p in args.peers) + " | ours load ms | fastest / ours | " + " | ".join(f"{p} MB" for p in args.peers) + " | ours MB |")
+    print("|---" * (4 + 2 * len(args.peers)) + "|")
+else:
+    print("| network | threads | " + " | ".join(f"{p} ms" for p in args.peers) + " | ours ms | fastest peer / ours | noise, theirs and ours | largest difference, rel |")
+    print("|---" * (6 + len(args.peers)) + "|")
 for case, model in (line.split("\t") for line in listed):
     if args.words and not any(word in case for word in args.words):
         continue
     with tempfile.TemporaryDirectory() as folder:
         ours(case, 1, folder)
         feeds, results = saved(folder, case, "in"), saved(folder, case, "out")
+    if args.load:
+        load_row(case, model, feeds)
+        continue
+    calls = {}
     try:
-        calls = {(threads, p): runtimes[p](model, feeds, threads) for threads in args.threads for p in args.peers}
         expected = run_onnxruntime(model, feeds, args.threads[0])()
-        for call in calls.values():
-            call()
+        for p in args.peers:
+            try:
+                made = {(threads, p): runtimes[p](model, feeds, threads) for threads in args.threads}
+                largest = [float(np.abs(np.array(y, dtype=np.float64).ravel() - e.ravel()).max() / np.abs(e).max()) for call in made.values() for y, e in zip(call(), expected)]
+                if not max(largest) < 5e-3:
+                    raise RuntimeError(f"{p} answers something else: rel {max(largest):.2g}")
+                calls |= made
+            except Exception as refusal:
+                print(f"<!-- {case}: without {p}: {str(refusal).splitlines()[0][:100]} -->", flush=True)
+        if not calls:
+            raise RuntimeError("no peer runs it")
     except Exception as refusal:  # a shape that the model does not declare
         print(f"| {case} | | refused: {str(refusal).splitlines()[0][:60]} | {ours(case, args.threads[0])[1]:.3g} | | | |", flush=True)
         continue
     error = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(results, expected, strict=True))
     if not error < 5e-4:
         sys.exit(f"results differ: {case}, rel {error:.2g}")
-    times = {(threads, who): [] for threads in args.threads for who in ["ours", *args.peers]}
+    peers = [p for p in args.peers if (args.threads[0], p) in calls]
+    times = {(threads, who): [] for threads in args.threads for who in ["ours", *peers]}
     for _ in range(args.rounds):
         for key, call in calls.items():
             times[key].append(timed(call))
         for threads in args.threads:
             times[threads, "ours"].append(ours(case, threads))
     for threads in args.threads:
-        best = {who: tuple(map(min, zip(*times[threads, who]))) for who in ["ours", *args.peers]}
+        best = {who: tuple(map(min, zip(*times[threads, who]))) for who in ["ours", *peers]}
         mine_median, mine = best["ours"]
-        fastest = min(args.peers, key=lambda p: best[p][1])
+        fastest = min(peers, key=lambda p: best[p][1])
         other_median, other = best[fastest]
-        print(f"| {case} | {threads} | " + " | ".join(f"{best[p][1]:.3g}" for p in args.peers) + f" | {mine:.3g} | **{other / mine:.2f}** | "
+        print(f"| {case} | {threads} | " + " | ".join(f"{best[p][1]:.3g}" if p in best else "" for p in args.peers) + f" | {mine:.3g} | **{other / mine:.2f}** | "
               f"{other_median / other:.2f}, {mine_median / mine:.2f} | {error:.1g} |", flush=True)
