@@ -8,5 +8,6 @@
 #include <ocelli/pipelines/detection_heads.hpp>
 #include <ocelli/pipelines/detector.hpp>
 #include <ocelli/pipelines/panoptic_from_semantic.hpp>
+#include <ocelli/pipelines/refine_with_crf.hpp>
 #include <ocelli/pipelines/segmenter.hpp>
 #include <ocelli/pipelines/text_detector.hpp>

@@ -1,8 +1,11 @@
 // ctest: per_isa
 #include <ocelli/io/image.hpp>
 #include <ocelli/io/npy.hpp>
+#include <ocelli/metrics/segmentation.hpp>
 #include <ocelli/pipelines/segmenter.hpp>
 
+#include "scenes/label_map.hpp"
+#include "scenes/scene.hpp"
 #include "support/fixtures.hpp"
 
 #include <algorithm>
@@ -65,7 +68,24 @@ TEST_CASE("The espnet preset gives a real street the labels of the reference") {
     CHECK(label.class_name(20) == "class 20");
 }
 
-TEST_CASE("Open inputs take the picture's size to a multiple of 32, and answers come back at the picture's") {
+TEST_CASE("The bundled network labels two hundred scenes that it was not "
+          "trained on") {
+    const auto label =
+        ocelli::read_segmenter(std::string(OCELLI_EXAMPLES_DIR) + "/models/scene_segmenter.onnx", segmenter_preset::bundled);
+    REQUIRE(label.class_names().size() == scenes::map_names.size());
+    for (std::size_t c = 0; c < scenes::map_names.size(); ++c) CHECK(label.class_names()[c] == scenes::map_names[c]);
+    ocelli::confusion_matrix seen(static_cast<std::int64_t>(scenes::map_names.size()));
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+        const auto frame = scenes::scene(seed).render(20);
+        seen.add(scenes::label_map(frame), label(frame.image).labels);
+    }
+    MESSAGE("mIoU " << seen.mean_iou());
+    CHECK(seen.mean_iou() >= 0.75);
+    for (const double iou : seen.iou()) CHECK(iou >= 0.6);
+}
+
+TEST_CASE("Open inputs take the picture's size to a multiple of 32, and "
+          "answers come back at the picture's") {
     const auto label = ocelli::read_segmenter(golden("pipelines/segment_colours.onnx"), segmenter_preset::bundled);
     CHECK(label.input_size({60, 100}) == ocelli::image_size{64, 96});
     CHECK(label.input_size({5, 5}) == ocelli::image_size{32, 32});
@@ -131,7 +151,8 @@ TEST_CASE("Probabilities, one channel, and labels are understood as outputs") {
     CHECK(labels.labels(31, 20) == 1);
 }
 
-TEST_CASE("Logits are enlarged before the softmax, by half-pixel bilinear interpolation") {
+TEST_CASE("Logits are enlarged before the softmax, by half-pixel bilinear "
+          "interpolation") {
     const xt::xtensor<float, 3> logits = {{{0, 4}}, {{2, 0}}};
     const auto out = ocelli::segmentation_from_logits(logits, {1, 4});
     const double first[] = {0, 1, 3, 4}, second[] = {2, 1.5, 0.5, 0};
@@ -144,10 +165,12 @@ TEST_CASE("Logits are enlarged before the softmax, by half-pixel bilinear interp
     const auto far = ocelli::segmentation_from_logits(xt::xtensor<float, 3>{{{1e30F}}, {{-1e30F}}}, {1, 1});
     CHECK(far.probabilities(0, 0, 0) == 1.0F);
     CHECK_THROWS_WITH_AS(ocelli::segmentation_from_logits(xt::xtensor<float, 3>::from_shape({0, 1, 1}), {1, 1}),
-                         "segmentation_from_logits: logits must have shape (C, h, w) without zeros, got (0, 1, 1)",
+                         "segmentation_from_logits: logits must have shape (C, h, w) without "
+                         "zeros, got (0, 1, 1)",
                          ocelli::invalid_argument);
     CHECK_THROWS_WITH_AS(ocelli::segmentation_from_logits(logits, {0, 1}),
-                         "segmentation_from_logits: the picture must have a positive size, got 0 x 1",
+                         "segmentation_from_logits: the picture must have a "
+                         "positive size, got 0 x 1",
                          ocelli::invalid_argument);
 }
 
@@ -161,17 +184,19 @@ TEST_CASE("Wrong pictures, outputs, options and networks are refused by name") {
     CHECK_THROWS_WITH_AS(ocelli::read_segmenter(path, segmenter_preset::bundled, {.output = "aux"}),
                          "segmenter: the network has no output 'aux'", ocelli::invalid_argument);
     CHECK_THROWS_WITH_AS(ocelli::read_segmenter(path, segmenter_preset::bundled, {.input_size = ocelli::image_size{0, 4}}),
-                         "segmenter: the network's input must be 1 to 65536 pixels high and wide, got 0",
+                         "segmenter: the network's input must be 1 to 65536 pixels high and wide, "
+                         "got 0",
                          ocelli::invalid_argument);
     CHECK_THROWS_WITH_AS(
         ocelli::read_segmenter(path, segmenter_preset::bundled, {.values = ocelli::normalization{.mean = {1, 2}}}),
         "segmenter: values: mean must have 0, 1 or 3 values, got 2", ocelli::invalid_argument);
-    CHECK_THROWS_WITH_AS(
-        label.postprocess(ocelli::nn::tensor::zeros(ocelli::nn::dtype::float32, {1, 7}), {8, 8}),
-        "segmenter: the output must be one map of logits, float32 (1, C, height, width), or of labels, got float32 (1, 7)",
-        ocelli::invalid_argument);
+    CHECK_THROWS_WITH_AS(label.postprocess(ocelli::nn::tensor::zeros(ocelli::nn::dtype::float32, {1, 7}), {8, 8}),
+                         "segmenter: the output must be one map of logits, float32 (1, C, height, "
+                         "width), or of labels, got float32 (1, 7)",
+                         ocelli::invalid_argument);
     CHECK_THROWS_WITH_AS(label.postprocess(ocelli::nn::tensor::zeros(ocelli::nn::dtype::int64, {1, 0, 4}), {8, 8}),
-                         "segmenter: map and picture must not be empty, got int64 (1, 0, 4) for 8 x 8",
+                         "segmenter: map and picture must not be empty, got int64 (1, 0, 4) for 8 "
+                         "x 8",
                          ocelli::invalid_argument);
     CHECK_THROWS_AS(ocelli::read_segmenter("absent.onnx", segmenter_preset::bundled), ocelli::io_error);
 }

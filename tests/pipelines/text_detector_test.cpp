@@ -72,7 +72,7 @@ TEST_CASE("The fetched network finds the reference's text in the fetched photogr
     for (const std::string name : {"page", "text"}) {
         CAPTURE(name);
         const auto found = find(ocelli::read_image(folder + "/" + name + ".png"));
-        check_same_boxes(found, ocelli::read_npy<float, 2>(golden("pipelines/text_" + name + ".npy")), 0, 0.9, 0.002);
+        check_same_boxes(found, ocelli::read_npy<float, 2>(golden("pipelines/text_" + name + ".npy")), 0, 0.95, 0.0005);
     }
 }
 
