@@ -2,7 +2,8 @@
 
     python tools/golden/features_deformable.py
 
-`rotated` is what detectron2's ROIAlignRotated computes, sample by sample, written anew in double; detectron2 itself is not needed. `cam` is Zhou et al.
+`rotated` is what detectron2's ROIAlignRotated computes, sample by sample, written anew in double; detectron2 itself is not needed (compiled by itself, its
+file gives the same to 2e-6). `cam` is Zhou et al.
 2016, equation 2; `grad_cam` Selvaraju et al. 2017, equations 1 and 2.
 """
 

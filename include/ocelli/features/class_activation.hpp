@@ -4,6 +4,7 @@
 /// Where in a map a class is seen: class activation maps and Grad-CAM.
 
 #include <ocelli/core/error.hpp>
+#include <ocelli/core/float_bits.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/tensor.hpp>
 
@@ -28,8 +29,9 @@ void weighed_channels(std::size_t images, std::size_t channels, std::size_t plan
             for (std::size_t p = 0; p < plane; ++p) to[p] = T(0);
             for (std::size_t c = 0; c < channels; ++c)
                 for (std::size_t p = 0; p < plane; ++p) to[p] += w[c] * from[c * plane + p];
-            // A NaN stays one.
-            for (std::size_t p = 0; rectified && p < plane; ++p) to[p] = to[p] < 0 ? T(0) : to[p];
+            // A NaN stays one, under -ffast-math too.
+            for (std::size_t p = 0; rectified && p < plane; ++p)
+                if (!is_nan(to[p]) && to[p] < 0) to[p] = T(0);
         }
     });
 }

@@ -107,7 +107,7 @@ inline void eval_max_pool(eval_context& c) {
         const T* all = x.data<T>();
         if constexpr (std::is_floating_point_v<T>) {
             // With indices and two axes at most, in one pass.
-            const bool fits = w.in[0] == 1 && w.out[0] == 1 && w.kernel[0] == 1 && w.in_size < (std::int64_t{1} << 30) && w.kernel[1] < (1 << 16) && w.kernel[2] < (1 << 16);
+            const bool fits = w.in[0] == 1 && w.out[0] == 1 && w.kernel[0] == 1 && w.pad[0] == 0 && w.in_size < (std::int64_t{1} << 30) && w.kernel[1] < (1 << 16) && w.kernel[2] < (1 << 16);
             if (c.wants(1) && fits && !column_major) {
                 const ocelli::detail::pool_windows windows{p.planes,    w.in[1],     w.in[2],  w.out[1], w.out[2],      w.kernel[1],  w.kernel[2],
                                                            w.stride[1], w.stride[2], w.pad[1], w.pad[2], w.dilation[1], w.dilation[2]};
