@@ -147,21 +147,40 @@ inline void pool_largest_with_indices(const pool_windows& w, const T* plane, std
 }
 
 template <class T>
-inline std::int64_t unpool_scatter(const T* from, const std::int64_t* indices, std::int64_t n, std::int64_t base, std::int64_t size, T* to) {
-    const std::uint64_t limit = static_cast<std::uint64_t>(size), start = static_cast<std::uint64_t>(base);
-    std::int64_t i = 0;
-    constexpr std::int64_t step = 8;
-    for (; i + step <= n; i += step) {
-        // One look for all of them; a wrong one ends here and is found below.
-        bool outside = false;
-        for (std::int64_t k = 0; k < step; ++k) outside |= static_cast<std::uint64_t>(indices[i + k]) - start >= limit;
-        if (outside) break;
-        for (std::int64_t k = 0; k < step; ++k) to[static_cast<std::uint64_t>(indices[i + k]) - start] = from[i + k];
+OCELLI_ALWAYS_INLINE void unpool_clear(T* from, T* to) {
+    constexpr std::int64_t L = lanes<T>;
+    for (; to - from >= L; from += L) store(from, vec<T>{});
+    for (; from < to; ++from) *from = T(0);
+}
+
+// What a pooling gave rises through the plane: zeros are written just ahead of its elements, while the memory is at hand. Any order will do.
+template <class T>
+inline std::int64_t unpool_plane(const T* from, const std::int64_t* indices, std::int64_t n, std::int64_t size, T* to) {
+    constexpr std::int64_t L = lanes<std::int64_t>, block = 128;
+    std::int64_t cleared = 0, i = 0;
+    for (; i + block <= n; i += block) {
+        vi64 low = load(indices + i), high = low;
+        for (std::int64_t k = L; k < block; k += L) {
+            const vi64 v = load(indices + i + k);
+            low = v < low ? v : low;
+            high = v > high ? v : high;
+        }
+        std::int64_t smallest = low[0], largest = high[0];
+        for (int k = 1; k < L; ++k) {
+            smallest = low[k] < smallest ? low[k] : smallest;
+            largest = high[k] > largest ? high[k] : largest;
+        }
+        if (smallest < 0 || largest >= size) break;  // found below
+        if (largest >= cleared) {
+            unpool_clear(to + cleared, to + largest + 1);
+            cleared = largest + 1;
+        }
+        for (std::int64_t k = 0; k < block; ++k) to[indices[i + k]] = from[i + k];
     }
+    unpool_clear(to + cleared, to + size);
     for (; i < n; ++i) {
-        const std::uint64_t at = static_cast<std::uint64_t>(indices[i]) - start;
-        if (at >= limit) return i;
-        to[at] = from[i];
+        if (indices[i] < 0 || indices[i] >= size) return i;
+        to[indices[i]] = from[i];
     }
     return n;
 }
@@ -171,7 +190,7 @@ inline void fill_pool_kernels(pool_kernels<T>& table) {
     table.lanes = lanes<T>;
     table.largest = &pool_largest<T>;
     table.largest_with_indices = &pool_largest_with_indices<T>;
-    table.scatter = &unpool_scatter<T>;
+    table.unpool = &unpool_plane<T>;
 }
 
 inline pool_tables make_pool_tables() {

@@ -20,8 +20,9 @@ struct pool_kernels {
     /// The same with the place of each largest element, the first of equal ones: base + row * width + column (base for a window of padding).
     void (*largest_with_indices)(const pool_windows& w, const T* plane, std::int64_t begin, std::int64_t end, T* out, std::int64_t* indices,
                                  std::int64_t base);
-    /// to[indices[i] - base] = from[i] for i < n, in order. @return the first i whose index is not in [base, base + size); n: all were
-    std::int64_t (*scatter)(const T* from, const std::int64_t* indices, std::int64_t n, std::int64_t base, std::int64_t size, T* to);
+    /// to[indices[i]] = from[i] for i < n, in order, and zeros in all other places of `size`. @return the first i whose index is not in [0, size); n: all
+    /// were
+    std::int64_t (*unpool)(const T* from, const std::int64_t* indices, std::int64_t n, std::int64_t size, T* to);
 };
 
 struct pool_tables {

@@ -89,8 +89,7 @@ void max_unpool_any(std::int64_t planes, std::int64_t in, std::int64_t out, cons
     const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 15) / std::max<std::int64_t>(1, in + out));
     parallel_for(static_cast<std::size_t>(planes), static_cast<std::size_t>(grain), [&](std::size_t begin, std::size_t end) {
         for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
-            std::fill_n(to + p * out, out, T(0));
-            const std::int64_t done = kernels.scatter(values + p * in, indices + p * in, in, 0, out, to + p * out);
+            const std::int64_t done = kernels.unpool(values + p * in, indices + p * in, in, out, to + p * out);
             check(done == in, "max_unpool2d: index ", done == in ? 0 : indices[p * in + done], " is outside a plane of ", out, " elements");
         }
     });
