@@ -8,8 +8,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
+#include <vector>
 
 using namespace ocelli;
 using ocelli_test::largest_difference;
@@ -92,6 +94,22 @@ TEST_CASE("a map of one value keeps it, and the size it has keeps every element"
     for (std::size_t i = 0; i < maps.size(); ++i) maps.data()[i] = static_cast<float>(i);
     for (const auto mode : {upsample_mode::nearest, upsample_mode::nearest_exact, upsample_mode::bilinear, upsample_mode::bicubic})
         CHECK(upsample(maps, {.size = {6, 21}, .mode = mode}) == maps);
+}
+
+TEST_CASE_TEMPLATE("a large result, which is written past the caches, has the bits of a small one", T, float, double) {
+    xt::xtensor<T, 4> maps({1, 6, 607, 613});
+    for (std::size_t i = 0; i < maps.size(); ++i) maps.data()[i] = static_cast<T>((i * 7919) % 1013) / T(64);
+    for (const auto mode : {upsample_mode::bilinear, upsample_mode::bicubic}) {
+        const upsample_options options{.size = {1201, 1229}, .mode = mode};
+        std::vector<T> memory(6 * 1201 * 1229 + 2, T(-1));  // more than 32 MB, and no row starts where a cache line does
+        upsample(maps, options, view(memory.data() + 1, {1, 6, 1201, 1229}));
+        CHECK(memory.front() == T(-1));
+        CHECK(memory.back() == T(-1));
+        for (std::size_t c = 0; c < 6; c += 5) {
+            const auto alone = upsample(view(maps.data() + c * 607 * 613, {1, 1, 607, 613}), options);
+            CHECK(std::equal(alone.begin(), alone.end(), memory.begin() + 1 + static_cast<std::ptrdiff_t>(c * alone.size())));
+        }
+    }
 }
 
 TEST_CASE("no maps, strided maps, integers and lazy expressions") {

@@ -73,8 +73,8 @@ struct resample_kernels {
     int lanes = 0;
     /// Whether mix_windows is there.
     bool windows = false;
-    /// to[i] = the sum over the taps of weight times row: `count` of them, n elements each.
-    void (*mix_rows)(std::int64_t n, std::int64_t count, const T* const* rows, const T* weights, T* to) = nullptr;
+    /// to[i] = the sum over the taps of weight times row: `count` of them, n elements each. Streamed: past the caches; finish_streams() ends it.
+    void (*mix_rows)(std::int64_t n, std::int64_t count, const T* const* rows, const T* weights, bool streamed, T* to) = nullptr;
     /// to[o] = the sum over the taps of weight times row[source], `inner` elements each.
     void (*mix_columns)(const tap_table<T>& columns, const std::int32_t* source, const T* weight, std::int64_t inner, const T* row, T* to) = nullptr;
     /// The same for inner 1 and whole vectors (the last two may overlap): lane[k * out + o] = source - base of the window of o's vector.
@@ -90,6 +90,7 @@ struct resample_tables {
     void (*grid_find)(const grid_sampling& s, std::int64_t n, const float* points, const std::int32_t* base, grid_places& places) = nullptr;
     /// y[i] = the sum over the four pixels. Narrow: images have one column.
     void (*grid_read)(const grid_places& places, std::int64_t n, bool narrow, const float* image, float* y) = nullptr;
+    void (*finish_streams)() = nullptr;
     void (*grid_find_lanes)(const grid_sampling& s, std::int64_t n, const float* points, grid_lane_places& places) = nullptr;
     /// Pixels [begin, end) of `channels` planes, a vector to a pixel; absent channels are 0.
     void (*gather_lanes)(const float* planes, std::int64_t plane, std::int64_t channels, std::int64_t begin, std::int64_t end, float* lanes) = nullptr;

@@ -190,8 +190,28 @@ inline void grid_read_lanes(const grid_lane_places& p, std::int64_t n, const flo
     }
 }
 
+#if OCELLI_TARGET_LEVEL >= 1
+// Past the caches, which a large result would only empty (and which would read it first). `p` is aligned to a vector.
+template <class T>
+OCELLI_ALWAYS_INLINE void stream(T* p, vec<T> v) {
+#    if OCELLI_TARGET_LEVEL == 2
+    asm volatile("vmovntps %1, %0" : "=m"(*reinterpret_cast<vec<T>*>(p)) : "v"(v));
+#    else
+    asm volatile("vmovntps %1, %0" : "=m"(*reinterpret_cast<vec<T>*>(p)) : "x"(v));
+#    endif
+}
+#endif
+
 template <int N, class T>
-OCELLI_ALWAYS_INLINE std::int64_t mix_rows_of(std::int64_t n, const T* const* rows, const T* weights, T* OCELLI_RESTRICT to) {
+OCELLI_ALWAYS_INLINE vec<T> mix_of(const T* const* rows, const vec<T>* w, std::int64_t i) {
+    // Which of the first two products is fused with their sum would be the compiler's choice, and another one at each call.
+    vec<T> sum = rounded(load(rows[0] + i) * w[0]);
+    for (int k = 1; k < N; ++k) sum = sum + load(rows[k] + i) * w[k];
+    return rounded(sum);  // as a vector, also where single lanes are stored
+}
+
+template <int N, class T>
+OCELLI_ALWAYS_INLINE std::int64_t mix_rows_of(std::int64_t n, const T* const* rows, const T* weights, bool streamed, T* OCELLI_RESTRICT to) {
     constexpr int L = lanes<T>;
     const T* row[N];
     vec<T> w[N];
@@ -199,21 +219,38 @@ OCELLI_ALWAYS_INLINE std::int64_t mix_rows_of(std::int64_t n, const T* const* ro
         row[k] = rows[k];
         w[k] = broadcast(weights[k]);
     }
+    if (n < L) return 0;
     std::int64_t i = 0;
-    for (; i + L <= n; i += L) {
-        vec<T> sum = load(row[0] + i) * w[0];
-        for (int k = 1; k < N; ++k) sum = sum + load(row[k] + i) * w[k];
-        store(to + i, sum);
+#if OCELLI_TARGET_LEVEL >= 1
+    const std::uintptr_t apart = reinterpret_cast<std::uintptr_t>(to) % 64;
+    if (streamed && n >= 4 * L && apart % sizeof(T) == 0) {
+        // Lines are streamed whole or not at all: a line that is stored to both ways goes to memory twice. Every element comes from a vector, so that
+        // its bits do not depend on where the memory lies.
+        const std::int64_t line = 64 / sizeof(T), head = apart == 0 ? 0 : line - static_cast<std::int64_t>(apart / sizeof(T));
+        const std::int64_t end = head + (n - head) / line * line;
+        for (; i < head; i += L) store_first(to + i, mix_of<N>(row, w, i), static_cast<int>(head - i < L ? head - i : L));
+        for (i = head; i < end; i += L) stream(to + i, mix_of<N>(row, w, i));
+        for (; i < n; i += L) {
+            const std::int64_t from = i + L <= n ? i : n - L;
+            T few[L];
+            store(few, mix_of<N>(row, w, from));
+            for (std::int64_t k = i; k < n && k < i + L; ++k) to[k] = few[k - from];
+        }
+        return n;
     }
-    return i;
+#endif
+    (void)streamed;
+    for (; i + L <= n; i += L) store(to + i, mix_of<N>(row, w, i));
+    if (i < n) store(to + n - L, mix_of<N>(row, w, n - L));
+    return n;
 }
 
 template <class T>
-inline void mix_rows(std::int64_t n, std::int64_t count, const T* const* rows, const T* weights, T* OCELLI_RESTRICT to) {
+inline void mix_rows(std::int64_t n, std::int64_t count, const T* const* rows, const T* weights, bool streamed, T* OCELLI_RESTRICT to) {
     constexpr int L = lanes<T>;
     std::int64_t i = 0;
-    if (count == 2) i = mix_rows_of<2>(n, rows, weights, to);
-    else if (count == 4) i = mix_rows_of<4>(n, rows, weights, to);
+    if (count == 2) i = mix_rows_of<2>(n, rows, weights, streamed, to);
+    else if (count == 4) i = mix_rows_of<4>(n, rows, weights, streamed, to);
     for (; i + L <= n; i += L) {
         vec<T> sum = load(rows[0] + i) * weights[0];
         for (std::int64_t k = 1; k < count; ++k) sum = sum + load(rows[k] + i) * weights[k];
@@ -224,6 +261,13 @@ inline void mix_rows(std::int64_t n, std::int64_t count, const T* const* rows, c
         for (std::int64_t k = 1; k < count; ++k) sum = sum + rows[k][i] * weights[k];
         to[i] = sum;
     }
+}
+
+// Makes what was streamed visible to other threads in order.
+inline void finish_streams() {
+#if OCELLI_TARGET_LEVEL >= 1
+    asm volatile("sfence" ::: "memory");
+#endif
 }
 
 // Taps of one kind stand together: source[k * out + o].
@@ -349,6 +393,7 @@ inline resample_tables make_resample_tables() {
     t.grid_read = &grid_read;
     t.grid_find_lanes = &grid_find_lanes;
     t.gather_lanes = &gather_lanes;
+    t.finish_streams = &finish_streams;
     t.grid_read_lanes = &grid_read_lanes;
     return t;
 }

@@ -93,6 +93,8 @@ void resize_weighted_any(std::int64_t images, const tap_table<T>& rows, const ta
     }
     // Where rows become more, each is stretched once and serves several; where they become fewer, they are mixed first.
     const bool columns_first = rows.out >= rows.in && reach <= 8;
+    // A result that no cache would hold until it is read.
+    const bool streamed = columns_first && static_cast<double>(images * rows.out) * static_cast<double>(out) * sizeof(T) > 32e6;
     for_row_parts(images, rows.out, rows.count * in + columns.count * out * 2, [&](std::int64_t image, std::int64_t first, std::int64_t end) {
         thread_local std::vector<T> scratch, weights;
         thread_local std::vector<const T*> taps;
@@ -112,6 +114,9 @@ void resize_weighted_any(std::int64_t images, const tap_table<T>& rows, const ta
                     const std::int64_t slot = row % reach;
                     T* stretched = scratch.data() + slot * out;
                     if (holds[static_cast<std::size_t>(slot)] != row) {
+                        // The rows behind, while this one's results are written.
+                        if (row + 2 < rows.in)
+                            for (std::int64_t i = 0; i < in; i += 64 / static_cast<std::int64_t>(sizeof(T))) __builtin_prefetch(from + 2 * in + i);
                         mix_columns(from, stretched);
                         holds[static_cast<std::size_t>(slot)] = row;
                     }
@@ -123,12 +128,13 @@ void resize_weighted_any(std::int64_t images, const tap_table<T>& rows, const ta
             const bool plain = rows.count == 1 && weights[0] == T(1);
             if (columns_first) {
                 if (plain) std::memcpy(to, taps[0], static_cast<std::size_t>(out) * sizeof(T));
-                else kernels.mix_rows(out, rows.count, taps.data(), weights.data(), to);
+                else kernels.mix_rows(out, rows.count, taps.data(), weights.data(), streamed, to);
             } else {
-                if (!plain) kernels.mix_rows(in, rows.count, taps.data(), weights.data(), scratch.data());
+                if (!plain) kernels.mix_rows(in, rows.count, taps.data(), weights.data(), false, scratch.data());
                 mix_columns(plain ? taps[0] : scratch.data(), to);
             }
         }
+        if (streamed) get_resample_tables().finish_streams();
     });
 }
 
