@@ -36,7 +36,8 @@ using label_map = xt::xtensor<std::int64_t, 2>;
 
 struct settings {
     std::vector<std::string> images, classes;
-    std::string model, out = "segments";
+    std::string model, output, out = "segments";
+    std::vector<std::int64_t> size;
     ocelli::segmenter_preset preset = ocelli::segmenter_preset::bundled;
     std::vector<double> mean, deviation;
     bool crf = false;
@@ -45,7 +46,8 @@ struct settings {
 };
 
 ocelli::segmenter make_segmenter(const settings& chosen) {
-    ocelli::segmenter_options options{.class_names = chosen.classes};
+    ocelli::segmenter_options options{.output = chosen.output, .class_names = chosen.classes};
+    if (!chosen.size.empty()) options.input_size = ocelli::image_size{chosen.size[0], chosen.size[1]};
     if (!chosen.mean.empty() || !chosen.deviation.empty())
         options.values = ocelli::normalization{.scale = 1.0 / 255, .mean = chosen.mean, .stddev = chosen.deviation};
     if (chosen.model.empty() && chosen.preset != ocelli::segmenter_preset::bundled)
@@ -246,6 +248,10 @@ int main(int argc, char** argv) {
     app.add_option("--classes", chosen.classes, "names of the classes from 0, with commas between")->delimiter(',');
     app.add_option("--mean", chosen.mean, "of red, green, blue in [0, 1], with commas between")->delimiter(',');
     app.add_option("--std", chosen.deviation, "of red, green, blue in [0, 1], with commas between")->delimiter(',');
+    app.add_option("--size", chosen.size, "height,width of the network's input, where it leaves it open")
+        ->delimiter(',')
+        ->expected(2);
+    app.add_option("--output", chosen.output, "the output with the map; default: the first");
     app.add_flag("--crf", chosen.crf, "sharpen borders by a dense CRF");
     app.add_option("--out", chosen.out, "folder for the pictures")->capture_default_str();
     app.add_option("--scenes", chosen.scenes, "number of scenes")->capture_default_str()->check(CLI::Range(1, 100000));

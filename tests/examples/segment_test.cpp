@@ -89,8 +89,9 @@ TEST_CASE("Any network runs with names, mean and deviation given") {
     fs::create_directories(out);
     ocelli::write_image((out / "red.png").string(), xt::xtensor<std::uint8_t, 3>({{{255, 0, 0}}}));
     const auto model = ocelli_test::golden("pipelines/segment_colours.onnx");
-    const auto e = run(concat("'", (out / "red.png").string(), "' --model '", model,
-                              "' --classes r,g,b --mean 0.5 --std 0.5,0.5,0.5 --out '", out.string(), "'"));
+    const auto e =
+        run(concat("'", (out / "red.png").string(), "' --model '", model,
+                   "' --classes r,g,b --mean 0.5 --std 0.5,0.5,0.5 --size 32,64 --output chances --out '", out.string(), "'"));
     INFO(e.text);
     CHECK(e.status == 0);
     CHECK(e.text.find(" r 100.0 %") != std::string::npos);
