@@ -361,7 +361,12 @@ def detector(name, seeds):
             m.weight.data *= 0.3
     last, classes = scores_of(net, name)
     first = detectors[name][2]
-    kept = [(m.weight.data.clone(), m.bias.data.clone()) for m in last]
+    sums = {m: [] for m in last}  # scores of one class must not win everywhere: take off what they have in common
+    handles = [m.register_forward_hook(lambda m, _, y: sums[m].append((y.transpose(0, 1).flatten(1) if y.dim() == 4 else y.T).mean(1))) for m in last]
+    found(net, seeds[:1])
+    for h in handles:
+        h.remove()
+    kept = [(m.weight.data.clone(), m.bias.data - torch.stack(sums[m]).mean(0)) for m in last]
     for gain in (1.0, 2.0, 4.0):
         low, high = -12.0, 12.0
         for _ in range(12):
@@ -369,7 +374,7 @@ def detector(name, seeds):
             for m, (w, b) in zip(last, kept):
                 m.weight.data = gain * w
                 there = (torch.arange(b.numel()) % classes >= first).float()
-                m.bias.data = b * 0 + shift * there
+                m.bias.data = gain * b + shift * there
             boxes, kinds = found(net, seeds[:1])
             if 40 <= boxes[0] <= 100:
                 break

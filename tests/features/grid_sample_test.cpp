@@ -55,8 +55,8 @@ TEST_CASE("the vector kernel agrees with the plain one for every width, number o
         return static_cast<float>(state >> 8) / 16777216.0f;
     };
     for (std::size_t width = 1; width < 6; ++width)
-        for (const std::size_t channels : {1, 2, 9})
-            for (const std::size_t points : {1, 15, 16, 17, 300}) {
+        for (const std::size_t channels : {1u, 2u, 9u})
+            for (const std::size_t points : {1u, 15u, 16u, 17u, 300u}) {
                 xt::xtensor<float, 4> maps({2, channels, 4, width}), grid({2, 1, points, 2});
                 for (float& v : maps) v = draw();
                 for (float& v : grid) v = 3 * draw() - 1.5f;

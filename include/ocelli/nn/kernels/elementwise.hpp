@@ -99,6 +99,8 @@ struct elementwise_kernels {
     void (*softmax_columns)(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, float* y) = nullptr;
 };
 inline constexpr std::int64_t softmax_columns = 64;
+/// Rows of at most this length are computed side by side.
+inline constexpr std::int64_t short_row = 8;
 
 OCELLI_KERNEL_API_BEGIN
 const elementwise_kernels& get_elementwise_kernels();

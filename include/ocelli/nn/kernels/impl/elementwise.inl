@@ -140,6 +140,25 @@ OCELLI_INLINE void softmax(std::int64_t outer, std::int64_t n, std::int64_t inne
     if (outer <= 0 || n <= 0 || inner <= 0) return;
     const detail::elementwise_kernels& t = detail::get_elementwise_kernels();
     const std::int64_t block = detail::elements_of_block / 2;
+    if (inner == 1 && n <= detail::short_row) {
+        // A row would leave most of a vector idle: stand them side by side (two classes of thousands of boxes).
+        constexpr std::int64_t wide = detail::softmax_columns;
+        const std::int64_t parts = (outer + wide - 1) / wide;
+        parallel_for(static_cast<std::size_t>(parts), static_cast<std::size_t>(std::max<std::int64_t>(1, block / (n * wide))), [&](std::size_t begin, std::size_t end) {
+            float columns[detail::short_row * wide];
+            for (auto part = static_cast<std::int64_t>(begin); part < static_cast<std::int64_t>(end); ++part) {
+                const std::int64_t first = part * wide, rows = std::min(wide, outer - first);
+                const float* from = x + first * n;
+                float* to = y + first * n;
+                for (std::int64_t k = 0; k < n; ++k)
+                    for (std::int64_t i = 0; i < rows; ++i) columns[k * wide + i] = from[i * n + k];
+                t.softmax_columns(n, rows, wide, columns, columns);
+                for (std::int64_t k = 0; k < n; ++k)
+                    for (std::int64_t i = 0; i < rows; ++i) to[i * n + k] = columns[k * wide + i];
+            }
+        });
+        return;
+    }
     if (inner == 1) {
         parallel_for(static_cast<std::size_t>(outer), static_cast<std::size_t>(std::max<std::int64_t>(1, block / n)), [&](std::size_t begin, std::size_t end) {
             for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) t.softmax_row(n, x + i * n, y + i * n);
