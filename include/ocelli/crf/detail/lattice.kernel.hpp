@@ -483,6 +483,71 @@ OCELLI_ALWAYS_INLINE void softmax_rows(T* rows, std::size_t points) {
     }
 }
 
+/// A point's messages onto its logits.
+template <std::size_t V, class T>
+OCELLI_ALWAYS_INLINE void slice_terms(row_pack<V, T>& x, const lattice_exchange<T>* terms, std::size_t count, std::size_t p, std::size_t width) {
+    for (std::size_t t = 0; t < count; ++t) {
+        const lattice_links<T>& s = terms[t].links;
+        const std::uint16_t* link = s.narrow + p * s.corners;
+        const T* weight = s.weight + p * s.corners;
+        if (s.corners == 6) slice_corners<0, 6>(x, link, weight, terms[t].values, width);
+        else if (s.corners == 3) slice_corners<0, 3>(x, link, weight, terms[t].values, width);
+        else
+            for (std::size_t k = 0; k < s.corners; ++k) x.add(row_all(weight[k]), terms[t].values + static_cast<std::size_t>(link[k]) * width);
+    }
+}
+/// A point's marginals to the vertices.
+template <std::size_t V, class T>
+OCELLI_ALWAYS_INLINE void splat_terms(const row_pack<V, T>& x, const lattice_exchange<T>* terms, std::size_t count, std::size_t p, std::size_t width) {
+    for (std::size_t t = 0; t < count; ++t) {
+        const lattice_links<T>& s = terms[t].links;
+        const std::uint16_t* link = s.narrow + p * s.corners;
+        const T* weight = s.weight + p * s.corners;
+        if (s.corners == 6) splat_corners<0, 6>(x, link, weight, terms[t].sums, width);
+        else if (s.corners == 3) splat_corners<0, 3>(x, link, weight, terms[t].sums, width);
+        else
+            for (std::size_t k = 0; k < s.corners; ++k) x.add_to(row_all(weight[k]), terms[t].sums + static_cast<std::size_t>(link[k]) * width);
+    }
+}
+
+/// Two points side by side: one alone is a chain of sums, exponentials and a division that is longer than a processor looks ahead.
+template <std::size_t V, class T>
+OCELLI_ALWAYS_INLINE void update_rows(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width) {
+    std::size_t p = 0;
+    for (; p + 2 <= points; p += 2) {
+        row_pack<V, T> x, y;
+        x.load_from(base + p * width);
+        y.load_from(base + (p + 1) * width);
+        slice_terms(x, terms, count, p, width);
+        slice_terms(y, terms, count, p + 1, width);
+        const rvec<T> top_x = max_everywhere<T>(x.largest()), top_y = max_everywhere<T>(y.largest());
+        const rvec<T> sum_x = x.exp2_and_sum(top_x), sum_y = y.exp2_and_sum(top_y);
+        const rvec<T> by_x = T(1) / sum_everywhere<T>(sum_x), by_y = T(1) / sum_everywhere<T>(sum_y);
+        x.scale(by_x);
+        y.scale(by_y);
+        splat_terms(x, terms, count, p, width);
+        splat_terms(y, terms, count, p + 1, width);
+    }
+    for (; p < points; ++p) {
+        row_pack<V, T> x;
+        x.load_from(base + p * width);
+        slice_terms(x, terms, count, p, width);
+        const rvec<T> sum = x.exp2_and_sum(max_everywhere<T>(x.largest()));
+        x.scale(T(1) / sum_everywhere<T>(sum));
+        splat_terms(x, terms, count, p, width);
+    }
+}
+
+template <class T>
+void update_kernel(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width) {
+    switch (width / static_cast<std::size_t>(row_lanes<T>)) {
+    case 1: update_rows<1>(terms, count, points, base, width); break;
+    case 2: update_rows<2>(terms, count, points, base, width); break;
+    case 3: update_rows<3>(terms, count, points, base, width); break;
+    default: update_rows<4>(terms, count, points, base, width); break;
+    }
+}
+
 template <class T>
 void softmax_kernel(T* rows, std::size_t points, std::size_t width) {
     constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
@@ -579,7 +644,7 @@ void to_planes_kernel(const T* rows, std::size_t points, std::size_t channels, s
 template <class T>
 inline lattice_kernels<T> make_lattice_kernels() {
     return {static_cast<std::size_t>(row_lanes<T>), embed_kernel<T>, slice_kernel<T>,   splat_kernel<T>,   gather_kernel<T>,
-            mix_kernel<T>,                          pick_kernel<T>,  blur_kernel<T>,    softmax_kernel<T>, to_rows_kernel<T>, to_planes_kernel<T>};
+            mix_kernel<T>,                          pick_kernel<T>,  blur_kernel<T>,    update_kernel<T>, softmax_kernel<T>, to_rows_kernel<T>, to_planes_kernel<T>};
 }
 
 inline lattice_tables make_lattice_tables() {

@@ -33,6 +33,14 @@ struct lattice_links {
     const T* factor;  ///< of each point, or null
 };
 
+/// A term of a mean-field step: where its messages come from and where marginals go to.
+template <class T>
+struct lattice_exchange {
+    lattice_links<T> links;  ///< narrow, without factors
+    const T* values;
+    T* sums;
+};
+
 template <class T>
 struct lattice_kernels {
     std::size_t lanes;  ///< widths other than 1 are multiples of it
@@ -50,6 +58,8 @@ struct lattice_kernels {
     void (*pick)(const T* from, const std::uint32_t* row, std::size_t rows, std::size_t width, T* to);
     /// values[v] += (before + after) / 2 along chains of vertices, in place; the highest bit marks the first of a chain.
     void (*blur)(const std::uint32_t* chain, std::size_t length, std::size_t width, T* values);
+    /// slice of each term, softmax, splat to each term: the same bits as one after the other, in registers. Up to four vectors of width.
+    void (*update)(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width);
     /// Rows of logarithms to base 2 to rows of probabilities, in place; lanes without a label hold -inf and become 0.
     void (*softmax)(T* rows, std::size_t points, std::size_t width);
     /// rows[p, c] = sign * planes[c * stride + p] for c < channels, `rest` for the other lanes. True where one is NaN or infinite.

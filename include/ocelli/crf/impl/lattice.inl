@@ -68,7 +68,12 @@ public:
         (void)key;
 #endif
     }
-    std::uint32_t insert(const std::uint64_t* key) {
+    /// insert() for keys of one word that mostly are there already, and where they belong.
+    OCELLI_ALWAYS_INLINE std::uint32_t number_of(std::uint64_t key) {
+        const slot s = slots_[place(key)];
+        return s.tag == key && s.number != none ? s.number : insert(&key);
+    }
+    OCELLI_NOINLINE std::uint32_t insert(const std::uint64_t* key) {
         const std::uint64_t t = tag(key);
         for (std::size_t i = place(t);; i = (i + 1) & mask_) {
             slot& s = slots_[i];
@@ -254,11 +259,11 @@ void link_points(const key_packing& keys, const embedding_room<T>& room, std::si
             std::uint64_t key = offset;
             for (std::size_t i = 0; i < d; ++i)
                 key += static_cast<std::uint64_t>(static_cast<std::int64_t>(room.corner[i * pitch + p])) << keys.shift[i];
-            link[p * corners] = static_cast<I>(table.insert(&key));
+            link[p * corners] = static_cast<I>(table.number_of(key));
             weight[p * corners] = room.weight[p];
             for (std::size_t k = 1; k < corners; ++k) {
                 key += keys.step[static_cast<std::size_t>(static_cast<std::int32_t>(room.order[(corners - k) * pitch + p]))];
-                link[p * corners + k] = static_cast<I>(table.insert(&key));
+                link[p * corners + k] = static_cast<I>(table.number_of(key));
                 weight[p * corners + k] = room.weight[k * pitch + p];
             }
         }
@@ -286,7 +291,7 @@ void link_axis(const key_packing& keys, const vertex_table& all, std::size_t j, 
     const std::size_t n = all.size(), words = keys.words;
     const std::uint64_t* step = keys.step.data() + j * words;
     std::vector<std::uint32_t> next(n);
-    std::vector<bool> follows(n, false);
+    std::vector<char> follows(n, 0);
     constexpr std::size_t ahead = 16;
     std::vector<std::uint64_t> key(ahead * words);
     const auto wanted = [&](std::size_t v) {
@@ -298,12 +303,12 @@ void link_axis(const key_packing& keys, const vertex_table& all, std::size_t j, 
     for (std::size_t v = 0; v < n; ++v) {
         if (v + ahead - 1 < n) all.prefetch(wanted(v + ahead - 1));
         next[v] = all.find(key.data() + v % ahead * words);
-        if (next[v] != vertex_table::none) follows[next[v]] = true;
+        if (next[v] != vertex_table::none) follows[next[v]] = 1;
     }
     axis.chain.clear();
     axis.cuts.assign(1, 0);
     for (std::size_t v = 0; v < n; ++v) {
-        if (follows[v] || next[v] == vertex_table::none) continue;
+        if (follows[v] != 0 || next[v] == vertex_table::none) continue;
         if (axis.chain.size() - axis.cuts.back() >= 2048) axis.cuts.push_back(axis.chain.size());
         axis.chain.push_back(static_cast<std::uint32_t>(v) | 0x80000000u);
         for (std::uint32_t u = next[v]; u != vertex_table::none; u = next[u]) axis.chain.push_back(u);

@@ -125,7 +125,7 @@ struct mean_field_room {
     };
     /// One thread's: rows of points, and a block's vertices.
     struct local {
-        std::unique_ptr<T[]> rows, vertices;
+        large_array<T> rows, vertices;
     };
     std::vector<values> terms;
     scratch_pool<local> locals;
@@ -146,8 +146,8 @@ struct mean_field_room {
     }
     std::unique_ptr<local> new_local(std::size_t width) const {
         auto made = std::make_unique<local>();
-        made->rows = new_array<T>(block_layout::tile * width);
-        made->vertices = new_array<T>(local_vertices * width);
+        made->rows = new_large_array<T>(block_layout::tile * width);
+        made->vertices = new_large_array<T>(local_vertices * width);
         return made;
     }
 };
@@ -192,6 +192,23 @@ void pass_block(const mean_field<T>& field, mean_field_room<T>& room, typename m
             kernels.pick(room.terms[t].vertices.get(), l.slot_vertex.data() + l.slot_begin[b], count, width, vertices + used * width);
             used += count;
         }
+    }
+    // The usual pass between two others, in one kernel.
+    bool together = pass.messages && pass.softmax && pass.spread && pass.out == nullptr && field.logits && width <= 4 * kernels.lanes;
+    for (const auto& term : field.terms) together = together && term.points.narrow && !term.before && !term.after;
+    if (together) {
+        std::vector<lattice_exchange<T>> exchanges(field.terms.size());
+        for (std::size_t p = 0; p < block.points(); p += block_layout::tile) {
+            const std::size_t at = block.begin + p, points = std::min(block_layout::tile, block.points() - p);
+            std::size_t used = 0;
+            for (std::size_t t = 0; t < field.terms.size(); ++t) {
+                const lattice<T>& l = field.terms[t].points;
+                exchanges[t] = {l.links(at, nullptr), vertices + used * width, room.terms[t].slots.get() + l.slot_begin[b] * width};
+                used += l.slot_begin[b + 1] - l.slot_begin[b];
+            }
+            kernels.update(exchanges.data(), exchanges.size(), points, field.logits.get() + at * width, width);
+        }
+        return;
     }
     for_each_run(field.layout, block, [&](std::size_t p, std::size_t points, std::size_t at) {
         T* rows = local.rows.get();
