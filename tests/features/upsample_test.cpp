@@ -63,7 +63,7 @@ TEST_CASE("upsampling is torch's interpolate for every size, scale, mode and rul
 
 TEST_CASE_TEMPLATE("every width agrees with two taps by hand", T, float, double) {
     for (std::size_t width = 1; width < 70; width += width < 36 ? 1 : 5)
-        for (const std::size_t factor : {2, 3}) {
+        for (const std::size_t factor : std::initializer_list<std::size_t>{2, 3}) {
             xt::xtensor<T, 4> maps({1, 1, 3, width});
             for (std::size_t i = 0; i < maps.size(); ++i) maps.data()[i] = static_cast<T>((i * 37) % 19);
             const auto f = static_cast<double>(factor);
