@@ -11,9 +11,9 @@ namespace ocelli::nn {
 
 /// RoiAlign (10, 16), MaxRoiPool, NonMaxSuppression (10, 11).
 ///
-/// RoiAlign in mode `max` takes the largest of the *weighted* neighbours of each sample, as ONNX Runtime and ONNX's tests do. A region
-/// with a NaN gives zeros, one whose batch index does not exist is refused. NonMaxSuppression is ocelli::nms per class; equal scores keep
-/// the boxes' order.
+/// RoiAlign and MaxRoiPool are ocelli::roi_align and roi_pool, with their rules: a NaN in the map is never the largest. RoiAlign in mode `max` takes
+/// the largest of the *weighted* neighbours of each sample, as ONNX Runtime and ONNX's tests do. A region with a NaN gives zeros, one whose batch
+/// index does not exist is refused. NonMaxSuppression is ocelli::nms per class; equal scores keep the boxes' order.
 std::span<const op_def> detection_ops();
 
 }  // namespace ocelli::nn
