@@ -15,6 +15,7 @@
 #include <Eigen/Core>
 
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <vector>
@@ -126,7 +127,7 @@ TEST_CASE("other sizes and numbers of labels are pydensecrf's") {
 }
 
 TEST_CASE("features of any dimension, for points without an image, are pydensecrf's") {
-    for (const std::size_t d : {1, 3, 4, 7, 12}) {
+    for (const std::size_t d : std::initializer_list<std::size_t>{1, 3, 4, 7, 12}) {
         CAPTURE(d);
         const std::string n = std::to_string(d);
         const auto f = read_npy<float, 2>(at("features_" + n));

@@ -11,6 +11,7 @@
 #include <Eigen/Core>
 
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <vector>
 
@@ -49,14 +50,14 @@ xt::xtensor<T, 2> random_values(std::size_t n, std::size_t c) {
 }  // namespace
 
 TEST_CASE("the filter is the plain lattice's, for every dimension and number of channels") {
-    for (const std::size_t d : {1, 2, 3, 4, 5, 6, 9, 17}) {
+    for (const std::size_t d : std::initializer_list<std::size_t>{1, 2, 3, 4, 5, 6, 9, 17}) {
         const auto f = random_points(300, d, static_cast<std::uint32_t>(d), d > 6 ? 1.0 : 6.0);
         const permutohedral_lattice<double> lattice(table<double>(f));
         const reference_lattice plain(f);
         CHECK(lattice.points() == 300);
         CHECK(lattice.dimensions() == d);
         CHECK(lattice.vertices() == plain.vertices());
-        for (const std::size_t c : {1, 2, 5, 8, 21, 37}) {
+        for (const std::size_t c : std::initializer_list<std::size_t>{1, 2, 5, 8, 21, 37}) {
             const auto v = random_values<double>(300, c);
             for (const bool reverse : {false, true}) {
                 const auto out = lattice.filter(v, reverse);
