@@ -112,7 +112,7 @@ public:
         detail::check(sigma_colour.size() == channels || sigma_colour.size() == 1, "dense_crf: add_bilateral: a picture of ", channels,
                       " channels has ", sigma_colour.size(), " deviations");
         std::vector<double> each = sigma_colour;
-        each.resize(channels, sigma_colour[0]);
+        if (channels > 1) each.resize(channels, sigma_colour[0]);
         add_positions(sigma, p.data(), channels, each, compatibility, normalization, "dense_crf: add_bilateral");
     }
     /// The same with one deviation for all channels.
