@@ -7,7 +7,7 @@ and exporter as a Markdown table and ends with 1 if a row misses its rule.
 
 Weights are PyTorch's own initialisation after torch.manual_seed(0), then made lively on two random images: every convolution and linear layer
 is scaled as it is called so that its output has deviation 1, batch norms take the statistics of what reaches them, layer scales (1e-6 in
-ConvNeXt) become 0.3, and weights that start at zero (classifiers, position tables) are drawn with deviation 0.02. The script stops if an
+ConvNeXt) become 0.3, and weights that start at zero (classifiers, position tables) are drawn with deviation 0.02. A network fails if an
 output of a layer is then constant or above 1e4 anywhere.
 
 Rule for every output in front of a discrete step: err = max |y - y64| / max |y64|, the worst output counts, y64 being PyTorch's run of the same
@@ -215,16 +215,15 @@ def enliven(net, run):
             seen.add(module)
             deviation = out.std()
             module.weight /= deviation
-            bias = module.bias
-            out = out / deviation if bias is None else (out - along(bias, out)) / deviation + along(bias, out)
+            bias = 0 if module.bias is None else module.bias
+            if module.bias is not None and not isinstance(module, nn.Linear):  # along the second axis
+                bias = bias.reshape(-1, *[1] * (out.dim() - 2))
+            out = (out - bias) / deviation + bias
         return out
-
-    def along(bias, out):
-        return bias if out.shape[-1] == bias.numel() and out.dim() == 3 or out.dim() == 2 else bias.reshape(-1, *[1] * (out.dim() - 2))
 
     def check(module, _, out):
         if isinstance(out, torch.Tensor) and (out.abs().max() > 1e4 or (out.numel() > 64 and out.std() < 1e-6)):
-            sys.exit(f"not lively: {type(module).__name__} gives deviation {out.std():.2g}, largest {out.abs().max():.2g}")
+            raise RuntimeError(f"not lively: {type(module).__name__} gives deviation {out.std():.2g}, largest {out.abs().max():.2g}")
 
     for m in net.modules():
         if isinstance(m, layers):
@@ -523,6 +522,13 @@ def agreement(args, name):
             yield exporter, None, theirs, "FAILED: " + str(refusal)[:160]
 
 
+def rows_of(args, name):
+    try:
+        yield from (detection if name in detectors else agreement)(args, name)
+    except Exception as failure:
+        yield "", None, float("nan"), "FAILED: " + str(failure)[:160]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
@@ -539,7 +545,7 @@ def main():
     print("| network | exporter | error, PyTorch float32 | error, Ocelli | ratio | |\n|---|---|---|---|---|---|", flush=True)
     missed = 0
     for name in args.names or [*networks, *detectors]:
-        for exporter, mine, theirs, remark in (detection if name in detectors else agreement)(args, name):
+        for exporter, mine, theirs, remark in rows_of(args, name):
             missed += remark.startswith(("FAILED", "above"))
             print(f"| {name} | {exporter} | {theirs:.1e} | " + ("| |" if mine is None else f"{mine:.1e} | {mine / theirs:.2f} |") + f" {remark} |", flush=True)
     sys.exit(missed > 0)
