@@ -2,26 +2,6 @@
 
 namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
 
-// The greater or lesser of a limit and x, in one instruction; NaN stays NaN.
-OCELLI_ALWAYS_INLINE vf32 at_least(vf32 limit, vf32 x) {
-#if OCELLI_TARGET_LEVEL >= 1
-    vf32 r;
-    asm("vmaxps %2, %1, %0" : "=v"(r) : "v"(limit), "v"(x));
-    return r;
-#else
-    return x < limit ? limit : x;
-#endif
-}
-OCELLI_ALWAYS_INLINE vf32 at_most(vf32 limit, vf32 x) {
-#if OCELLI_TARGET_LEVEL >= 1
-    vf32 r;
-    asm("vminps %2, %1, %0" : "=v"(r) : "v"(limit), "v"(x));
-    return r;
-#else
-    return x > limit ? limit : x;
-#endif
-}
-
 // 1 / x for x in [1, 2^127): an estimate and one Newton step, a third of a division's time; within 2 units in the last place.
 OCELLI_ALWAYS_INLINE vf32 reciprocal_fast(vf32 x) {
 #if OCELLI_TARGET_LEVEL == 2
@@ -36,7 +16,7 @@ OCELLI_ALWAYS_INLINE vf32 reciprocal_fast(vf32 x) {
 // 1 / (1 + exp(-x)): exp(-x) = 2^n 2^f, f in [-1/2, 1/2], within 4e-7 of the value (5e-6 at its ends without FMA); a number for NaN.
 OCELLI_ALWAYS_INLINE vf32 sigmoid_of_number(vf32 x) {
     const vf32 magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-    const vf32 v = at_most(broadcast(87.0f), at_least(broadcast(-87.0f), x));
+    const vf32 v = min(broadcast(87.0f), max(broadcast(-87.0f), x));  // NaN stays NaN
     vf32 t = v * -1.44269504f + magic;
 #if defined(__FAST_MATH__)
     t = rounded(t);
