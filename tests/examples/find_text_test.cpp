@@ -1,12 +1,10 @@
 // The program find_text: with a network whose answer one can see, and without one.
-#include "support/fixtures.hpp"
+#include "support/program.hpp"
 
 #include <ocelli/core/error.hpp>
 #include <ocelli/io/image.hpp>
 
 #include <nlohmann/json.hpp>
-
-#include <sys/wait.h>
 
 #include <array>
 #include <cstdio>
@@ -19,32 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 using ocelli::detail::concat;
 
-const std::string program = std::string(OCELLI_PROGRAMS_DIR) + "/find_text";
-
-bool built() {
-    if (fs::exists(program)) return true;
-    ocelli_test::skip("the examples are not built: " + program);
-    return false;
-}
-
-struct ended {
-    int status = -1;
-    std::string text;
-};
-
-ended run(const std::string& arguments) {
-    ended e;
-    std::FILE* pipe = popen(concat("'", program, "' ", arguments, " 2>&1").c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    std::array<char, 4096> part{};
-    while (const std::size_t n = std::fread(part.data(), 1, part.size(), pipe)) e.text.append(part.data(), n);
-    const int status = pclose(pipe);
-    e.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return e;
-}
+const ocelli_test::program program("find_text");
 
 TEST_CASE("A bright bar is found, drawn and noted") {
-    if (!built()) return;
+    if (!program.built()) return;
     const auto out = fs::temp_directory_path() / "ocelli_find_text_test";
     fs::create_directories(out);
     xt::xtensor<std::uint8_t, 3> image({64, 160, 3}, std::uint8_t{0});
@@ -53,8 +29,8 @@ TEST_CASE("A bright bar is found, drawn and noted") {
             for (std::size_t k = 0; k < 3; ++k) image(y, x, k) = 255;
     const auto photo = (out / "bar.png").string();
     ocelli::write_image(photo, image);
-    const auto e = run(concat("'", photo, "' --model '", ocelli_test::golden("pipelines/text_mean.onnx"), "' --out '",
-                              out.string(), "' --json '", (out / "bar.json").string(), "'"));
+    const auto e = program.run(concat("'", photo, "' --model '", ocelli_test::golden("pipelines/text_mean.onnx"), "' --out '",
+                                      out.string(), "' --json '", (out / "bar.json").string(), "'"));
     INFO(e.text);
     CHECK(e.status == 0);
     CHECK(e.text.find("bar.png: 1 pieces of text") != std::string::npos);
@@ -67,8 +43,8 @@ TEST_CASE("A bright bar is found, drawn and noted") {
 }
 
 TEST_CASE("Without a network the program says where it comes from") {
-    if (!built()) return;
-    const auto e = run("--model /nowhere/net.onnx");
+    if (!program.built()) return;
+    const auto e = program.run("--model /nowhere/net.onnx");
     CHECK(e.status == 1);
     CHECK(e.text.find("no network at /nowhere/net.onnx: tools/get_models fetches it, or name one: --model net.onnx") !=
           std::string::npos);

@@ -1,10 +1,8 @@
 // The program run_onnx on the bundled detector: what it saves is what the library computes, and wrong feeds are told.
-#include "support/fixtures.hpp"
+#include "support/program.hpp"
 
 #include <ocelli/io/npy.hpp>
 #include <ocelli/nn/session.hpp>
-
-#include <sys/wait.h>
 
 #include <array>
 #include <cstdio>
@@ -17,37 +15,14 @@ namespace {
 namespace fs = std::filesystem;
 namespace nn = ocelli::nn;
 using ocelli::detail::concat;
+using ocelli_test::ended;
 
-const std::string program = std::string(OCELLI_PROGRAMS_DIR) + "/run_onnx";
+const ocelli_test::program program("run_onnx");
 const std::string model = std::string(OCELLI_EXAMPLES_DIR) + "/models/scene_detector.onnx";
-
-bool built() {
-    if (fs::exists(program)) return true;
-    ocelli_test::skip("the examples are not built: " + program);
-    return false;
-}
-
-struct ended {
-    int status = -1;
-    std::string text;
-    bool says(const std::string& part) const {
-        INFO("the program printed: ", text);
-        const bool found = text.find(part) != std::string::npos;
-        CHECK(found);
-        return found;
-    }
-};
 
 // Runs the program on the detector; what it prints to both streams.
 ended run(const std::string& arguments) {
-    ended e;
-    std::FILE* pipe = popen(concat("'", program, "' '", model, "' ", arguments, " 2>&1").c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    std::array<char, 4096> part{};
-    while (const std::size_t n = std::fread(part.data(), 1, part.size(), pipe)) e.text.append(part.data(), n);
-    const int status = pclose(pipe);
-    e.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return e;
+    return program.run(concat("'", model, "' ", arguments));
 }
 
 fs::path folder() {
@@ -70,7 +45,7 @@ xt::xtensor<float, 4> picture() {
 }  // namespace
 
 TEST_CASE("run_onnx saves what the library computes from the same array") {
-    if (!built()) return;
+    if (!program.built()) return;
     const auto x = picture();
     const auto in = folder() / "in.npy", out = folder() / "out";
     fs::remove_all(out);
@@ -94,7 +69,7 @@ TEST_CASE("run_onnx saves what the library computes from the same array") {
 }
 
 TEST_CASE("random inputs are the same in every run, in the shape asked for") {
-    if (!built()) return;
+    if (!program.built()) return;
     const auto first = folder() / "first", second = folder() / "second";
     CHECK(run(concat("--shape image=2,3,192,256 --repeat 0 --save '", first.string(), "'")).says("random float32 (2, 3, 192, 256)"));
     CHECK(run(concat("--shape image=2x3x192x256 --repeat 0 --threads 1 --save '", second.string(), "'")).status == 0);
@@ -104,7 +79,7 @@ TEST_CASE("random inputs are the same in every run, in the shape asked for") {
 }
 
 TEST_CASE("--profile gives a line for each node that takes time") {
-    if (!built()) return;
+    if (!program.built()) return;
     const ended e = run("--repeat 1 --profile");
     CHECK(e.status == 0);
     e.says("stem.1.conv");
@@ -112,7 +87,7 @@ TEST_CASE("--profile gives a line for each node that takes time") {
 }
 
 TEST_CASE("wrong feeds and options end the program with a message") {
-    if (!built()) return;
+    if (!program.built()) return;
     const auto refused = [](const std::string& arguments, const std::string& message) {
         CAPTURE(arguments);
         const ended e = run(arguments);

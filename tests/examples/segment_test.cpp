@@ -1,10 +1,8 @@
 // The program segment: on its own scenes, and on pictures with other networks.
-#include "support/fixtures.hpp"
+#include "support/program.hpp"
 
 #include <ocelli/core/error.hpp>
 #include <ocelli/io/image.hpp>
-
-#include <sys/wait.h>
 
 #include <array>
 #include <cstdio>
@@ -16,29 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using ocelli::detail::concat;
 
-const std::string program = std::string(OCELLI_PROGRAMS_DIR) + "/segment";
-
-bool built() {
-    if (fs::exists(program)) return true;
-    ocelli_test::skip("the examples are not built: " + program);
-    return false;
-}
-
-struct ended {
-    int status = -1;
-    std::string text;
-};
-
-ended run(const std::string& arguments) {
-    ended e;
-    std::FILE* pipe = popen(concat("'", program, "' ", arguments, " 2>&1").c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    std::array<char, 4096> part{};
-    while (const std::size_t n = std::fread(part.data(), 1, part.size(), pipe)) e.text.append(part.data(), n);
-    const int status = pclose(pipe);
-    e.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return e;
-}
+const ocelli_test::program program("segment");
 
 /// A folder that is empty now.
 fs::path fresh(const std::string& name) {
@@ -48,9 +24,9 @@ fs::path fresh(const std::string& name) {
 }
 
 TEST_CASE("Scenes are labelled, compared with the truth and drawn") {
-    if (!built()) return;
+    if (!program.built()) return;
     const auto out = fresh("scenes");
-    const auto e = run(concat("--scenes 4 --pictures 2 --out '", out.string(), "'"));
+    const auto e = program.run(concat("--scenes 4 --pictures 2 --out '", out.string(), "'"));
     INFO(e.text);
     CHECK(e.status == 0);
     const auto mean = e.text.find("\nmean ");
@@ -69,10 +45,10 @@ TEST_CASE("Scenes are labelled, compared with the truth and drawn") {
 
 TEST_CASE("A street is labelled with the espnet preset, with and without the CRF") {
     const auto dir = ocelli_test::fixture("espnet");
-    if (dir.empty() || !built()) return;
+    if (dir.empty() || !program.built()) return;
     const auto out = fresh("street");
     for (const std::string crf : {"", " --crf"}) {
-        const auto e = run(concat("'", dir, "/street.png' --model '", dir,
+        const auto e = program.run(concat("'", dir, "/street.png' --model '", dir,
                                   "/espnet_p2_q8_cityscapes.onnx' --preset espnet --out '", out.string(), "'", crf));
         INFO(e.text);
         CHECK(e.status == 0);
@@ -84,13 +60,13 @@ TEST_CASE("A street is labelled with the espnet preset, with and without the CRF
 }
 
 TEST_CASE("Any network runs with names, mean and deviation given") {
-    if (!built()) return;
+    if (!program.built()) return;
     const auto out = fresh("any");
     fs::create_directories(out);
     ocelli::write_image((out / "red.png").string(), xt::xtensor<std::uint8_t, 3>({{{255, 0, 0}}}));
     const auto model = ocelli_test::golden("pipelines/segment_colours.onnx");
     const auto e =
-        run(concat("'", (out / "red.png").string(), "' --model '", model,
+        program.run(concat("'", (out / "red.png").string(), "' --model '", model,
                    "' --classes r,g,b --mean 0.5 --std 0.5,0.5,0.5 --size 32,64 --output chances --out '", out.string(), "'"));
     INFO(e.text);
     CHECK(e.status == 0);
@@ -99,12 +75,12 @@ TEST_CASE("Any network runs with names, mean and deviation given") {
 }
 
 TEST_CASE("What does not fit together is said") {
-    if (!built()) return;
+    if (!program.built()) return;
     const auto out = fresh("wrong");
-    const auto preset = run(concat("--preset espnet --out '", out.string(), "'"));
+    const auto preset = program.run(concat("--preset espnet --out '", out.string(), "'"));
     CHECK(preset.status != 0);
     CHECK(preset.text.find("scenes are for the bundled network") != std::string::npos);
-    const auto absent = run("absent.png");
+    const auto absent = program.run("absent.png");
     CHECK(absent.status != 0);
 }
 
