@@ -71,18 +71,23 @@ OCELLI_ALWAYS_INLINE void store_zipped(T* to, vec<T> left, vec<T> right) {
     store(to + lanes<T>, high);
 }
 
+// The coordinates of the next L points, of which `left` are there; 0 behind them.
+OCELLI_ALWAYS_INLINE void load_points(const float* from, std::int64_t left, vf32& across, vf32& down) {
+    constexpr int L = lanes<float>;
+    float few[2 * L] = {};
+    if (left < L) {
+        for (std::int64_t k = 0; k < 2 * left; ++k) few[k] = from[k];
+        from = few;
+    }
+    unzip(load(from), load(from + L), across, down, std::make_integer_sequence<int, L>());
+}
+
 inline void grid_find(const grid_sampling& s, std::int64_t n, const float* points, const std::int32_t* base, grid_places& p) {
     constexpr int L = lanes<float>;
     const std::int32_t width = static_cast<std::int32_t>(s.width);
     for (std::int64_t i = 0; i < n; i += L) {
-        float few[2 * L] = {};
-        const float* from = points + 2 * i;
-        if (n - i < L) {
-            for (std::int64_t k = 0; k < 2 * (n - i); ++k) few[k] = from[k];
-            from = few;
-        }
         vf32 across, down;
-        unzip(load(from), load(from + L), across, down, std::make_integer_sequence<int, L>());
+        load_points(points + 2 * i, n - i, across, down);
         const grid_axis x = grid_axis_at(grid_coordinate(across, static_cast<float>(s.width), s), static_cast<float>(s.width), true);
         const grid_axis y = grid_axis_at(grid_coordinate(down, static_cast<float>(s.height), s), static_cast<float>(s.height), false);
         const vi32 start = load(base + i) + x.first;
@@ -134,14 +139,8 @@ inline void grid_find_lanes(const grid_sampling& s, std::int64_t n, const float*
     const std::int32_t width = static_cast<std::int32_t>(s.width);
     const vi32 outside = broadcast(static_cast<std::int32_t>(s.width * s.height));
     for (std::int64_t i = 0; i < n; i += L) {
-        float few[2 * L] = {};
-        const float* from = points + 2 * i;
-        if (n - i < L) {
-            for (std::int64_t k = 0; k < 2 * (n - i); ++k) few[k] = from[k];
-            from = few;
-        }
         vf32 across, down;
-        unzip(load(from), load(from + L), across, down, std::make_integer_sequence<int, L>());
+        load_points(points + 2 * i, n - i, across, down);
         const grid_axis x = grid_axis_at(grid_coordinate(across, static_cast<float>(s.width), s), static_cast<float>(s.width), false);
         const grid_axis y = grid_axis_at(grid_coordinate(down, static_cast<float>(s.height), s), static_cast<float>(s.height), false);
         const vi32 above = y.first * width, below = y.second * width;
