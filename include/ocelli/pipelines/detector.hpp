@@ -16,6 +16,7 @@
 #include <ocelli/image/letterbox.hpp>
 #include <ocelli/image/resize.hpp>
 #include <ocelli/nn/session.hpp>
+#include <ocelli/pipelines/detail/picture_network.hpp>
 #include <ocelli/pipelines/detection_heads.hpp>
 
 #include <cstdint>
@@ -64,7 +65,7 @@ public:
     template <array_expression E>
     detections operator()(const E& image) const {
         const auto pixels = as_dense<std::uint8_t, 3>(image, "detector: image");
-        const image_size size = checked_size(pixels.shape());
+        const image_size size = detail::picture_size(pixels.shape(), "detector");
         return detect(preprocess_pixels(pixels.data(), size), size);
     }
 
@@ -72,7 +73,7 @@ public:
     template <array_expression E>
     xt::xtensor<float, 4> preprocess(const E& image) const {
         const auto pixels = as_dense<std::uint8_t, 3>(image, "detector: image");
-        return preprocess_pixels(pixels.data(), checked_size(pixels.shape()));
+        return preprocess_pixels(pixels.data(), detail::picture_size(pixels.shape(), "detector"));
     }
 
     /// Runs the network on an input made by preprocess() or elsewhere, and decodes.
@@ -96,7 +97,6 @@ public:
     const nn::session& network() const noexcept { return network_; }
 
 private:
-    static image_size checked_size(const std::array<std::size_t, 3>& shape);
     xt::xtensor<float, 4> preprocess_pixels(const std::uint8_t* pixels, image_size size) const;
     detections run(const nn::tensor& input, image_size picture) const;
 

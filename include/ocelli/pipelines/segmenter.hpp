@@ -15,6 +15,7 @@
 #include <ocelli/image/layout.hpp>
 #include <ocelli/image/resize.hpp>
 #include <ocelli/nn/session.hpp>
+#include <ocelli/pipelines/detail/picture_network.hpp>
 
 #include <array>
 #include <cstdint>
@@ -92,7 +93,7 @@ public:
     template <array_expression E>
     segmentation operator()(const E& image) const {
         const auto pixels = as_dense<std::uint8_t, 3>(image, "segmenter: image");
-        const image_size size = checked_size(pixels.shape());
+        const image_size size = detail::picture_size(pixels.shape(), "segmenter");
         return segment(preprocess_pixels(pixels.data(), size), size);
     }
 
@@ -100,7 +101,7 @@ public:
     template <array_expression E>
     xt::xtensor<float, 4> preprocess(const E& image) const {
         const auto pixels = as_dense<std::uint8_t, 3>(image, "segmenter: image");
-        return preprocess_pixels(pixels.data(), checked_size(pixels.shape()));
+        return preprocess_pixels(pixels.data(), detail::picture_size(pixels.shape(), "segmenter"));
     }
 
     /// Runs the network on an input made by preprocess() or elsewhere.
@@ -127,7 +128,6 @@ public:
     const nn::session& network() const noexcept { return network_; }
 
 private:
-    static image_size checked_size(const std::array<std::size_t, 3>& shape);
     xt::xtensor<float, 4> preprocess_pixels(const std::uint8_t* pixels, image_size size) const;
     segmentation run(const nn::tensor& input, image_size picture) const;
 

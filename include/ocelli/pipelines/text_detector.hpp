@@ -12,6 +12,7 @@
 #include <ocelli/image/layout.hpp>
 #include <ocelli/image/resize.hpp>
 #include <ocelli/nn/session.hpp>
+#include <ocelli/pipelines/detail/picture_network.hpp>
 
 #include <array>
 #include <cstddef>
@@ -92,7 +93,7 @@ public:
     template <array_expression E>
     text_boxes operator()(const E& image) const {
         const auto pixels = as_dense<std::uint8_t, 3>(image, "text_detector: image");
-        const image_size size = checked_size(pixels.shape());
+        const image_size size = detail::picture_size(pixels.shape(), "text_detector");
         const auto map = run(preprocess_pixels(pixels.data(), size));
         return text_boxes_from_map(map, size, options_.boxes);
     }
@@ -101,7 +102,7 @@ public:
     template <array_expression E>
     xt::xtensor<float, 4> preprocess(const E& image) const {
         const auto pixels = as_dense<std::uint8_t, 3>(image, "text_detector: image");
-        return preprocess_pixels(pixels.data(), checked_size(pixels.shape()));
+        return preprocess_pixels(pixels.data(), detail::picture_size(pixels.shape(), "text_detector"));
     }
 
     /// The probabilities (h, w) for an input made by preprocess() or elsewhere.
@@ -115,7 +116,6 @@ public:
     const nn::session& network() const noexcept { return network_; }
 
 private:
-    static image_size checked_size(const std::array<std::size_t, 3>& shape);
     xt::xtensor<float, 4> preprocess_pixels(const std::uint8_t* pixels, image_size size) const;
     xt::xtensor<float, 2> run(const nn::tensor& input) const;
 

@@ -58,13 +58,7 @@ OCELLI_INLINE const nn::tensor& output_of(const nn::named_tensors& outputs, cons
 OCELLI_INLINE detector::detector(nn::session network, detector_preset preset, detector_options options)
     : network_(std::move(network)), preset_(preset), names_(std::move(options.class_names)) {
     const auto family = detail::family_of(preset);
-    const nn::value_info* input = nullptr;
-    std::size_t needed = 0;
-    for (const nn::value_info& i : network_.inputs()) {
-        if (i.optional) continue;
-        input = &i;
-        ++needed;
-    }
+    const auto [needed, input] = detail::needed_inputs_of(network_);
     detail::check(needed == 1, "detector: preset ", family.name, " needs a network with one input, this one has ", needed);
     const nn::symbolic_shape& shape = input->shape;
     detail::check(shape.ranked() && shape.rank() == 4 && (!shape[1].known() || shape[1].size == 3), "detector: preset ",
@@ -106,14 +100,7 @@ OCELLI_INLINE detector::detector(nn::session network, detector_preset preset, de
 }
 
 OCELLI_INLINE std::string detector::class_name(std::int64_t label) const {
-    if (label >= 0 && static_cast<std::size_t>(label) < names_.size()) return names_[static_cast<std::size_t>(label)];
-    return "class " + std::to_string(label);
-}
-
-OCELLI_INLINE image_size detector::checked_size(const std::array<std::size_t, 3>& shape) {
-    detail::check(shape[0] > 0 && shape[1] > 0 && shape[2] == 3, "detector: image must have shape (H, W, 3), got ",
-                  detail::shape_text(shape));
-    return {static_cast<std::int64_t>(shape[0]), static_cast<std::int64_t>(shape[1])};
+    return detail::label_name(names_, label);
 }
 
 OCELLI_INLINE xt::xtensor<float, 4> detector::preprocess_pixels(const std::uint8_t* pixels, image_size size) const {

@@ -70,13 +70,7 @@ OCELLI_INLINE segmentation segmentation_from_logits(const float* logits, std::si
 OCELLI_INLINE segmenter::segmenter(nn::session network, segmenter_preset preset, segmenter_options options)
     : network_(std::move(network)), preset_(preset), outputs_probabilities_(options.outputs_probabilities),
       names_(std::move(options.class_names)), colours_(std::move(options.colours)) {
-    const nn::value_info* input = nullptr;
-    std::size_t needed = 0;
-    for (const nn::value_info& i : network_.inputs()) {
-        if (i.optional) continue;
-        input = &i;
-        ++needed;
-    }
+    const auto [needed, input] = detail::needed_inputs_of(network_);
     detail::check(needed == 1, "segmenter: needs a network with one input, this one has ", needed);
     const nn::symbolic_shape& shape = input->shape;
     detail::check(shape.ranked() && shape.rank() == 4 && (!shape[1].known() || shape[1].size == 3),
@@ -126,19 +120,12 @@ OCELLI_INLINE segmenter::segmenter(nn::session network, segmenter_preset preset,
 }
 
 OCELLI_INLINE std::string segmenter::class_name(std::int64_t label) const {
-    if (label >= 0 && static_cast<std::size_t>(label) < names_.size()) return names_[static_cast<std::size_t>(label)];
-    return "class " + std::to_string(label);
+    return detail::label_name(names_, label);
 }
 
 OCELLI_INLINE rgb segmenter::colour(std::int64_t label) const {
     if (label >= 0 && static_cast<std::size_t>(label) < colours_.size()) return colours_[static_cast<std::size_t>(label)];
     return palette_colour(label);
-}
-
-OCELLI_INLINE image_size segmenter::checked_size(const std::array<std::size_t, 3>& shape) {
-    detail::check(shape[0] > 0 && shape[1] > 0 && shape[2] == 3, "segmenter: image must have shape (H, W, 3), got ",
-                  detail::shape_text(shape));
-    return {static_cast<std::int64_t>(shape[0]), static_cast<std::int64_t>(shape[1])};
 }
 
 OCELLI_INLINE image_size segmenter::input_size(image_size picture) const {

@@ -199,13 +199,7 @@ OCELLI_INLINE text_boxes text_boxes_from_map(const float* map, std::size_t h, st
 
 OCELLI_INLINE text_detector::text_detector(nn::session network, text_detector_options options)
     : network_(std::move(network)), options_(std::move(options)) {
-    const nn::value_info* input = nullptr;
-    std::size_t needed = 0;
-    for (const nn::value_info& i : network_.inputs()) {
-        if (i.optional) continue;
-        input = &i;
-        ++needed;
-    }
+    const auto [needed, input] = detail::needed_inputs_of(network_);
     detail::check(needed == 1 && network_.outputs().size() == 1,
                   "text_detector: needs a network with one input and one output, this one has ", needed, " and ",
                   network_.outputs().size());
@@ -216,12 +210,6 @@ OCELLI_INLINE text_detector::text_detector(nn::session network, text_detector_op
                   "text_detector: shorter_side must be in [1, 65536], got ", options_.shorter_side);
     (void)detail::channel_maps(options_.values, 3, "text_detector: values");
     input_name_ = input->name;
-}
-
-OCELLI_INLINE image_size text_detector::checked_size(const std::array<std::size_t, 3>& shape) {
-    detail::check(shape[0] > 0 && shape[1] > 0 && shape[2] == 3, "text_detector: image must have shape (H, W, 3), got ",
-                  detail::shape_text(shape));
-    return {static_cast<std::int64_t>(shape[0]), static_cast<std::int64_t>(shape[1])};
 }
 
 OCELLI_INLINE image_size text_detector::input_size(image_size picture) const {
