@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 programs=(detect segment)
 case ${1:-} in
 "") ;;
-detect | segment) programs=("$1"); shift; set -- "$@" ;;
+detect | segment) programs=("$1"); shift ;;
 *) programs=(detect) ;;
 esac
 bash tools/install_dependencies.sh demo
