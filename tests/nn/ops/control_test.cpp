@@ -29,6 +29,30 @@ attribute body(std::string name, std::vector<nn::dtype> inputs, std::vector<floa
     return {std::move(name), g};
 }
 
+// Turn i lengthens the carried list by 0, 1, ..., i - 1; `measured`: and tells the list's length before.
+attribute lengthening_body(bool measured) {
+    auto g = std::make_shared<nn::graph>();
+    g->opsets[""] = 16;
+    const auto add = [&](std::string op, std::vector<nn::value_id> inputs, std::vector<attribute> attributes = {}) {
+        nn::node n;
+        n.op = std::move(op);
+        n.opset = 16;
+        n.inputs = std::move(inputs);
+        n.attributes = std::move(attributes);
+        n.outputs = {g->add_value("")};
+        g->add_node(n);
+        return n.outputs[0];
+    };
+    const nn::value_id turn = g->add_value("turn", {nn::dtype::int64, {}, {}}), go_on = g->add_value("go_on", {nn::dtype::boolean, {}, {}}),
+                       list = g->add_value("list", {nn::dtype::int64, {}, {}});
+    g->inputs = {turn, go_on, list};
+    const nn::value_id more =
+        add("Range", {g->add_constant("", of<std::int64_t>({}, {0})), turn, g->add_constant("", of<std::int64_t>({}, {1}))});
+    g->outputs = {add("Identity", {go_on}), add("Concat", {list, more}, {number("axis", 0)})};
+    if (measured) g->outputs.push_back(add("Size", {list}));
+    return {"body", g};
+}
+
 }  // namespace
 
 TEST_CASE("Loop ends by condition or count and Scan runs backwards, as ONNX says") {
@@ -62,6 +86,22 @@ TEST_CASE("If with a constant condition is not folded, and runs") {
     nn::infer_facts(g);
     CHECK(nn::evaluate(g, {})[0].item() == 3);
     CHECK(nn::session(g).run({})[0].item() == 3);
+}
+
+TEST_CASE("Loop lengthens a list, whether or not the body looks at it") {
+    const tensor four = of<std::int64_t>({}, {4}), yes = of<bool>({}, {true}), seven = of<std::int64_t>({1}, {7});
+    const std::vector<std::int64_t> expected = {7, 0, 0, 1, 0, 1, 2};
+    CHECK(elements<std::int64_t>(run("Loop", 16, {four, yes, seven}, {lengthening_body(false)})) == expected);
+    const auto both = run_all("Loop", 16, {four, yes, seven}, {lengthening_body(true)}, 2);
+    CHECK(elements<std::int64_t>(both[0]) == expected);
+    CHECK(elements<std::int64_t>(both[1]) == std::vector<std::int64_t>{1, 1, 2, 4});
+    const tensor none = of<std::int64_t>({}, {0});
+    CHECK(elements<std::int64_t>(run("Loop", 16, {none, yes, seven}, {lengthening_body(false)})) == std::vector<std::int64_t>{7});
+    for (const bool measured : {false, true}) {
+        CHECK_REFUSED(invalid_argument, run("Loop", 16, {four, yes, of<std::int64_t>({1, 1}, {7})}, {lengthening_body(measured)}), "inputs do not fit along axis 0");
+        CHECK_REFUSED(invalid_argument, run("Loop", 16, {four, yes, of<std::int64_t>({}, {7})}, {lengthening_body(measured)}), "axis 0");
+        CHECK_REFUSED(invalid_argument, run("Loop", 16, {four, yes, floats({1}, {7})}, {lengthening_body(measured)}), "int64");
+    }
 }
 
 TEST_CASE("Loop and Scan refuse bodies that do not fit") {

@@ -76,6 +76,51 @@ private:
     std::vector<tensor> slices_;
 };
 
+/// A carried value that a loop's body only lengthens: body output = Concat(body input, more), and nothing else reads the input. Exported
+/// lists grow so ("res = torch.cat((res, mask))"). Taken as written each turn copies all turns before it; here the body is given no rows,
+/// what it adds is kept, and one Concat at the end joins all of it.
+class lengthened_value {
+public:
+    /// @param carried  place among the carried values
+    lengthened_value(const graph& body, std::size_t carried, std::span<const std::int32_t> uses) {
+        const value_id in = body.inputs[carried + 2], out = body.outputs[carried + 1];
+        const node_id producer = body.at(out).producer;
+        if (producer == no_node || uses[static_cast<std::size_t>(in)] != 1 || uses[static_cast<std::size_t>(out)] != 1) return;
+        const node& n = body.node_at(producer);
+        if (n.op == "Concat" && n.domain.empty() && !n.inputs.empty() && n.inputs[0] == in) concat_ = &n;
+    }
+    explicit operator bool() const noexcept { return concat_ != nullptr; }
+
+    /// Before the first turn. @return what to give the body: the value without its rows
+    tensor begin(tensor first) {
+        if (size_of(first.type()) == 0 || first.rank() == 0) {
+            concat_ = nullptr;  // no list of rows: the body's own Concat shall say so
+            return first;
+        }
+        dims shape = first.shape();
+        shape[normalize_axis(*concat_, concat_->opset < 4 ? attr_int(*concat_, "axis", 1) : attr_int(*concat_, "axis"), first.rank())] = 0;
+        empty_ = tensor(first.type(), std::move(shape));
+        parts_.push_back(std::move(first));
+        return empty_;
+    }
+    tensor add(tensor rows) {
+        parts_.push_back(std::move(rows));
+        return empty_;
+    }
+    tensor join() const {
+        if (parts_.size() == 1) return parts_[0];
+        tensor out;
+        eval_context c(*concat_, parts_, std::span<tensor>(&out, 1));
+        concat_->def->eval(c);
+        return out;
+    }
+
+private:
+    const node* concat_ = nullptr;
+    tensor empty_;
+    std::vector<tensor> parts_;
+};
+
 inline void infer_loop(infer_context& c) {
     const graph& body = attr_graph(c.self, "body");
     const std::size_t carried = c.input_count() < 2 ? 0 : c.input_count() - 2;
@@ -96,18 +141,27 @@ inline void eval_loop(eval_context& c) {
     bool running = !c.has_input(1) || truth(c.self, c.input(1));
     std::vector<tensor> state(carried + 2);
     for (std::size_t i = 0; i < carried; ++i) state[i + 2] = c.input(i + 2);
+    const std::vector<std::int32_t> uses = body.use_counts();
+    std::vector<lengthened_value> lengthened;
+    for (std::size_t i = 0; i < carried; ++i) {
+        lengthened.emplace_back(body, i, uses);
+        if (lengthened[i]) state[i + 2] = lengthened[i].begin(std::move(state[i + 2]));
+    }
     std::vector<slice_collector> collected(body.outputs.size() - 1 - carried);
     for (std::int64_t k = 0; running && k < limit; ++k) {
         state[0] = tensor::scalar(k);
         state[1] = tensor::scalar(true);
         std::vector<tensor> results = c.run(body, state);
         running = truth(c.self, results.at(0));
-        for (std::size_t i = 0; i < carried; ++i) state[i + 2] = std::move(results.at(i + 1));
+        for (std::size_t i = 0; i < carried; ++i) {
+            tensor& next = results.at(i + 1);
+            state[i + 2] = lengthened[i] ? lengthened[i].add(std::move(next)) : std::move(next);
+        }
         for (std::size_t i = 0; i < collected.size(); ++i) collected[i].add(c.self, std::move(results.at(i + 1 + carried)));
     }
     for (std::size_t i = 0; i < c.self.outputs.size() && i < carried + collected.size(); ++i) {
         if (!c.wants(i)) continue;
-        if (i < carried) c.set_output(i, state[i + 2]);
+        if (i < carried) c.set_output(i, lengthened[i] ? lengthened[i].join() : state[i + 2]);
         else c.set_output(i, collected[i - carried].join(c.self, 0, body.at(body.outputs[i + 1]).what));
     }
 }
