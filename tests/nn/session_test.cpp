@@ -113,6 +113,23 @@ TEST_CASE("other extents than declared run where the operators allow them") {
                                                                                     "the network refuses: tiny.onnx: node 'conv1'") == 0);
 }
 
+TEST_CASE("a convolution of undeclared extents is computed as its extents want, at each run") {
+    graph g;
+    g.opsets[""] = 13;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{dim("n"), 20, dim("h"), dim("w")}, {}}), y = g.add_value("y");
+    const value_id w = g.add_constant("w", random_tensor({40, 20, 3, 3}, 1)), b = g.add_constant("b", random_tensor({40}, 2));
+    g.add_node({.name = "conv", .op = "Conv", .attributes = {{"pads", dims{1, 1, 1, 1}}}, .inputs = {x, w, b}, .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {y};
+    infer_facts(g);
+    const session s(g);
+    CHECK(s.explain().find("blocked_by_extents") != std::string::npos);
+    for (const dims& shape : {dims{1, 20, 1, 2}, dims{1, 20, 48, 50}, dims{5, 20, 7, 6}, dims{1, 20, 2, 1}}) {
+        const tensor in = random_tensor(shape, 3);
+        CHECK(difference(s.run({{"x", in}})["y"], evaluate(g, {{"x", in}})["y"]) < 1e-4);
+    }
+}
+
 TEST_CASE("wrong feeds are refused by name") {
     const session net(network());
     const tensor x = random_tensor({1, 3, 16, 16}, 4);

@@ -103,6 +103,30 @@ TEST_CASE("both tile sizes agree with sums in double over random layers and epil
     CHECK(error_of(layer_of(1, 16, 16, 30, 26, 12, 12, 12), 2, activation::none, false, 3) < 1e-6);
 }
 
+TEST_CASE("small images share a task, and each keeps the bits it has alone") {
+    // 13: some tasks are full, the last is not.
+    for (const std::int64_t extent : {5, 14}) {
+        const conv_layer l = layer_of(13, 40, 50, extent, extent, 1, 1, 1);
+        conv_layer one = l;
+        one.batch = 1;
+        const tensor x = random_tensor({l.batch, l.channels, l.height, l.width}, 5), w = random_tensor({l.filters, l.channels, 3, 3}, 6);
+        const std::vector<float> bias = in_whole_blocks(l.filters, 7), in = blocks_of(x);
+        const std::int64_t lanes = block_lanes(), in_each = static_cast<std::int64_t>(in.size()) / l.batch;
+        const std::int64_t out_each = block_count(l.filters, lanes) * lanes * l.out_height * l.out_width;
+        blocked_epilogue e;
+        e.bias = bias.data();
+        e.function = activation::relu;
+        for (const int edge : {2, 4}) {
+            std::vector<float> packed(static_cast<std::size_t>(winograd_packed_size(l, edge))), all(static_cast<std::size_t>(l.batch * out_each)), each = all;
+            winograd_pack(l, edge, w.data<float>(), packed.data());
+            winograd_conv(l, edge, in.data(), packed.data(), e, all.data());
+            for (std::int64_t n = 0; n < l.batch; ++n) winograd_conv(one, edge, in.data() + n * in_each, packed.data(), e, each.data() + n * out_each);
+            CHECK(std::memcmp(all.data(), each.data(), all.size() * sizeof(float)) == 0);
+        }
+        CHECK(error_of(l, 4, activation::relu, true, 8) < 1e-6);
+    }
+}
+
 TEST_CASE("a NaN stays within the tiles that read it") {
     const conv_layer l = layer_of(1, 16, 16, 17, 16, 1, 1, 1);
     tensor x = random_tensor({1, 16, 17, 16}, 1);

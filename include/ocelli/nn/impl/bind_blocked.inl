@@ -6,6 +6,9 @@
 #include <ocelli/nn/ops/conv_transpose.hpp>
 #include <ocelli/nn/ops/fused.hpp>
 
+#include <array>
+#include <mutex>
+
 namespace ocelli::nn::detail {
 
 /// Blocks of `channels` channels in the active instruction set's lanes.
@@ -26,7 +29,7 @@ inline tensor in_whole_blocks(const tensor* t, std::int64_t channels) {
 /// ocelli.blocked.Conv and ConvTranspose.
 class bound_blocked_conv final : public bound_kernel {
 public:
-    bound_blocked_conv(const graph& g, const node& n, weight_cache& cache) : node_(n), weights_(g.at(n.inputs[1]).what.constant) {
+    bound_blocked_conv(const graph& g, const node& n, weight_cache& cache) : node_(n), weights_(g.at(n.inputs[1]).what.constant), cache_(cache) {
         const std::size_t spatial = weights_.rank() - 2;
         const auto constant = [&](std::size_t i) -> const tensor* {
             return i < n.inputs.size() && n.inputs[i] != no_value ? &g.at(n.inputs[i]).what.constant : nullptr;
@@ -49,8 +52,9 @@ public:
         epilogue_.slope = slope_.data<float>();
         name_ = attr_string(n, "kernel");
         depthwise_ = name_ == "blocked_depthwise";
+        by_extents_ = name_ == "blocked_by_extents";
         tile_ = name_ == "blocked_winograd4" ? 4 : name_ == "blocked_winograd2" ? 2 : 0;
-        packed_ = cache.get(weights_, key(), [&] { return pack(); });
+        if (!by_extents_) packed(tile_);
     }
 
     std::string_view name() const noexcept override { return name_; }
@@ -78,11 +82,14 @@ public:
             // The convolution that this one turns around goes from y to x.
             std::swap(l.width, l.out_width);
             std::swap(l.height, l.out_height);
-            blocked_transpose(l, x.data<float>(), planes_, packed_.data<float>(), e, y.mutable_data<float>());
-        } else if (depthwise_) blocked_depthwise(l, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
-        else if (tile_ != 0) winograd_conv(l, tile_, x.data<float>(), packed_.data<float>(), e, y.mutable_data<float>());
+            blocked_transpose(l, x.data<float>(), planes_, packed(0), e, y.mutable_data<float>());
+            return;
+        }
+        const int tile = by_extents_ ? winograd_tile(l) : tile_;
+        if (depthwise_) blocked_depthwise(l, x.data<float>(), packed(0), e, y.mutable_data<float>());
+        else if (tile != 0) winograd_conv(l, tile, x.data<float>(), packed(tile), e, y.mutable_data<float>());
         else if (!window_fits(l)) run_reference(node_, io);
-        else blocked_conv(l, x.data<float>(), planes_, packed_.data<float>(), e, y.mutable_data<float>());
+        else blocked_conv(l, x.data<float>(), planes_, packed(0), e, y.mutable_data<float>());
     }
 
     double operations(const step_io& io) const override {
@@ -95,32 +102,48 @@ public:
     }
 
 private:
-    std::string key() const {
-        std::string text = ocelli::detail::concat(name_, "/", layer_.group, "/", block_lanes());
-        if (transposed_) text += ocelli::detail::concat("/", layer_.stride_y, "/", layer_.stride_x);
-        return text;
+    /// The weights for Winograd's tile, or for the other kernels (0): packed at the first call.
+    const float* packed(int tile) const {
+        weights_for& w = packed_[static_cast<std::size_t>(tile / 2)];
+        std::call_once(w.once, [&] {
+            const std::string kernel = !by_extents_ ? name_ : tile == 0 ? "blocked_direct" : ocelli::detail::concat("blocked_winograd", tile);
+            std::string key = ocelli::detail::concat(kernel, "/", layer_.group, "/", block_lanes());
+            if (transposed_) key += ocelli::detail::concat("/", layer_.stride_y, "/", layer_.stride_x);
+            w.memory = cache_.get(weights_, key, [&] { return pack(tile); });
+        });
+        return w.memory.data<float>();
     }
-    tensor pack() const {
+    tensor pack(int tile) const {
         const std::int64_t lanes = block_lanes(), taps = layer_.kernel_height * layer_.kernel_width;
         tensor packed(dtype::float32, {transposed_  ? blocked_transpose_packed_size(layer_)
                                        : depthwise_ ? block_count(layer_.filters, lanes) * lanes * taps
-                                       : tile_ != 0 ? winograd_packed_size(layer_, tile_)
+                                       : tile != 0  ? winograd_packed_size(layer_, tile)
                                                     : blocked_conv_packed_size(layer_)});
         float* to = packed.mutable_data<float>();
         if (transposed_) blocked_transpose_pack(layer_, weights_.data<float>(), to);
         else if (depthwise_) blocked_depthwise_pack(layer_, weights_.data<float>(), to);
-        else if (tile_ != 0) winograd_pack(layer_, tile_, weights_.data<float>(), to);
+        else if (tile != 0) winograd_pack(layer_, tile, weights_.data<float>(), to);
         else blocked_conv_pack(layer_, weights_.data<float>(), to);
         return packed;
     }
 
+    struct weights_for {
+        std::once_flag once;
+        tensor memory;
+    };
+
     const node& node_;
-    tensor weights_, bias_, slope_, packed_;
+    tensor weights_, bias_, slope_;
+    weight_cache& cache_;
+    /// For tiles of 0, 2 and 4.
+    mutable std::array<weights_for, 3> packed_;
     dims kernel_extents_;
     conv_layer layer_;
     blocked_epilogue epilogue_;
     std::string name_;
     std::int64_t in_ = 0, out_ = 0;
+    /// The extents of an image, and so what is fastest, are known when it runs.
+    bool by_extents_ = false;
     bool planes_ = false, depthwise_ = false, transposed_ = false;
     int tile_ = 0;
 };

@@ -11,6 +11,10 @@
 
 namespace ocelli::nn {
 
+/// Whether the layer, whatever its extents, is one that winograd_conv() may be the fastest for: group 1, kernel 3 x 3, stride 1, the same
+/// dilation along both axes, 16 channels and filters at least.
+bool winograd_takes(const conv_layer& layer);
+
 /// The edge of a tile of results that is worth its transforms and weights for this layer: 4, 2, or 0 where direct convolution is faster.
 /// A function of the layer's shape alone.
 int winograd_tile(const conv_layer& layer);

@@ -31,11 +31,29 @@ inline std::int64_t winograd_tile_count(const conv_layer& l, std::int64_t edge) 
     return winograd_tiles_along(l.out_height, l.dilation_y, edge) * winograd_tiles_along(l.out_width, l.dilation_x, edge) * l.dilation_y * l.dilation_x;
 }
 
+/// finish_block() for the results of some tiles; y: a block of an image.
+inline void finish_tiles(const blocked_kernels& t, const winograd_tiles& tiles, std::int64_t edge, const conv_layer& l, const blocked_epilogue& e, bool activate,
+                         std::int64_t filter, float* y) {
+    for (std::int64_t i = 0; i < tiles.count; ++i) {
+        const winograd_origin at = origin_of(tiles, tiles.first + i, edge);
+        for (std::int64_t row = at.y; row < std::min(at.y + edge * l.dilation_y, l.out_height); row += l.dilation_y)
+            for (std::int64_t column = at.x; column < std::min(at.x + edge * l.dilation_x, l.out_width);) {
+                const std::int64_t count = l.dilation_x == 1 ? std::min<std::int64_t>(edge, l.out_width - column) : 1;
+                finish_block(t, e, activate, filter, l.filters, count, y + (row * l.out_width + column) * t.lanes);
+                column += l.dilation_x == 1 ? edge : l.dilation_x;
+            }
+    }
+}
+
 }  // namespace detail
 
+OCELLI_INLINE bool winograd_takes(const conv_layer& l) {
+    return l.group == 1 && l.kernel_height == 3 && l.kernel_width == 3 && l.stride_x == 1 && l.stride_y == 1 && l.dilation_x == l.dilation_y &&
+           l.channels >= 16 && l.filters >= 16;
+}
+
 OCELLI_INLINE int winograd_tile(const conv_layer& l) {
-    if (l.group != 1 || l.kernel_height != 3 || l.kernel_width != 3 || l.stride_x != 1 || l.stride_y != 1 || l.dilation_x != l.dilation_y) return 0;
-    if (l.channels < 16 || l.filters < 16) return 0;
+    if (!winograd_takes(l)) return 0;
     // Processor cycles: products at two vectors a cycle, weights from memory at some ten bytes a cycle, transforms as measured.
     // A third axis adds channels: those of each frame under a tap.
     const double lanes = block_lanes(), channels = static_cast<double>(l.channels * l.kernel_depth), filters = static_cast<double>(l.filters);
@@ -105,12 +123,16 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
     const std::int64_t budget = std::int64_t{6} << 15;
     std::int64_t each = std::clamp<std::int64_t>(budget / (n * n * (rows + 4 * lanes)), 2 * t.pixels, 6 * t.pixels);
     if (rows >= 192) each = std::max<std::int64_t>(each, 4 * t.pixels);
-    const std::int64_t cuts = (all + each - 1) / each;
-    each = (all + cuts - 1) / cuts;
+    // Small images share a task, and its reading of the weights.
+    const std::int64_t images_each = l.depth == 1 && l.out_depth == 1 ? std::clamp<std::int64_t>(each / all, 1, l.batch) : 1;
+    const std::int64_t image_tasks = (l.batch + images_each - 1) / images_each;
+    const std::int64_t cuts = (all + each - 1) / each, cut_tiles = (all + cuts - 1) / cuts;
+    each = images_each * cut_tiles;
     // Few tiles: several tasks make the same ones for different filters.
     const std::int64_t work = images * all * n * n * rows * l.filters;
     const std::int64_t wanted = std::clamp<std::int64_t>(work >> 20, 1, 8);
-    const std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / (images * cuts), 1, std::max<std::int64_t>(1, pairs / 4));
+    const std::int64_t place_tasks = image_tasks * l.out_depth * cuts;
+    const std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / place_tasks, 1, std::max<std::int64_t>(1, pairs / 4));
     const std::int64_t pairs_each = (pairs + filter_tasks - 1) / filter_tasks, together = 2;
     // An odd number of cache lines apart: coefficients of one tile do not fall on one another in the first-level cache.
     const auto apart = [&](std::int64_t floats) { return (floats / 16 | 1) * 16 + 32; };
@@ -122,18 +144,19 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
     const blocked_segment* segments = table.data();
     const blocked_clamp clamp = clamp_of(e);
     static constexpr float zeros[2 * 16] = {};
-    const std::int64_t tasks = images * cuts * filter_tasks;
+    const std::int64_t tasks = place_tasks * filter_tasks;
     parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
         float* in = ocelli::detail::thread_scratch(static_cast<std::size_t>(n * n * (step_in + step_out)), 1);
         float* out = in + n * n * step_in;
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t pair0 = task % filter_tasks * pairs_each, pair1 = std::min(pairs, pair0 + pairs_each);
-            const std::int64_t cut = task / filter_tasks % cuts, z = task / (filter_tasks * cuts) % l.out_depth, image = task / (filter_tasks * cuts * l.out_depth);
+            const std::int64_t cut = task / filter_tasks % cuts, z = task / (filter_tasks * cuts) % l.out_depth;
+            const std::int64_t image0 = task / (filter_tasks * cuts * l.out_depth) * images_each, image1 = std::min(l.batch, image0 + images_each);
             const std::int64_t front = z * l.stride_z - l.pad_front;
             const auto [kz0, kz1] = taps_inside(front, l.dilation_z, l.kernel_depth, l.depth);
             winograd_tiles tiles{};
-            tiles.first = cut * each;
-            tiles.count = std::min(each, all - tiles.first);
+            tiles.first = cut * cut_tiles;
+            tiles.count = std::min(cut_tiles, all - tiles.first);
             tiles.rows = winograd_tiles_along(l.out_height, l.dilation_y, edge);
             tiles.columns = winograd_tiles_along(l.out_width, l.dilation_x, edge);
             tiles.pad_top = l.pad_top;
@@ -145,8 +168,10 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
             tiles.step = step_in;
             for (std::int64_t kz = kz0; kz < kz1; ++kz)
                 for (std::int64_t c = 0; c < depth; ++c)
-                    w.input[kind](tiles, x + ((image * depth + c) * l.depth + front + kz * l.dilation_z) * l.height * l.width * lanes,
-                                  in + ((kz - kz0) * depth + c) * each * lanes);
+                    for (std::int64_t image = image0; image < image1; ++image)
+                        w.input[kind](tiles, x + ((image * depth + c) * l.depth + front + kz * l.dilation_z) * l.height * l.width * lanes,
+                                      in + (((kz - kz0) * depth + c) * each + (image - image0) * tiles.count) * lanes);
+            const std::int64_t count = (image1 - image0) * tiles.count;
             tiles.height = l.out_height;
             tiles.width = l.out_width;
             tiles.step = step_out;
@@ -160,10 +185,10 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                 for (std::int64_t p = 0; p < n * n; ++p)
                     for (std::int64_t pair = first; pair < last; ++pair) {
                         const int wide = 2 * pair + 2 <= blocks ? 2 : 1;
-                        const std::int64_t parts = (tiles.count + t.pixels - 1) / t.pixels;
+                        const std::int64_t parts = (count + t.pixels - 1) / t.pixels;
                         const float* weights = packed + pair * 2 * lanes * n * n * rows + (p * rows + kz0 * l.channels) * wide * lanes;
                         for (std::int64_t part = 0; part < parts; ++part) {
-                            const std::int64_t t0 = tiles.count * part / parts, t1 = tiles.count * (part + 1) / parts;
+                            const std::int64_t t0 = count * part / parts, t1 = count * (part + 1) / parts;
                             tile.x = in + p * step_in + t0 * lanes;
                             tile.y = out + p * step_out + (2 * (pair - first) * each + t0) * lanes;
                             // Long sums in parts, as direct convolution makes them.
@@ -177,21 +202,14 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                             }
                         }
                     }
-                for (std::int64_t b = 2 * first; b < std::min(2 * last, blocks); ++b) {
-                    float* to = y + ((image * blocks + b) * l.out_depth + z) * pixels * lanes;
-                    const float* addend = e.addend == nullptr ? nullptr : e.addend + (to - y);
-                    w.output[kind](tiles, out + (b - 2 * first) * each * lanes, e.bias + b * lanes, addend, clamp.clamps, clamp.low, clamp.high, to);
-                    if (!clamp.finish && (b + 1) * lanes <= l.filters) continue;
-                    for (std::int64_t i = 0; i < tiles.count; ++i) {
-                        const winograd_origin at = origin_of(tiles, tiles.first + i, edge);
-                        for (std::int64_t row = at.y; row < std::min(at.y + edge * l.dilation_y, l.out_height); row += l.dilation_y)
-                            for (std::int64_t column = at.x; column < std::min(at.x + edge * l.dilation_x, l.out_width);) {
-                                const std::int64_t count = l.dilation_x == 1 ? std::min<std::int64_t>(edge, l.out_width - column) : 1;
-                                finish_block(t, e, clamp.finish, b * lanes, l.filters, count, to + (row * l.out_width + column) * lanes);
-                                column += l.dilation_x == 1 ? edge : l.dilation_x;
-                            }
+                for (std::int64_t image = image0; image < image1; ++image)
+                    for (std::int64_t b = 2 * first; b < std::min(2 * last, blocks); ++b) {
+                        float* to = y + ((image * blocks + b) * l.out_depth + z) * pixels * lanes;
+                        const float* addend = e.addend == nullptr ? nullptr : e.addend + (to - y);
+                        w.output[kind](tiles, out + ((b - 2 * first) * each + (image - image0) * tiles.count) * lanes, e.bias + b * lanes, addend, clamp.clamps,
+                                       clamp.low, clamp.high, to);
+                        if (clamp.finish || (b + 1) * lanes > l.filters) finish_tiles(t, tiles, edge, l, e, clamp.finish, b * lanes, to);
                     }
-                }
             }
         }
     });

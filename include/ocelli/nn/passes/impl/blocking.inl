@@ -116,9 +116,14 @@ private:
         if (depthwise ? w->rank() > 4 : !blocked_conv_takes(l)) return;
         std::int64_t taps = 1;
         for (std::size_t i = 2; i < w->rank(); ++i) taps *= w->extent(i);
-        const int tile = depthwise ? 0 : winograd_tile(with_extents(l, n, *w));
-        const char* direct = depthwise ? "blocked_depthwise" : taps == 1 ? "blocked_pointwise" : "blocked_direct";
-        put_convolution(n, l.channels, l.filters, depthwise || tile != 0, tile == 0 ? std::string(direct) : ocelli::detail::concat("blocked_winograd", tile));
+        if (!depthwise) l = with_extents(l, n, *w);
+        if (!depthwise && winograd_takes(l)) {
+            const bool known = l.out_height != 0;
+            const int tile = known ? winograd_tile(l) : 0;
+            if (!known || tile != 0)
+                return put_convolution(n, l.channels, l.filters, true, known ? ocelli::detail::concat("blocked_winograd", tile) : "blocked_by_extents");
+        }
+        put_convolution(n, l.channels, l.filters, depthwise, depthwise ? "blocked_depthwise" : taps == 1 ? "blocked_pointwise" : "blocked_direct");
     }
 
     void transposed(const node& n) {
@@ -157,21 +162,16 @@ private:
         put(std::move(blocked), n, out);
     }
 
-    /// The layer with its windows and extents, as far as Winograd asks for them; group 0 where they are not known.
+    /// The layer with its windows and extents, as far as Winograd asks for them; extents 0 where they are not known, kernel 0 where there
+    /// are not two axes at least.
     conv_layer with_extents(conv_layer l, const node& n, const tensor& w) const {
         const auto in = g_.at(n.inputs[0]).what.shape, out = g_.at(n.outputs[0]).what.shape;
         const std::size_t rank = w.rank();
-        bool known = rank >= 4 && in.ranked() && out.ranked() && in.rank() == rank && out.rank() == rank;
-        for (std::size_t i = rank - 2; known && i < rank; ++i) known = in[i].known() && out[i].known();
         const dims ones(rank - 2, 1), strides = attr_ints(n, "strides", ones), dilations = attr_ints(n, "dilations", ones);
-        if (!known || strides.size() != ones.size() || dilations.size() != ones.size()) {
-            l.group = 0;
+        if (rank < 4 || strides.size() != ones.size() || dilations.size() != ones.size()) {
+            l.kernel_height = 0;
             return l;
         }
-        l.height = in[rank - 2].size;
-        l.width = in[rank - 1].size;
-        l.out_height = out[rank - 2].size;
-        l.out_width = out[rank - 1].size;
         l.kernel_height = w.extent(rank - 2);
         l.kernel_width = w.extent(rank - 1);
         l.kernel_depth = rank == 5 ? w.extent(2) : 1;
@@ -179,6 +179,14 @@ private:
         l.stride_x = strides[rank - 3];
         l.dilation_y = dilations[rank - 4];
         l.dilation_x = dilations[rank - 3];
+        l.out_height = l.out_width = 0;
+        bool known = in.ranked() && out.ranked() && in.rank() == rank && out.rank() == rank;
+        for (std::size_t i = rank - 2; known && i < rank; ++i) known = in[i].known() && out[i].known();
+        if (!known) return l;
+        l.height = in[rank - 2].size;
+        l.width = in[rank - 1].size;
+        l.out_height = out[rank - 2].size;
+        l.out_width = out[rank - 1].size;
         return l;
     }
 
