@@ -185,9 +185,7 @@ int main(int argc, char** argv) {
             if (const auto file = files.find(v.name); file != files.end()) {
                 feeds.add(v.name, read_tensor(file->second));
                 note = concat(" <- ", file->second, " ", nn::text(feeds[v.name]));
-            } else if (v.optional && extents.count(v.name) == 0) {
-                note = " (has a default)";
-            } else {
+            } else if (!v.optional || extents.count(v.name) != 0) {  // otherwise its default holds, as text() says
                 nn::dims shape;
                 if (const auto given = extents.find(v.name); given != extents.end()) shape = given->second;
                 else {

@@ -1,7 +1,9 @@
 // Whole networks through a session: the real ones of the fixtures folder (OCELLI_FIXTURES, or shared/fixtures beside the checkout) and the
-// bundled detector; with --models FOLDER those in that folder instead, each *.onnx under its own name. --list prints `case<TAB>model` and runs nothing; --save also writes what was fed: <case>.in0.npy, <case>.out0.npy, ...
-// in the model's order.
+// bundled detector; with --models FOLDER those in that folder instead, each *.onnx under its own name. Input i there is NAME.in<i>.npy beside the
+// model where that exists, otherwise uniform numbers of the stream 1 + i (support/inputs.hpp). --list prints `case<TAB>model` and runs nothing;
+// --save also writes what was fed: <case>.in0.npy, <case>.out0.npy, ... in the model's order.
 #include "support/bench.hpp"
+#include "support/inputs.hpp"
 
 #include <ocelli/nn/session.hpp>
 
@@ -17,7 +19,7 @@ namespace {
 
 struct network {
     std::string name, model;
-    /// Files of the inputs, in the model's order; none: random numbers in [0, 1) of the declared shape.
+    /// Files of the inputs, in the model's order; none: uniform numbers of the declared shape.
     std::vector<std::string> inputs;
     /// Only the first image of the file.
     bool first_image = false;
@@ -56,19 +58,17 @@ tensor load(const std::string& path, bool first_image) {
     return t;
 }
 
-tensor random_input(const ocelli::nn::value_info& v) {
+tensor random_input(const ocelli::nn::value_info& v, std::size_t i) {
     ocelli::nn::dims shape;
     for (const auto& d : v.shape.extents()) shape.push_back(d.known() ? d.size : 1);
     tensor t(ocelli::nn::dtype::float32, shape);
-    std::uint32_t state = 1;
-    for (std::int64_t i = 0; i < t.size(); ++i) {
-        state = state * 1664525u + 1013904223u;
-        t.mutable_data<float>()[i] = static_cast<float>(state >> 8) / 16777216.0f;
-    }
+    const auto numbers = scores(static_cast<std::size_t>(t.size()), 1 + i);
+    std::copy(numbers.begin(), numbers.end(), t.mutable_data<float>());
     return t;
 }
 
-void save(const bench& b, const std::string& name, const tensor& t) {
+void save(const bench& b, const std::string& name, const tensor& any) {
+    const tensor t = any.cast(ocelli::nn::dtype::float32);  // labels are small whole numbers
     switch (t.rank()) {
     case 1: return b.save(name, t.view<float, 1>());
     case 2: return b.save(name, t.view<float, 2>());
@@ -86,7 +86,12 @@ int main(int argc, char** argv) {
     if (argc > 2 && std::strcmp(argv[1], "--models") == 0) {
         wanted.clear();
         for (const auto& file : std::filesystem::directory_iterator(argv[2]))
-            if (file.path().extension() == ".onnx") wanted.push_back({file.path().stem().string(), std::filesystem::absolute(file.path()).string(), {}});
+            if (file.path().extension() == ".onnx") {
+                const std::string model = std::filesystem::absolute(file.path()).string(), stem = model.substr(0, model.size() - 5);
+                wanted.push_back({file.path().stem().string(), model, {}});
+                for (int i = 0; std::filesystem::exists(stem + ".in" + std::to_string(i) + ".npy"); ++i)
+                    wanted.back().inputs.push_back(stem + ".in" + std::to_string(i) + ".npy");
+            }
         std::sort(wanted.begin(), wanted.end(), [](const network& a, const network& b) { return a.name < b.name; });
         argv += 2;
         argc -= 2;
@@ -105,7 +110,7 @@ int main(int argc, char** argv) {
         ocelli::nn::named_tensors feeds;
         for (std::size_t i = 0; i < net.inputs().size(); ++i) {
             if (net.inputs()[i].optional) continue;  // old files list their weights
-            feeds.add(net.inputs()[i].name, i < n.inputs.size() ? load(path_of(n.inputs[i]), n.first_image) : random_input(net.inputs()[i]));
+            feeds.add(net.inputs()[i].name, i < n.inputs.size() ? load(path_of(n.inputs[i]), n.first_image) : random_input(net.inputs()[i], i));
             save(b, n.name + ".in" + std::to_string(i), feeds[i]);
         }
         const auto out = net.run(feeds);
