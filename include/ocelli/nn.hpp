@@ -6,6 +6,7 @@
 #include <ocelli/nn/dtype.hpp>
 #include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/graph.hpp>
+#include <ocelli/nn/memory.hpp>
 #include <ocelli/nn/onnx.hpp>
 #include <ocelli/nn/session.hpp>
 #include <ocelli/nn/shape.hpp>

@@ -50,40 +50,6 @@ TEST_CASE("casts truncate, saturate and turn NaN to zero") {
     CHECK(t.cast(dtype::boolean).to_ints() == std::vector<std::int64_t>{1, 1, 1, 1, 1});
 }
 
-TEST_CASE("a limit on memory holds for the tensors of a thread while it lives, and the smallest counts") {
-    {
-        const memory_limit outer(1000);
-        CHECK_NOTHROW(tensor(dtype::float32, {250}));
-        CHECK_THROWS_WITH_AS(tensor(dtype::float32, {251}), "tensor: shape (251) of float32 needs more than the limit of 1000 bytes (memory_limit)", invalid_argument);
-        {
-            const memory_limit inner(100), wider(5000), none(0);
-            CHECK_THROWS_AS(tensor(dtype::float32, {26}), invalid_argument);
-        }
-        CHECK_NOTHROW(tensor(dtype::float32, {250}));
-    }
-    CHECK_NOTHROW(tensor(dtype::float32, {251}));
-    {
-        // What is alive counts, all together, also what another limit's tensors hold inside.
-        const memory_limit outer(1000);
-        tensor kept(dtype::float32, {100});
-        CHECK(memory_limit::current() == 600);
-        {
-            const memory_limit inner(500);
-            tensor more(dtype::float32, {100});
-            CHECK(memory_limit::current() == 100);
-            CHECK_THROWS_WITH_AS(tensor(dtype::float32, {100}), "tensor: 400 bytes are more than the limit of 500 bytes allows, of which 400 are in use (memory_limit)",
-                                 invalid_argument);
-            kept = more;  // outlives the limit
-        }
-        CHECK(memory_limit::current() == 600);
-        CHECK_NOTHROW(tensor(dtype::float32, {150}));
-        kept = tensor();
-        CHECK_NOTHROW(tensor(dtype::float32, {250}));
-    }
-    // Without one: half of the machine's memory, whatever the extents.
-    CHECK_THROWS_AS(tensor(dtype::float64, {std::int64_t{1} << 61}), invalid_argument);
-}
-
 TEST_CASE("a tensor without its contents, and views of the wrong shape, are refused by name") {
     CHECK_THROWS_WITH_AS(tensor(dtype::undefined, {1}), "tensor: undefined element type", invalid_argument);
     CHECK_THROWS_WITH_AS(tensor::borrow(dtype::undefined, {1}, nullptr), "tensor: undefined element type", invalid_argument);

@@ -6,6 +6,7 @@
 #include <ocelli/core/config.hpp>
 #include <ocelli/core/tensor.hpp>
 #include <ocelli/nn/dtype.hpp>
+#include <ocelli/nn/memory.hpp>
 #include <ocelli/nn/shape.hpp>
 
 #include <concepts>
@@ -16,36 +17,6 @@
 #include <vector>
 
 namespace ocelli::nn {
-
-/// Limits the bytes that the tensors made by this thread while it lives hold at any time, all together; limits nest, the smallest room
-/// counts. A network's shapes come from a file: without a limit a hostile one takes all memory. Where none is set, no single tensor may
-/// take more than half of the machine's memory.
-class memory_limit {
-public:
-    /// @param bytes  0: no limit of its own
-    explicit memory_limit(std::size_t bytes) noexcept;
-    ~memory_limit();
-    memory_limit(const memory_limit&) = delete;
-    memory_limit& operator=(const memory_limit&) = delete;
-
-    /// The bytes that this thread's tensors may still take.
-    static std::size_t current() noexcept;
-
-private:
-    friend class tensor;
-    /// What tensors of one limit hold. Tensors keep it, and may outlive the limit.
-    struct account;
-    /// The bytes that this thread's tensors may take together.
-    static std::size_t widest() noexcept;
-    static memory_limit*& innermost() noexcept;
-    static std::shared_ptr<void> take(std::size_t bytes);
-    const std::shared_ptr<account>& own();
-
-    std::size_t bytes_;
-    memory_limit* outer_ = nullptr;
-    /// Made for the first tensor, so that a limit costs nothing where none is made.
-    std::shared_ptr<account> account_;
-};
 
 /// A dense row-major array: element type, extents, shared memory aligned to 64 bytes.
 ///

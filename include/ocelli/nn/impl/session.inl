@@ -57,6 +57,8 @@ struct session::state {
     session_options options;
     std::vector<value_info> inputs, outputs;
     weight_cache weights;
+    /// Of runs, and of what they return.
+    memory_pool pool;
     std::shared_ptr<detail::session_variant> main;
     std::mutex mutex;
     /// Other variants, the most recently used first.
@@ -294,6 +296,7 @@ OCELLI_INLINE graph session::simplified() const {
 
 OCELLI_INLINE named_tensors session::run(const feed_list& feeds, const run_options& options) const {
     const memory_limit memory(state_->memory());
+    const memory_pool::scope reuse(state_->pool);
     const run_guard guard(state_->options.step_limit, options.stop);
     const state::lease p(*state_);
     state_->prepare(*p, feeds, options.outputs);
@@ -311,6 +314,7 @@ OCELLI_INLINE named_tensors session::run(const feed_list& feeds, const run_optio
 OCELLI_INLINE void session::run(const feed_list& feeds, const output_list& outputs, const run_options& options) const {
     ocelli::detail::check(options.outputs.empty(), "session: outputs are named with their memory or in the options, not both");
     const memory_limit memory(state_->memory());
+    const memory_pool::scope reuse(state_->pool);
     const run_guard guard(state_->options.step_limit, options.stop);
     const state::lease p(*state_);
     state_->prepare(*p, feeds, outputs);
@@ -323,6 +327,7 @@ OCELLI_INLINE void session::run(const feed_list& feeds, const output_list& outpu
 
 OCELLI_INLINE profile_report session::profile(const feed_list& feeds, const run_options& options, int repeat) const {
     const memory_limit memory(state_->memory());
+    const memory_pool::scope reuse(state_->pool);
     const state::lease p(*state_);
     state_->prepare(*p, feeds, options.outputs);
     const thread_limit threads(options.threads);

@@ -3,114 +3,8 @@
 #include <ocelli/nn/tensor.hpp>
 
 #include <algorithm>
-#include <atomic>
-#include <new>
-#include <optional>
-
-#if defined(__unix__) || defined(__APPLE__)
-#    include <unistd.h>
-#endif
 
 namespace ocelli::nn {
-
-namespace detail {
-
-inline std::shared_ptr<void> allocate_aligned(std::size_t bytes) {
-    constexpr std::align_val_t alignment{64};
-    void* memory = ::operator new(bytes == 0 ? 1 : bytes, alignment, std::nothrow);
-    ocelli::detail::check<error>(memory != nullptr, "tensor: the system has no ", bytes, " bytes of memory");
-    return std::shared_ptr<void>(memory, [](void* p) { ::operator delete(p, std::align_val_t{64}); });
-}
-
-inline std::size_t half_of_memory() noexcept {
-    constexpr std::size_t unknown = sizeof(std::size_t) > 4 ? std::size_t{1} << (sizeof(std::size_t) > 4 ? 35 : 0) : std::size_t{1} << 30;
-#if (defined(__unix__) || defined(__APPLE__)) && defined(_SC_PHYS_PAGES)
-    const long pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE);
-    if (pages > 0 && size > 0) return static_cast<std::size_t>(pages) / 2 * static_cast<std::size_t>(size);
-#endif
-    return unknown;
-}
-
-}  // namespace detail
-
-struct memory_limit::account {
-    std::size_t limit;
-    std::shared_ptr<account> outer;
-    std::atomic<std::size_t> held{0};
-
-    /// Counts bytes here and in the limits around. @return what is held already where they do not fit, else nothing
-    std::optional<std::size_t> take(std::size_t bytes) noexcept {
-        const std::size_t before = held.fetch_add(bytes, std::memory_order_relaxed);
-        const bool fits = before <= limit && bytes <= limit - before;
-        const auto refused = !fits ? std::optional(before) : outer != nullptr ? outer->take(bytes) : std::nullopt;
-        if (refused) held.fetch_sub(bytes, std::memory_order_relaxed);
-        return refused;
-    }
-    void give_back(std::size_t bytes) noexcept {
-        for (account* a = this; a != nullptr; a = a->outer.get()) a->held.fetch_sub(bytes, std::memory_order_relaxed);
-    }
-};
-
-OCELLI_INLINE memory_limit*& memory_limit::innermost() noexcept {
-    thread_local memory_limit* limit = nullptr;
-    return limit;
-}
-
-OCELLI_INLINE memory_limit::memory_limit(std::size_t bytes) noexcept : bytes_(bytes) {
-    if (bytes == 0) return;
-    outer_ = innermost();
-    innermost() = this;
-}
-
-OCELLI_INLINE memory_limit::~memory_limit() {
-    if (bytes_ != 0) innermost() = outer_;
-}
-
-OCELLI_INLINE std::size_t memory_limit::widest() noexcept {
-    static const std::size_t machine = detail::half_of_memory();
-    std::size_t bytes = machine;
-    for (const memory_limit* m = innermost(); m != nullptr; m = m->outer_) bytes = std::min(bytes, m->bytes_);
-    return bytes;
-}
-
-OCELLI_INLINE std::size_t memory_limit::current() noexcept {
-    std::size_t room = widest();
-    for (const memory_limit* m = innermost(); m != nullptr; m = m->outer_) {
-        const std::size_t held = m->account_ == nullptr ? 0 : m->account_->held.load(std::memory_order_relaxed);
-        room = std::min(room, held < m->bytes_ ? m->bytes_ - held : 0);
-    }
-    return room;
-}
-
-OCELLI_INLINE const std::shared_ptr<memory_limit::account>& memory_limit::own() {
-    if (account_ == nullptr) account_ = std::shared_ptr<account>(new account{bytes_, outer_ == nullptr ? nullptr : outer_->own()});
-    return account_;
-}
-
-/// Memory for a tensor, counted while it lives.
-OCELLI_INLINE std::shared_ptr<void> memory_limit::take(std::size_t bytes) {
-    memory_limit* const limit = innermost();
-    if (limit == nullptr) return detail::allocate_aligned(bytes);
-    // A small tensor takes more than its elements.
-    const std::size_t counted = std::max<std::size_t>(bytes, 64);
-    const std::shared_ptr<account>& mine = limit->own();
-    if (const auto held = mine->take(counted)) {
-        ocelli::detail::fail("tensor: ", bytes, " bytes are more than the limit of ", widest(), " bytes allows, of which ", *held,
-                             " are in use (memory_limit)");
-    }
-    struct keeper {
-        std::shared_ptr<account> from;
-        std::size_t counted;
-        void operator()(void* p) const noexcept {
-            ::operator delete(p, std::align_val_t{64});
-            from->give_back(counted);
-        }
-    };
-    void* memory = ::operator new(bytes == 0 ? 1 : bytes, std::align_val_t{64}, std::nothrow);
-    if (memory == nullptr) mine->give_back(counted);
-    ocelli::detail::check<error>(memory != nullptr, "tensor: the system has no ", bytes, " bytes of memory");
-    return std::shared_ptr<void>(memory, keeper{mine, counted});
-}
 
 OCELLI_INLINE tensor::tensor(dtype type, dims shape) : type_(type), shape_(std::move(shape)) {
     ocelli::detail::check(size_of(type) != 0, "tensor: undefined element type");
@@ -119,7 +13,7 @@ OCELLI_INLINE tensor::tensor(dtype type, dims shape) : type_(type), shape_(std::
     const std::size_t limit = memory_limit::widest();
     ocelli::detail::check(static_cast<std::uint64_t>(size_) <= limit / size_of(type), "tensor: shape ", ocelli::detail::shape_text(shape_), " of ",
                           name(type), " needs more than the limit of ", limit, " bytes (memory_limit)");
-    memory_ = memory_limit::take(bytes());
+    memory_ = detail::take_memory(bytes());
 }
 
 OCELLI_INLINE tensor tensor::sequence(std::vector<tensor> items) {

@@ -1,0 +1,202 @@
+#pragma once
+
+#include <ocelli/core/error.hpp>
+#include <ocelli/nn/memory.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#    include <unistd.h>
+#endif
+
+namespace ocelli::nn {
+
+namespace detail {
+
+inline void* new_block(std::size_t bytes) noexcept {
+    return ::operator new(bytes == 0 ? 1 : bytes, std::align_val_t{64}, std::nothrow);
+}
+inline void delete_block(void* p) noexcept {
+    ::operator delete(p, std::align_val_t{64});
+}
+
+inline std::size_t half_of_memory() noexcept {
+    constexpr std::size_t unknown = sizeof(std::size_t) > 4 ? std::size_t{1} << (sizeof(std::size_t) > 4 ? 35 : 0) : std::size_t{1} << 30;
+#if (defined(__unix__) || defined(__APPLE__)) && defined(_SC_PHYS_PAGES)
+    const long pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE);
+    if (pages > 0 && size > 0) return static_cast<std::size_t>(pages) / 2 * static_cast<std::size_t>(size);
+#endif
+    return unknown;
+}
+
+struct memory_account {
+    std::size_t limit;
+    std::shared_ptr<memory_account> outer;
+    std::atomic<std::size_t> held{0};
+
+    /// Counts bytes here and in the limits around. @return what is held already where they do not fit, else nothing
+    std::optional<std::size_t> take(std::size_t bytes) noexcept {
+        const std::size_t before = held.fetch_add(bytes, std::memory_order_relaxed);
+        const bool fits = before <= limit && bytes <= limit - before;
+        const auto refused = !fits ? std::optional(before) : outer != nullptr ? outer->take(bytes) : std::nullopt;
+        if (refused) held.fetch_sub(bytes, std::memory_order_relaxed);
+        return refused;
+    }
+    void give_back(std::size_t bytes) noexcept {
+        for (memory_account* a = this; a != nullptr; a = a->outer.get()) a->held.fetch_sub(bytes, std::memory_order_relaxed);
+    }
+};
+
+/// The blocks of a memory_pool, the one let go of last at the end.
+struct memory_blocks {
+    struct block {
+        void* memory;
+        std::size_t bytes;
+    };
+    std::mutex mutex;
+    std::vector<block> idle;
+    std::size_t idle_bytes = 0;
+
+    ~memory_blocks() {
+        for (const block& b : idle) delete_block(b.memory);
+    }
+
+    /// A block of `bytes`, or of a quarter more at most; nothing where there is none. For a new one as many bytes of idle ones go back to
+    /// the system.
+    std::optional<block> take(std::size_t bytes) noexcept {
+        const std::lock_guard lock(mutex);
+        auto best = idle.end();
+        for (auto it = idle.begin(); it != idle.end(); ++it)
+            if (it->bytes >= bytes && it->bytes - bytes <= bytes / 4 && (best == idle.end() || it->bytes <= best->bytes)) best = it;
+        if (best != idle.end()) {
+            const block found = *best;
+            idle.erase(best);
+            idle_bytes -= found.bytes;
+            return found;
+        }
+        std::size_t freed = 0;
+        auto last = idle.begin();
+        for (; last != idle.end() && freed < bytes; ++last) {
+            freed += last->bytes;
+            delete_block(last->memory);
+        }
+        idle.erase(idle.begin(), last);
+        idle_bytes -= freed;
+        return std::nullopt;
+    }
+    void give_back(block b) noexcept {
+        const std::lock_guard lock(mutex);
+        try {
+            idle.push_back(b);
+            idle_bytes += b.bytes;
+        } catch (...) {
+            delete_block(b.memory);  // no memory to note it down
+        }
+    }
+};
+
+/// A tensor's hold on its memory.
+struct memory_keeper {
+    std::shared_ptr<memory_account> account;
+    std::shared_ptr<memory_blocks> blocks;
+    std::size_t counted, bytes;
+
+    void operator()(void* p) const noexcept {
+        if (blocks != nullptr) blocks->give_back({p, bytes});
+        else delete_block(p);
+        if (account != nullptr) account->give_back(counted);
+    }
+};
+
+/// Below this the system's allocator is quick.
+inline constexpr std::size_t pooled_bytes = std::size_t{1} << 16;
+
+OCELLI_INLINE std::shared_ptr<void> take_memory(std::size_t bytes) {
+    // A small tensor takes more than its elements.
+    memory_keeper keeper{nullptr, nullptr, std::max<std::size_t>(bytes, 64), bytes};
+    if (memory_limit* const limit = memory_limit::innermost()) {
+        keeper.account = limit->own();
+        if (const auto held = keeper.account->take(keeper.counted)) {
+            ocelli::detail::fail("tensor: ", bytes, " bytes are more than the limit of ", memory_limit::widest(), " bytes allows, of which ", *held,
+                                 " are in use (memory_limit)");
+        }
+    }
+    void* memory = nullptr;
+    if (const memory_pool* const pool = memory_pool::innermost(); pools_memory && pool != nullptr && bytes >= pooled_bytes) {
+        keeper.blocks = pool->blocks_;
+        if (const auto block = keeper.blocks->take(bytes)) {
+            memory = block->memory;
+            keeper.bytes = block->bytes;
+        }
+    }
+    if (memory == nullptr) memory = new_block(bytes);
+    if (memory == nullptr && keeper.account != nullptr) keeper.account->give_back(keeper.counted);
+    ocelli::detail::check<error>(memory != nullptr, "tensor: the system has no ", bytes, " bytes of memory");
+    return std::shared_ptr<void>(memory, std::move(keeper));
+}
+
+}  // namespace detail
+
+OCELLI_INLINE memory_limit*& memory_limit::innermost() noexcept {
+    thread_local memory_limit* limit = nullptr;
+    return limit;
+}
+
+OCELLI_INLINE memory_limit::memory_limit(std::size_t bytes) noexcept : bytes_(bytes) {
+    if (bytes == 0) return;
+    outer_ = innermost();
+    innermost() = this;
+}
+
+OCELLI_INLINE memory_limit::~memory_limit() {
+    if (bytes_ != 0) innermost() = outer_;
+}
+
+OCELLI_INLINE std::size_t memory_limit::widest() noexcept {
+    static const std::size_t machine = detail::half_of_memory();
+    std::size_t bytes = machine;
+    for (const memory_limit* m = innermost(); m != nullptr; m = m->outer_) bytes = std::min(bytes, m->bytes_);
+    return bytes;
+}
+
+OCELLI_INLINE std::size_t memory_limit::current() noexcept {
+    std::size_t room = widest();
+    for (const memory_limit* m = innermost(); m != nullptr; m = m->outer_) {
+        const std::size_t held = m->account_ == nullptr ? 0 : m->account_->held.load(std::memory_order_relaxed);
+        room = std::min(room, held < m->bytes_ ? m->bytes_ - held : 0);
+    }
+    return room;
+}
+
+OCELLI_INLINE const std::shared_ptr<detail::memory_account>& memory_limit::own() {
+    using detail::memory_account;
+    if (account_ == nullptr) account_ = std::shared_ptr<memory_account>(new memory_account{bytes_, outer_ == nullptr ? nullptr : outer_->own()});
+    return account_;
+}
+
+OCELLI_INLINE memory_pool::memory_pool() : blocks_(std::make_shared<detail::memory_blocks>()) {}
+OCELLI_INLINE memory_pool::~memory_pool() = default;
+
+OCELLI_INLINE const memory_pool*& memory_pool::innermost() noexcept {
+    thread_local const memory_pool* pool = nullptr;
+    return pool;
+}
+
+OCELLI_INLINE memory_pool::scope::scope(const memory_pool& pool) noexcept : outer_(innermost()) {
+    innermost() = &pool;
+}
+OCELLI_INLINE memory_pool::scope::~scope() {
+    innermost() = outer_;
+}
+
+OCELLI_INLINE std::size_t memory_pool::idle_bytes() const {
+    const std::lock_guard lock(blocks_->mutex);
+    return blocks_->idle_bytes;
+}
+
+}  // namespace ocelli::nn

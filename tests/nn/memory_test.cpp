@@ -1,0 +1,92 @@
+#include <ocelli/nn/memory.hpp>
+#include <ocelli/nn/tensor.hpp>
+
+#include <doctest/doctest.h>
+
+#include <thread>
+#include <vector>
+
+using namespace ocelli;
+using namespace ocelli::nn;
+
+TEST_CASE("a limit on memory holds for the tensors of a thread while it lives, and the smallest counts") {
+    {
+        const memory_limit outer(1000);
+        CHECK_NOTHROW(tensor(dtype::float32, {250}));
+        CHECK_THROWS_WITH_AS(tensor(dtype::float32, {251}), "tensor: shape (251) of float32 needs more than the limit of 1000 bytes (memory_limit)", invalid_argument);
+        {
+            const memory_limit inner(100), wider(5000), none(0);
+            CHECK_THROWS_AS(tensor(dtype::float32, {26}), invalid_argument);
+        }
+        CHECK_NOTHROW(tensor(dtype::float32, {250}));
+    }
+    CHECK_NOTHROW(tensor(dtype::float32, {251}));
+    {
+        // What is alive counts, all together, also what another limit's tensors hold inside.
+        const memory_limit outer(1000);
+        tensor kept(dtype::float32, {100});
+        CHECK(memory_limit::current() == 600);
+        {
+            const memory_limit inner(500);
+            tensor more(dtype::float32, {100});
+            CHECK(memory_limit::current() == 100);
+            CHECK_THROWS_WITH_AS(tensor(dtype::float32, {100}), "tensor: 400 bytes are more than the limit of 500 bytes allows, of which 400 are in use (memory_limit)",
+                                 invalid_argument);
+            kept = more;  // outlives the limit
+        }
+        CHECK(memory_limit::current() == 600);
+        CHECK_NOTHROW(tensor(dtype::float32, {150}));
+        kept = tensor();
+        CHECK_NOTHROW(tensor(dtype::float32, {250}));
+    }
+    // Without one: half of the machine's memory, whatever the extents.
+    CHECK_THROWS_AS(tensor(dtype::float64, {std::int64_t{1} << 61}), invalid_argument);
+}
+
+// The address sanitizer's builds pool nothing.
+TEST_CASE("a pool gives a tensor the memory that another has let go of") {
+    constexpr bool pools = nn::detail::pools_memory;
+    const memory_pool pool;
+    const memory_pool::scope here(pool);
+    const void* memory = nullptr;
+    {
+        const tensor t(dtype::float32, {100000});
+        memory = t.raw();
+        const tensor other(dtype::float32, {100000});
+        CHECK(other.raw() != memory);
+        CHECK(pool.idle_bytes() == 0);
+    }
+    CHECK(pool.idle_bytes() == (pools ? 800000 : 0));
+    {
+        // A little smaller fits; `other` was let go of first, and is found first or second.
+        const tensor first(dtype::uint8, {390000}), second(dtype::int64, {50000});
+        if (pools) CHECK((first.raw() == memory || second.raw() == memory));
+        CHECK(pool.idle_bytes() == 0);
+        CHECK(reinterpret_cast<std::uintptr_t>(first.raw()) % 64 == 0);
+    }
+    // Nothing fits much smaller ones, and small ones are none of its business.
+    CHECK(pool.idle_bytes() == (pools ? 800000 : 0));
+    const tensor small(dtype::uint8, {1000});
+    CHECK(pool.idle_bytes() == (pools ? 800000 : 0));
+    // A new block takes the place of idle ones: the pool holds no more than was in use.
+    const tensor large(dtype::uint8, {700000});
+    CHECK(pool.idle_bytes() == 0);
+}
+
+TEST_CASE("a pool's tensors count for the limits, and outlive the pool") {
+    tensor kept;
+    {
+        const memory_pool pool;
+        const memory_pool::scope here(pool);
+        const memory_limit limit(1000000);
+        kept = tensor::zeros(dtype::uint8, {600000});
+        CHECK_THROWS_AS(tensor(dtype::uint8, {600000}), invalid_argument);
+        { const tensor other(dtype::uint8, {400000}); }
+        CHECK(memory_limit::current() == 400000);
+        // Let go of in another thread.
+        std::thread([&] { kept = tensor(); }).join();
+        CHECK(memory_limit::current() == 1000000);
+        kept = tensor::zeros(dtype::uint8, {600000});
+    }
+    CHECK(kept.data<std::uint8_t>()[599999] == 0);
+}
