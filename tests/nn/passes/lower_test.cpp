@@ -114,3 +114,38 @@ TEST_CASE("products with weights take their bias, addend and activation along") 
     CHECK(product({.name = "p", .op = "Gemm", .attributes = {{"alpha", 0.5f}}}, {w, c}, false, true).nodes.size() == 2);
     CHECK(product({.name = "p", .op = "Gemm"}, {w, tensor::from<float>({5, 1}, {1.f, 2.f, 3.f, 4.f, 5.f})}, false, false).nodes[0].op == "Gemm");
 }
+
+TEST_CASE("one index per row, expanded, scatters whole rows, and what does not fit is still refused") {
+    graph g;
+    g.opsets[""] = 16;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{5, 2, 3}, {}}), rows = g.add_value("rows", {dtype::int64, symbolic_shape{dim("n"), 1, 1}, {}});
+    const value_id updates = g.add_value("updates", {dtype::float32, symbolic_shape::of_rank(3), {}}), shape = g.add_value("shape", {dtype::int64, symbolic_shape{3}, {}});
+    const value_id index = g.add_value("index"), y = g.add_value("y");
+    g.add_node({.name = "expand", .op = "Expand", .inputs = {rows, shape}, .outputs = {index}});
+    g.add_node({.name = "scatter", .op = "ScatterElements", .inputs = {x, index, updates}, .outputs = {y}});
+    g.inputs = {x, rows, updates, shape};
+    g.outputs = {y};
+    infer_facts(g);
+    graph low = g;
+    run_passes(low, lower_passes);
+    REQUIRE(low.nodes.size() == 1);
+    CHECK(low.nodes[0].op == "ScatterRows");
+    tensor data(dtype::float32, {5, 2, 3});
+    for (std::int64_t i = 0; i < data.size(); ++i) data.mutable_data<float>()[i] = static_cast<float>(i);
+    const auto both = [&](dims updated, std::initializer_list<std::int64_t> indices, dims expanded) {
+        tensor values(dtype::float32, std::move(updated));
+        for (std::int64_t i = 0; i < values.size(); ++i) values.mutable_data<float>()[i] = static_cast<float>(-i - 1);
+        const auto n = static_cast<std::int64_t>(indices.size());
+        const named_tensors feeds = {{"x", data}, {"rows", tensor::from<std::int64_t>({n, 1, 1}, indices)}, {"updates", values}, {"shape", tensor::ints(expanded)}};
+        const tensor expected = evaluate(g, feeds)[0], got = evaluate(low, feeds)[0];
+        CHECK(std::equal(expected.data<float>(), expected.data<float>() + 30, got.data<float>()));
+    };
+    both({3, 2, 3}, {4, -5, 1}, {3, 2, 3});
+    both({2, 2, 3}, {1, 1}, {2, 2, 3});  // the last wins
+    both({2, 1, 3}, {1, 0}, {2, 1, 3});  // parts of rows
+    both({4, 2, 3}, {3}, {4, 2, 3});
+    both({0, 2, 3}, {}, {0, 2, 3});
+    CHECK_THROWS_AS(both({3, 2, 3}, {4, 5, 1}, {3, 2, 3}), invalid_argument);
+    CHECK_THROWS_AS(both({2, 2, 3}, {4, 3, 1}, {3, 2, 3}), invalid_argument);
+    CHECK_THROWS_AS(both({3, 2, 4}, {4, 3, 1}, {3, 2, 4}), invalid_argument);
+}

@@ -11,7 +11,8 @@
 
 namespace ocelli::nn {
 
-/// Gather, GatherElements, GatherND, Scatter, ScatterElements, ScatterND, Compress.
+/// Gather, GatherElements, GatherND, Scatter, ScatterElements, ScatterND, Compress; and ocelli.ScatterRows (data, indices, updates, shape), which is
+/// ScatterElements of axis 0 with the indices expanded to the shape.
 std::span<const op_def> gather_ops();
 
 }  // namespace ocelli::nn

@@ -174,6 +174,26 @@ inline void eval_scatter_elements(eval_context& c) {
     scatter(c.self, x, updates, c.output(0, x.type(), x.shape()), places, 1);
 }
 
+// ocelli.ScatterRows(data, indices (n, 1, ...), updates, shape) = ScatterElements(data, Expand(indices, shape), updates) along axis 0.
+inline void eval_scatter_rows(eval_context& c) {
+    const tensor& x = c.input(0);
+    const tensor& index = c.input(1);
+    const tensor& updates = c.input(2);
+    const dims shape = broadcast_shape(c.self, index.shape(), dims(list_input(c, 3)));
+    check_same_type(c.self, x, updates);
+    check(c.self, updates.shape() == shape, "indices and updates must have one shape, got ", shape, " and ", nn::text(updates));
+    std::vector<std::int64_t> rows = checked_indices(c.self, index, x.rank() == 0 ? 0 : x.extent(0));
+    bool whole = shape.size() == x.rank() && index.rank() == x.rank() && shape[0] == index.extent(0);
+    for (std::size_t i = 1; whole && i < shape.size(); ++i) whole = shape[i] == x.extent(i) && index.extent(i) == 1;
+    if (whole) return scatter(c.self, x, updates, c.output(0, x.type(), x.shape()), rows, product(shape, 1, shape.size()));
+    tensor expanded(index.type(), shape);
+    move_elements(index, 0, expanded, 0, broadcast_loop<2>(shape, {&index.shape(), &shape}));
+    const tensor inputs[] = {x, std::move(expanded), updates};
+    tensor& y = c.output(0, x.type(), x.shape());
+    eval_context elements(c.self, inputs, std::span<tensor>(&y, 1));
+    eval_scatter_elements(elements);
+}
+
 // --- GatherND, ScatterND -----------------------------------------------------------------------------------------------------------------
 
 // Rows of indices as places of blocks in the data.
@@ -298,6 +318,7 @@ OCELLI_INLINE std::span<const op_def> gather_ops() {
          .eval = in_wide_if_merged<eval_scatter_elements>},
         {.name = "ScatterElements", .since = 16, .min_inputs = 3, .max_inputs = 3, .attributes = "axis:int reduction:string", .infer = infer_same,
          .eval = in_wide_if_merged<eval_scatter_elements>},
+        {.name = "ScatterRows", .domain = "ocelli", .min_inputs = 4, .max_inputs = 4, .infer = infer_same, .eval = eval_scatter_rows},
         {.name = "ScatterND", .since = 11, .until = 15, .min_inputs = 3, .max_inputs = 3, .infer = infer_same, .eval = in_wide_if_merged<eval_scatter_nd>},
         {.name = "ScatterND", .since = 16, .min_inputs = 3, .max_inputs = 3, .attributes = "reduction:string", .infer = infer_same,
          .eval = in_wide_if_merged<eval_scatter_nd>},

@@ -104,6 +104,27 @@ OCELLI_INLINE std::vector<patch> lower_products(const graph& g) {
     return found;
 }
 
+OCELLI_INLINE std::vector<patch> lower_row_scatters(const graph& g) {
+    std::vector<patch> found;
+    for (const node& n : g.nodes) {
+        if (n.op != "ScatterElements" || !n.domain.empty() || n.inputs.size() != 3 || n.inputs[1] == no_value) continue;
+        if (attr_int(n, "axis", 0) != 0 || attr_string(n, "reduction", "none") != "none" || g.at(n.inputs[1]).producer == no_node) continue;
+        const node& expand = g.node_at(g.at(n.inputs[1]).producer);
+        if (expand.op != "Expand" || !expand.domain.empty()) continue;
+        const symbolic_shape& rows = g.at(expand.inputs[0]).what.shape;
+        bool one_each = rows.ranked() && rows.rank() >= 2;
+        for (std::size_t i = 1; one_each && i < rows.rank(); ++i) one_each = rows[i].known() && rows[i].size == 1;
+        if (!one_each) continue;
+        patch p{.reason = ocelli::detail::concat("ScatterElements '", n.name, "' writes whole rows")};
+        const value_id out = p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what);
+        p.nodes.push_back({.name = n.name, .op = "ScatterRows", .domain = "ocelli", .opset = 1,
+                           .inputs = {n.inputs[0], expand.inputs[0], n.inputs[2], expand.inputs[1]}, .outputs = {out}, .source = n.source});
+        p.replace.push_back({n.outputs[0], out});
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
 OCELLI_INLINE std::vector<patch> residual_fusion(const graph& g) {
     std::vector<patch> found;
     const auto uses = g.use_counts();
