@@ -2,9 +2,10 @@
 
 // The permutohedral lattice behind permutohedral_lattice, dense_crf and crf_as_rnn.
 //
-// Points come in blocks of a few thousand. A block numbers the vertices that its points touch from 0 and keeps a copy of their values while it
-// is worked on, so that the many small reads and writes stay in the cache nearest to the core; a vertex's value is the sum of its blocks'
-// copies, in the order of the blocks. Blocks depend on the problem alone, and with them every bit of the result.
+// Points come in blocks of a few thousand. A block numbers the vertices that its points touch from 0 and has a slot for the value of each, one
+// beside the other, so that the many small reads and writes stay in the cache nearest to the core. A vertex lives in its first slot, its home:
+// there the sums of its slots come together, in the order of the blocks, and there it is blurred; most vertices have no other slot. Blocks depend on
+// the problem alone, and with them every bit of the result.
 
 #include <ocelli/core/config.hpp>
 #include <ocelli/core/simd/target.hpp>
@@ -83,12 +84,15 @@ struct lattice {
     large_array<std::uint16_t> narrow;  ///< points x (dimensions + 1) numbers of vertices within their block,
     large_array<std::uint32_t> wide;    ///< in one of the two
     large_array<T> weight;
-    std::vector<std::size_t> slot_begin;     ///< block b's vertices are slots [slot_begin[b], slot_begin[b + 1])
-    std::vector<std::uint32_t> slot_vertex;  ///< which vertex a slot is a copy of
-    std::vector<std::uint32_t> vertex_begin, vertex_slot;  ///< the slots of each vertex, in order
-    std::vector<axis> axes;
+    std::vector<std::size_t> slot_begin;  ///< block b's vertices are slots [slot_begin[b], slot_begin[b + 1])
+    std::vector<std::uint32_t> home;      ///< the first slot of each vertex
+    std::vector<std::uint32_t> shared_begin, shared_slot;  ///< the slots of each vertex that has several, in order
+    std::vector<std::size_t> copy_begin;                   ///< block b's slots that are nobody's home: [copy_begin[b], copy_begin[b + 1]) of
+    std::vector<std::uint32_t> copy_slot, copy_home;       ///< these slots and their vertices' homes
+    std::vector<axis> axes;                                ///< vertices by their homes
 
-    std::size_t slots() const noexcept { return slot_vertex.size(); }
+    std::size_t slots() const noexcept { return slot_begin.back(); }
+    std::size_t block_slots(std::size_t block) const noexcept { return slot_begin[block + 1] - slot_begin[block]; }
     /// What makes the blur a Gaussian of weight one: the paper's constant.
     T alpha() const noexcept {
         T half = 1;
@@ -114,10 +118,14 @@ std::size_t lattice_width(double, std::size_t channels);
 void build_lattice(lattice<float>& to, const block_layout& layout, const feature_source<float>& source, const char* who);
 void build_lattice(lattice<double>& to, const block_layout& layout, const feature_source<double>& source, const char* who);
 
-/// Slots' values to vertices' values, times `scale` (`width` elements or null) or mixed by `matrix` (width x width or null), and blurred.
-void blur_lattice(const lattice<float>& l, const float* slots, std::size_t width, const float* scale, const float* matrix, bool reverse, float* vertices);
-void blur_lattice(const lattice<double>& l, const double* slots, std::size_t width, const double* scale, const double* matrix, bool reverse,
-                  double* vertices);
+/// Sums of the slots to blurred values at the homes; between, they are multiplied by `scale` (`width` elements or null) and mixed by `matrix`
+/// (width x width or null).
+void blur_lattice(const lattice<float>& l, std::size_t width, const float* scale, const float* matrix, bool reverse, float* values);
+void blur_lattice(const lattice<double>& l, std::size_t width, const double* scale, const double* matrix, bool reverse, double* values);
+
+/// Brings a block's vertices to its slots.
+void fetch_block(const lattice<float>& l, std::size_t block, std::size_t width, float* values);
+void fetch_block(const lattice<double>& l, std::size_t block, std::size_t width, double* values);
 
 /// Filters rows (points, channels) to rows of the same shape: out = K in. Internal points; `in` may be `out`.
 void filter_points(const lattice<float>& l, const float* in, std::size_t channels, bool reverse, float* out);

@@ -212,10 +212,6 @@ struct row_pack {
         head = head * w;
         tail.scale(w);
     }
-    OCELLI_ALWAYS_INLINE void scale_by(const T* p) {
-        head = head * row_load(p);
-        tail.scale_by(p + row_lanes<T>);
-    }
     /// at = at + (w * this + next / 2); this = what was at
     OCELLI_ALWAYS_INLINE void blur(rvec<T> w, T* at, const T* next) {
         const rvec<T> here = row_load(at);
@@ -238,7 +234,6 @@ struct row_pack<0, T> {
     OCELLI_ALWAYS_INLINE void add(const T*) {}
     OCELLI_ALWAYS_INLINE void add_to(rvec<T>, T*) const {}
     OCELLI_ALWAYS_INLINE void scale(rvec<T>) {}
-    OCELLI_ALWAYS_INLINE void scale_by(const T*) {}
     OCELLI_ALWAYS_INLINE void blur(rvec<T>, T*, const T*) {}
     OCELLI_ALWAYS_INLINE rvec<T> largest_or(rvec<T> other) const { return other; }
     OCELLI_ALWAYS_INLINE rvec<T> exp2_and_sum(rvec<T>) { return rvec<T>{}; }
@@ -384,18 +379,16 @@ OCELLI_ALWAYS_INLINE void prefetch_row(const T* p) {
 }
 
 template <std::size_t V, class T>
-OCELLI_ALWAYS_INLINE void gather_columns(const T* parts, const std::uint32_t* begin, const std::uint32_t* slot, std::size_t vertices,
-                                         std::size_t width, const T* scale, T* to) {
+OCELLI_ALWAYS_INLINE void merge_columns(const std::uint32_t* begin, const std::uint32_t* slot, std::size_t vertices, std::size_t width, T* values) {
     const std::size_t end = begin[vertices];
     for (std::size_t i = 0; i < vertices; ++i) {
         row_pack<V, T> sum;
         for (std::size_t s = begin[i]; s < begin[i + 1]; ++s) {
             const std::size_t ahead = s + rows_ahead < end ? s + rows_ahead : s;
-            prefetch_row<V>(parts + static_cast<std::size_t>(slot[ahead]) * width);
-            sum.add(parts + static_cast<std::size_t>(slot[s]) * width);
+            prefetch_row<V>(values + static_cast<std::size_t>(slot[ahead]) * width);
+            sum.add(values + static_cast<std::size_t>(slot[s]) * width);
         }
-        if (scale != nullptr) sum.scale_by(scale);
-        sum.store_to(to + i * width);
+        sum.store_to(values + static_cast<std::size_t>(slot[begin[i]]) * width);
     }
 }
 
@@ -427,17 +420,13 @@ OCELLI_ALWAYS_INLINE void blur_columns(const std::uint32_t* chain, std::size_t l
     }
 
 template <class T>
-void gather_kernel(const T* parts, const std::uint32_t* begin, const std::uint32_t* slot, std::size_t vertices, std::size_t width,
-                   const T* scale, T* to) {
+void merge_kernel(const std::uint32_t* begin, const std::uint32_t* slot, std::size_t vertices, std::size_t width, T* values) {
     if (width == 1) {
-        for (std::size_t i = 0; i < vertices; ++i) {
-            T sum = 0;
-            for (std::size_t s = begin[i]; s < begin[i + 1]; ++s) sum += parts[slot[s]];
-            to[i] = scale == nullptr ? sum : sum * *scale;
-        }
+        for (std::size_t i = 0; i < vertices; ++i)
+            for (std::size_t s = begin[i] + 1; s < begin[i + 1]; ++s) values[slot[begin[i]]] += values[slot[s]];
         return;
     }
-    OCELLI_COLUMN_RUNS_(width, gather_columns, parts + c, begin, slot, vertices, width, scale == nullptr ? scale : scale + c, to + c)
+    OCELLI_COLUMN_RUNS_(width, merge_columns, begin, slot, vertices, width, values + c)
 }
 
 template <class T>
@@ -464,26 +453,41 @@ void blur_kernel(const std::uint32_t* chain, std::size_t length, std::size_t wid
 #undef OCELLI_COLUMN_RUNS_
 
 template <class T>
-void mix_kernel(T* rows, std::size_t count, std::size_t width, const T* matrix, T* OCELLI_RESTRICT room) {
+void scale_kernel(const std::uint32_t* row, std::size_t rows, std::size_t width, const T* scale, T* values) {
     constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
-    for (std::size_t i = 0; i < count; ++i, rows += width) {
-        for (std::size_t c = 0; c < width; c += L) {
-            rvec<T> sum{};
-            for (std::size_t j = 0; j < width; ++j) sum = sum + rows[j] * row_load(matrix + j * width + c);
-            row_store(room + c, sum);
-        }
-        for (std::size_t c = 0; c < width; c += L) row_store(rows + c, row_load(room + c));
+    for (std::size_t i = 0; i < rows; ++i) {
+        T* at = values + static_cast<std::size_t>(row[i]) * width;
+        if (width == 1) *at *= *scale;
+        else
+            for (std::size_t c = 0; c < width; c += L) row_store(at + c, row_load(at + c) * row_load(scale + c));
     }
 }
 
 template <class T>
-void pick_kernel(const T* from, const std::uint32_t* row, std::size_t rows, std::size_t width, T* to) {
+void mix_kernel(const std::uint32_t* row, std::size_t rows, std::size_t width, const T* matrix, T* OCELLI_RESTRICT room, T* values) {
     constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
     for (std::size_t i = 0; i < rows; ++i) {
-        const T* at = from + static_cast<std::size_t>(row[i]) * width;
+        T* at = values + static_cast<std::size_t>(row[i]) * width;
+        for (std::size_t c = 0; c < width; c += L) {
+            rvec<T> sum{};
+            for (std::size_t j = 0; j < width; ++j) sum = sum + at[j] * row_load(matrix + j * width + c);
+            row_store(room + c, sum);
+        }
+        for (std::size_t c = 0; c < width; c += L) row_store(at + c, row_load(room + c));
+    }
+}
+
+template <class T>
+void copy_kernel(const std::uint32_t* from, const std::uint32_t* to, std::size_t rows, std::size_t width, T* values) {
+    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
+    for (std::size_t i = 0; i < rows; ++i) {
         const std::size_t ahead = i + rows_ahead < rows ? i + rows_ahead : i;
-        prefetch_row<3>(from + static_cast<std::size_t>(row[ahead]) * width);
-        for (std::size_t c = 0; c < width; c += L) row_store(to + i * width + c, row_load(at + c));
+        prefetch_row<3>(values + static_cast<std::size_t>(from[ahead]) * width);
+        const T* at = values + static_cast<std::size_t>(from[i]) * width;
+        T* into = values + static_cast<std::size_t>(to[i]) * width;
+        if (width == 1) *into = *at;
+        else
+            for (std::size_t c = 0; c < width; c += L) row_store(into + c, row_load(at + c));
     }
 }
 
@@ -661,8 +665,8 @@ void to_planes_kernel(const T* rows, std::size_t points, std::size_t channels, s
 
 template <class T>
 inline lattice_kernels<T> make_lattice_kernels() {
-    return {static_cast<std::size_t>(row_lanes<T>), embed_kernel<T>, slice_kernel<T>,   splat_kernel<T>,   gather_kernel<T>,
-            mix_kernel<T>,                          pick_kernel<T>,  blur_kernel<T>,    update_kernel<T>, softmax_kernel<T>, to_rows_kernel<T>, to_planes_kernel<T>};
+    return {static_cast<std::size_t>(row_lanes<T>), embed_kernel<T>,  slice_kernel<T>,   splat_kernel<T>,   merge_kernel<T>,    scale_kernel<T>, mix_kernel<T>,
+            copy_kernel<T>,                         blur_kernel<T>,   update_kernel<T>,  softmax_kernel<T>, to_rows_kernel<T>,  to_planes_kernel<T>};
 }
 
 inline lattice_tables make_lattice_tables() {

@@ -49,13 +49,14 @@ struct lattice_kernels {
     void (*slice)(const lattice_links<T>& links, std::size_t points, const T* base, const T* values, std::size_t width, T* to);
     /// values[link[p, k]] += factor[p] weight[p, k] from[p]
     void (*splat)(const lattice_links<T>& links, std::size_t points, const T* from, std::size_t width, T* values);
-    /// to[v] = scale * the sum of parts[slot[s]] over s in [begin[v], begin[v + 1]), in their order; `scale` has `width` elements, or is null.
-    void (*gather)(const T* parts, const std::uint32_t* begin, const std::uint32_t* slot, std::size_t vertices, std::size_t width,
-                   const T* scale, T* to);
-    /// row = matrix row, in place: out[i] = sum_j matrix[j * width + i] in[j]; `room` holds `width` elements.
-    void (*mix)(T* rows, std::size_t count, std::size_t width, const T* matrix, T* room);
-    /// to[i] = from[row[i]]
-    void (*pick)(const T* from, const std::uint32_t* row, std::size_t rows, std::size_t width, T* to);
+    /// values[slot[begin[v]]] += the values of slots slot[s], s in (begin[v], begin[v + 1]), in their order.
+    void (*merge)(const std::uint32_t* begin, const std::uint32_t* slot, std::size_t vertices, std::size_t width, T* values);
+    /// values[row[i]] *= scale, which has `width` elements.
+    void (*scale)(const std::uint32_t* row, std::size_t rows, std::size_t width, const T* scale, T* values);
+    /// row = matrix row for rows row[i] of the values: out[i] = sum_j matrix[j * width + i] in[j]; `room` holds `width` elements.
+    void (*mix)(const std::uint32_t* row, std::size_t rows, std::size_t width, const T* matrix, T* room, T* values);
+    /// values[to[i]] = values[from[i]]
+    void (*copy)(const std::uint32_t* from, const std::uint32_t* to, std::size_t rows, std::size_t width, T* values);
     /// values[v] += (before + after) / 2 along chains of vertices, in place; the highest bit marks the first of a chain.
     void (*blur)(const std::uint32_t* chain, std::size_t length, std::size_t width, T* values);
     /// slice of each term, softmax, splat to each term: the same bits as one after the other, in registers. Up to four vectors of width.

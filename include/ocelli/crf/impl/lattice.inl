@@ -287,7 +287,8 @@ void link_points(const key_packing& keys, const embedding_room<T>& room, std::si
 
 /// The chains of vertices along axis j.
 template <class T>
-void link_axis(const key_packing& keys, const vertex_table& all, std::size_t j, typename lattice<T>::axis& axis) {
+void link_axis(const key_packing& keys, const vertex_table& all, const std::vector<std::uint32_t>& home, std::size_t j,
+               typename lattice<T>::axis& axis) {
     const std::size_t n = all.size(), words = keys.words;
     const std::uint64_t* step = keys.step.data() + j * words;
     std::vector<std::uint32_t> next(n);
@@ -310,10 +311,53 @@ void link_axis(const key_packing& keys, const vertex_table& all, std::size_t j, 
     for (std::size_t v = 0; v < n; ++v) {
         if (follows[v] != 0 || next[v] == vertex_table::none) continue;
         if (axis.chain.size() - axis.cuts.back() >= 2048) axis.cuts.push_back(axis.chain.size());
-        axis.chain.push_back(static_cast<std::uint32_t>(v) | 0x80000000u);
-        for (std::uint32_t u = next[v]; u != vertex_table::none; u = next[u]) axis.chain.push_back(u);
+        axis.chain.push_back(home[v] | 0x80000000u);
+        for (std::uint32_t u = next[v]; u != vertex_table::none; u = next[u]) axis.chain.push_back(home[u]);
     }
     axis.cuts.push_back(axis.chain.size());
+}
+
+/// Numbers the vertices of all blocks, whose keys are `found`, in the order of the blocks, and finds out which slots belong together.
+template <class T>
+vertex_table merge_blocks(lattice<T>& to, std::size_t words, const std::vector<std::vector<std::uint64_t>>& found, const char* who) {
+    const std::size_t blocks = found.size();
+    for (std::size_t b = 0; b < blocks; ++b) to.slot_begin[b + 1] = to.slot_begin[b] + found[b].size() / words;
+    check(to.slots() < (std::size_t{1} << 31), who, ": more than 2^31 vertices");
+    vertex_table all(words, to.slots() / 2);
+    std::vector<std::uint32_t> copy_vertex;
+    to.copy_begin.assign(1, 0);
+    for (std::size_t b = 0; b < blocks; ++b) {
+        const std::uint64_t* key = found[b].data();
+        const std::size_t n = to.block_slots(b);
+        for (std::size_t i = 0; i < n; ++i) {
+            if (i + 16 < n) all.prefetch(key + (i + 16) * words);
+            const std::uint32_t vertex = all.insert(key + i * words);
+            const auto slot = static_cast<std::uint32_t>(to.slot_begin[b] + i);
+            if (vertex == to.home.size()) {
+                to.home.push_back(slot);
+            } else {
+                copy_vertex.push_back(vertex);
+                to.copy_slot.push_back(slot);
+                to.copy_home.push_back(to.home[vertex]);
+            }
+        }
+        to.copy_begin.push_back(to.copy_slot.size());
+    }
+    to.vertices = all.size();
+
+    std::vector<std::uint32_t> place(to.vertices, 0);  // of each vertex: how many slots besides its home, then where the next one goes
+    for (const std::uint32_t v : copy_vertex) ++place[v];
+    to.shared_begin.assign(1, 0);
+    to.shared_slot.reserve(2 * copy_vertex.size());
+    for (std::size_t v = 0; v < to.vertices; ++v) {
+        if (place[v] == 0) continue;
+        const std::size_t first = to.shared_slot.size();
+        to.shared_slot.resize(first + 1 + place[v], to.home[v]);
+        place[v] = static_cast<std::uint32_t>(first) + 1;
+        to.shared_begin.push_back(static_cast<std::uint32_t>(to.shared_slot.size()));
+    }
+    for (std::size_t i = 0; i < copy_vertex.size(); ++i) to.shared_slot[place[copy_vertex[i]]++] = to.copy_slot[i];
+    return all;
 }
 
 template <class T>
@@ -328,7 +372,7 @@ void build_lattice_any(lattice<T>& to, const block_layout& layout, const feature
     to.slot_begin.assign(blocks + 1, 0);
     to.axes.resize(corners);
     if (points == 0) {
-        to.vertex_begin.assign(1, 0);
+        to.shared_begin.assign(1, 0);
         for (auto& axis : to.axes) axis.cuts.assign(1, 0);
         return;
     }
@@ -363,52 +407,38 @@ void build_lattice_any(lattice<T>& to, const block_layout& layout, const feature
         to.wide = new_large_array<std::uint32_t>(points * corners);
     }
 
-    // Blocks' vertices to the lattice's, in the order of the blocks.
-    for (std::size_t b = 0; b < blocks; ++b) to.slot_begin[b + 1] = to.slot_begin[b] + found[b].size() / keys.words;
-    check(to.slot_begin[blocks] < (std::size_t{1} << 31), who, ": more than 2^31 vertices");
-    vertex_table all(keys.words, to.slot_begin[blocks] / 2);
-    to.slot_vertex.resize(to.slot_begin[blocks]);
-    for (std::size_t b = 0; b < blocks; ++b) {
-        const std::vector<std::uint64_t>& f = found[b];
-        const std::size_t n = f.size() / keys.words;
-        std::uint32_t* number = to.slot_vertex.data() + to.slot_begin[b];
-        for (std::size_t i = 0; i < n; ++i) {
-            if (i + 16 < n) all.prefetch(f.data() + (i + 16) * keys.words);
-            number[i] = all.insert(f.data() + i * keys.words);
-        }
-    }
+    const vertex_table all = merge_blocks(to, keys.words, found, who);
     found.clear();
-    to.vertices = all.size();
-
-    to.vertex_begin.assign(to.vertices + 1, 0);
-    for (const std::uint32_t v : to.slot_vertex) ++to.vertex_begin[v + 1];
-    for (std::size_t v = 0; v < to.vertices; ++v) to.vertex_begin[v + 1] += to.vertex_begin[v];
-    to.vertex_slot.resize(to.slots());
-    std::vector<std::uint32_t> next(to.vertex_begin.begin(), to.vertex_begin.end() - 1);
-    for (std::size_t s = 0; s < to.slots(); ++s) to.vertex_slot[next[to.slot_vertex[s]]++] = static_cast<std::uint32_t>(s);
-
     parallel_for(corners, 1, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t j = begin; j < end; ++j) link_axis<T>(keys, all, j, to.axes[j]);
+        for (std::size_t j = begin; j < end; ++j) link_axis<T>(keys, all, to.home, j, to.axes[j]);
     });
 }
 
 template <class T>
-void blur_lattice_any(const lattice<T>& l, const T* slots, std::size_t width, const T* scale, const T* matrix, bool reverse, T* vertices) {
+void blur_lattice_any(const lattice<T>& l, std::size_t width, const T* scale, const T* matrix, bool reverse, T* values) {
     const auto& kernels = get_lattice_kernels(T());
-    parallel_for(l.vertices, 2048, [&](std::size_t begin, std::size_t end) {
-        T* to = vertices + begin * width;
-        kernels.gather(slots, l.vertex_begin.data() + begin, l.vertex_slot.data(), end - begin, width, scale, to);
-        if (matrix != nullptr) {
-            const auto room = new_array<T>(width);
-            kernels.mix(to, end - begin, width, matrix, room.get());
-        }
+    parallel_for(l.shared_begin.size() - 1, 1024, [&](std::size_t begin, std::size_t end) {
+        kernels.merge(l.shared_begin.data() + begin, l.shared_slot.data(), end - begin, width, values);
     });
+    if (scale != nullptr || matrix != nullptr)
+        parallel_for(l.vertices, 2048, [&](std::size_t begin, std::size_t end) {
+            if (scale != nullptr) kernels.scale(l.home.data() + begin, end - begin, width, scale, values);
+            if (matrix == nullptr) return;
+            const auto room = new_array<T>(width);
+            kernels.mix(l.home.data() + begin, end - begin, width, matrix, room.get(), values);
+        });
     for (std::size_t i = 0; i < l.axes.size(); ++i) {
         const auto& axis = l.axes[reverse ? l.axes.size() - 1 - i : i];
         parallel_for(axis.cuts.size() - 1, 1, [&](std::size_t begin, std::size_t end) {
-            for (std::size_t k = begin; k < end; ++k) kernels.blur(axis.chain.data() + axis.cuts[k], axis.cuts[k + 1] - axis.cuts[k], width, vertices);
+            for (std::size_t k = begin; k < end; ++k) kernels.blur(axis.chain.data() + axis.cuts[k], axis.cuts[k + 1] - axis.cuts[k], width, values);
         });
     }
+}
+
+template <class T>
+void fetch_block_any(const lattice<T>& l, std::size_t block, std::size_t width, T* values) {
+    const std::size_t begin = l.copy_begin[block];
+    get_lattice_kernels(T()).copy(l.copy_home.data() + begin, l.copy_slot.data() + begin, l.copy_begin[block + 1] - begin, width, values);
 }
 
 template <class T>
@@ -417,7 +447,7 @@ void filter_points_any(const lattice<T>& l, const T* in, std::size_t channels, b
     const auto& kernels = get_lattice_kernels(T());
     const std::size_t width = lattice_width(T(), channels), run = 64;
     check(l.slots() <= std::numeric_limits<std::size_t>::max() / sizeof(T) / width / 4, "permutohedral_lattice: ", channels, " channels are too many");
-    const auto slots = new_large_array<T>(l.slots() * width), vertices = new_large_array<T>(l.vertices * width);
+    const auto values = new_large_array<T>(l.slots() * width);
     const T alpha = l.alpha();
     const std::vector<T> scale(width, alpha);
     const parallel_region region;
@@ -426,8 +456,8 @@ void filter_points_any(const lattice<T>& l, const T* in, std::size_t channels, b
         std::fill_n(rows.get(), run * width, T(0));
         for (std::size_t b = begin; b < end; ++b) {
             const auto block = l.layout[b];
-            T* to = slots.get() + l.slot_begin[b] * width;
-            std::fill_n(to, (l.slot_begin[b + 1] - l.slot_begin[b]) * width, T(0));
+            T* to = values.get() + l.slot_begin[b] * width;
+            std::fill_n(to, l.block_slots(b) * width, T(0));
             for (std::size_t p = block.begin; p < block.begin + block.points(); p += run) {
                 const std::size_t n = std::min(run, block.begin + block.points() - p);
                 const T* from = in + p * channels;
@@ -439,24 +469,18 @@ void filter_points_any(const lattice<T>& l, const T* in, std::size_t channels, b
             }
         }
     });
-    blur_lattice_any<T>(l, slots.get(), width, scale.data(), nullptr, reverse, vertices.get());
+    blur_lattice_any<T>(l, width, scale.data(), nullptr, reverse, values.get());
     parallel_for(l.layout.blocks(), 1, [&](std::size_t begin, std::size_t end) {
         const auto rows = new_array<T>(run * width);
-        std::vector<T> local;
         for (std::size_t b = begin; b < end; ++b) {
             const auto block = l.layout[b];
-            const std::size_t n_local = l.slot_begin[b + 1] - l.slot_begin[b];
-            local.resize(n_local * width);
-            if (width == 1) {
-                for (std::size_t i = 0; i < n_local; ++i) local[i] = vertices[l.slot_vertex[l.slot_begin[b] + i]];
-            } else {
-                kernels.pick(vertices.get(), l.slot_vertex.data() + l.slot_begin[b], n_local, width, local.data());
-            }
+            fetch_block_any<T>(l, b, width, values.get());
+            const T* from = values.get() + l.slot_begin[b] * width;
             for (std::size_t p = block.begin; p < block.begin + block.points(); p += run) {
                 const std::size_t n = std::min(run, block.begin + block.points() - p);
                 T* to = width == channels ? out + p * channels : rows.get();
                 std::fill_n(to, n * width, T(0));
-                kernels.slice(l.links(p, nullptr), n, to, local.data(), width, to);
+                kernels.slice(l.links(p, nullptr), n, to, from, width, to);
                 if (width != channels)
                     for (std::size_t i = 0; i < n; ++i) std::copy_n(rows.get() + i * width, channels, out + (p + i) * channels);
             }
@@ -482,13 +506,17 @@ OCELLI_INLINE void build_lattice(lattice<float>& to, const block_layout& layout,
 OCELLI_INLINE void build_lattice(lattice<double>& to, const block_layout& layout, const feature_source<double>& source, const char* who) {
     build_lattice_any(to, layout, source, who);
 }
-OCELLI_INLINE void blur_lattice(const lattice<float>& l, const float* slots, std::size_t width, const float* scale, const float* matrix, bool reverse,
-                                float* vertices) {
-    blur_lattice_any(l, slots, width, scale, matrix, reverse, vertices);
+OCELLI_INLINE void blur_lattice(const lattice<float>& l, std::size_t width, const float* scale, const float* matrix, bool reverse, float* values) {
+    blur_lattice_any(l, width, scale, matrix, reverse, values);
 }
-OCELLI_INLINE void blur_lattice(const lattice<double>& l, const double* slots, std::size_t width, const double* scale, const double* matrix,
-                                bool reverse, double* vertices) {
-    blur_lattice_any(l, slots, width, scale, matrix, reverse, vertices);
+OCELLI_INLINE void blur_lattice(const lattice<double>& l, std::size_t width, const double* scale, const double* matrix, bool reverse, double* values) {
+    blur_lattice_any(l, width, scale, matrix, reverse, values);
+}
+OCELLI_INLINE void fetch_block(const lattice<float>& l, std::size_t block, std::size_t width, float* values) {
+    fetch_block_any(l, block, width, values);
+}
+OCELLI_INLINE void fetch_block(const lattice<double>& l, std::size_t block, std::size_t width, double* values) {
+    fetch_block_any(l, block, width, values);
 }
 OCELLI_INLINE void filter_points(const lattice<float>& l, const float* in, std::size_t channels, bool reverse, float* out) {
     filter_points_any(l, in, channels, reverse, out);

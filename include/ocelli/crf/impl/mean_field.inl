@@ -117,38 +117,25 @@ void add_term_any(mean_field<T>& field, const feature_source<T>& source, kernel_
     field.terms.push_back(std::move(term));
 }
 
-/// The memory of a run: each term's values at its slots and at its vertices.
+/// The memory of a run: each term's messages at its slots, and the marginals that the slots collect meanwhile.
 template <class T>
 struct mean_field_room {
     struct values {
-        large_array<T> slots, vertices;
-    };
-    /// One thread's: rows of points, and a block's vertices.
-    struct local {
-        large_array<T> rows, vertices;
+        large_array<T> messages, sums;
     };
     std::vector<values> terms;
-    scratch_pool<local> locals;
-    std::size_t local_vertices = 0;
+    scratch_pool<large_array<T>> rows;  ///< of a run of points, for each thread
 
     explicit mean_field_room(const mean_field<T>& field) {
         const std::size_t limit = std::numeric_limits<std::size_t>::max() / sizeof(T) / 4 / field.width;
         for (const auto& term : field.terms) {
-            const lattice<T>& l = term.points;
-            check(l.slots() <= limit && l.vertices <= limit, "dense_crf: ", l.vertices, " vertices of ", field.labels, " labels are too many");
-            terms.push_back({new_large_array<T>(l.slots() * field.width), new_large_array<T>(l.vertices * field.width)});
-        }
-        for (std::size_t b = 0; b < field.layout.blocks(); ++b) {
-            std::size_t count = 0;
-            for (const auto& term : field.terms) count += term.points.slot_begin[b + 1] - term.points.slot_begin[b];
-            local_vertices = std::max(local_vertices, count);
+            const std::size_t slots = term.points.slots();
+            check(slots <= limit, "dense_crf: ", slots, " vertices of ", field.labels, " labels are too many");
+            terms.push_back({new_large_array<T>(slots * field.width), new_large_array<T>(slots * field.width)});
         }
     }
-    std::unique_ptr<local> new_local(std::size_t width) const {
-        auto made = std::make_unique<local>();
-        made->rows = new_large_array<T>(block_layout::tile * width);
-        made->vertices = new_large_array<T>(local_vertices * width);
-        return made;
+    static std::unique_ptr<large_array<T>> new_rows(std::size_t width) {
+        return std::make_unique<large_array<T>>(new_large_array<T>(block_layout::tile * width));
     }
 };
 
@@ -163,14 +150,12 @@ struct mean_field_pass {
 };
 
 template <class T>
-void pass_block(const mean_field<T>& field, mean_field_room<T>& room, typename mean_field_room<T>::local& local, std::size_t b,
-                const mean_field_pass<T>& pass) {
+void pass_block(const mean_field<T>& field, mean_field_room<T>& room, T* rows, std::size_t b, const mean_field_pass<T>& pass) {
     const auto& kernels = mean_field_kernels(T());
     const std::size_t width = field.width, n = field.layout.points();
     const auto block = field.layout[b];
-    T* vertices = local.vertices.get();
     // What a run of points begins with: in `rows`, or where it lies already.
-    const auto start = [&](std::size_t p, std::size_t points, std::size_t at, T* rows) -> const T* {
+    const auto start = [&](std::size_t p, std::size_t points, std::size_t at) -> const T* {
         if (pass.from != nullptr) {
             kernels.to_rows(pass.from + at, n, points, field.labels, width, T(1), T(0), rows);
         } else if (field.logits) {
@@ -180,18 +165,12 @@ void pass_block(const mean_field<T>& field, mean_field_room<T>& room, typename m
         }
         return rows;
     };
-    for (std::size_t t = 0; t < field.terms.size() && pass.spread; ++t) {
-        const lattice<T>& l = field.terms[t].points;
-        std::fill_n(room.terms[t].slots.get() + l.slot_begin[b] * width, (l.slot_begin[b + 1] - l.slot_begin[b]) * width, T(0));
-    }
-    if (pass.messages) {
-        std::size_t used = 0;
-        for (std::size_t t = 0; t < field.terms.size(); ++t) {
-            const lattice<T>& l = field.terms[t].points;
-            const std::size_t count = l.slot_begin[b + 1] - l.slot_begin[b];
-            kernels.pick(room.terms[t].vertices.get(), l.slot_vertex.data() + l.slot_begin[b], count, width, vertices + used * width);
-            used += count;
-        }
+    // A block's slots of a term.
+    const auto messages = [&](std::size_t t) { return room.terms[t].messages.get() + field.terms[t].points.slot_begin[b] * width; };
+    const auto sums = [&](std::size_t t) { return room.terms[t].sums.get() + field.terms[t].points.slot_begin[b] * width; };
+    for (std::size_t t = 0; t < field.terms.size(); ++t) {
+        if (pass.messages) fetch_block(field.terms[t].points, b, width, room.terms[t].messages.get());
+        if (pass.spread) std::fill_n(sums(t), field.terms[t].points.block_slots(b) * width, T(0));
     }
     // The usual pass between two others, in one kernel.
     bool together = pass.messages && pass.softmax && pass.spread && pass.out == nullptr && field.logits && width <= 4 * kernels.lanes;
@@ -200,34 +179,24 @@ void pass_block(const mean_field<T>& field, mean_field_room<T>& room, typename m
         std::vector<lattice_exchange<T>> exchanges(field.terms.size());
         for (std::size_t p = 0; p < block.points(); p += block_layout::tile) {
             const std::size_t at = block.begin + p, points = std::min(block_layout::tile, block.points() - p);
-            std::size_t used = 0;
-            for (std::size_t t = 0; t < field.terms.size(); ++t) {
-                const lattice<T>& l = field.terms[t].points;
-                exchanges[t] = {l.links(at, nullptr), vertices + used * width, room.terms[t].slots.get() + l.slot_begin[b] * width};
-                used += l.slot_begin[b + 1] - l.slot_begin[b];
-            }
+            for (std::size_t t = 0; t < field.terms.size(); ++t) exchanges[t] = {field.terms[t].points.links(at, nullptr), messages(t), sums(t)};
             kernels.update(exchanges.data(), exchanges.size(), points, field.logits.get() + at * width, width);
         }
         return;
     }
     for_each_run(field.layout, block, [&](std::size_t p, std::size_t points, std::size_t at) {
-        T* rows = local.rows.get();
-        const T* base = start(p, points, at, rows);
-        if (pass.messages) {
-            std::size_t used = 0;
-            for (const auto& term : field.terms) {
-                kernels.slice(term.points.links(p, term.after.get()), points, base, vertices + used * width, width, rows);
-                used += term.points.slot_begin[b + 1] - term.points.slot_begin[b];
-                base = rows;
-            }
+        const T* base = start(p, points, at);
+        for (std::size_t t = 0; t < field.terms.size() && pass.messages; ++t) {
+            const auto& term = field.terms[t];
+            kernels.slice(term.points.links(p, term.after.get()), points, base, messages(t), width, rows);
+            base = rows;
         }
         if (base != rows) std::copy_n(base, points * width, rows);
         if (pass.softmax) kernels.softmax(rows, points, width);
         if (pass.spread)
             for (std::size_t t = 0; t < field.terms.size(); ++t) {
                 const auto& term = field.terms[t];
-                kernels.splat(term.points.links(p, term.before.get()), points, rows, width,
-                              room.terms[t].slots.get() + term.points.slot_begin[b] * width);
+                kernels.splat(term.points.links(p, term.before.get()), points, rows, width, sums(t));
             }
         if (!pass.softmax && pass.out != nullptr)
             for (std::size_t i = 0; i < points * width; ++i) rows[i] /= log2_e<T>;
@@ -238,14 +207,15 @@ void pass_block(const mean_field<T>& field, mean_field_room<T>& room, typename m
 template <class T>
 void pass_all(const mean_field<T>& field, mean_field_room<T>& room, const mean_field_pass<T>& pass) {
     parallel_for(field.layout.blocks(), 1, [&](std::size_t begin, std::size_t end) {
-        const auto local = room.locals.lease([&] { return room.new_local(field.width); });
-        for (std::size_t b = begin; b < end; ++b) pass_block(field, room, *local, b, pass);
+        const auto rows = room.rows.lease([&] { return room.new_rows(field.width); });
+        for (std::size_t b = begin; b < end; ++b) pass_block(field, room, rows->get(), b, pass);
     });
     if (!pass.spread) return;
     for (std::size_t t = 0; t < field.terms.size(); ++t) {
         const auto& term = field.terms[t];
-        blur_lattice(term.points, room.terms[t].slots.get(), field.width, term.scale.empty() ? nullptr : term.scale.data(),
-                     term.matrix.empty() ? nullptr : term.matrix.data(), false, room.terms[t].vertices.get());
+        blur_lattice(term.points, field.width, term.scale.empty() ? nullptr : term.scale.data(), term.matrix.empty() ? nullptr : term.matrix.data(), false,
+                     room.terms[t].sums.get());
+        std::swap(room.terms[t].messages, room.terms[t].sums);
     }
 }
 
@@ -270,26 +240,17 @@ double divergence_any(const mean_field<T>& field, const T* marginals) {
     pass_all(field, room, {marginals, false, false, true, nullptr});
     std::vector<double> sums(blocks, 0);
     parallel_for(blocks, 1, [&](std::size_t begin, std::size_t end) {
-        const auto local = room.locals.lease([&] { return room.new_local(width); });
-        const auto q = new_array<T>(block_layout::tile * width);
+        const auto q = new_array<T>(block_layout::tile * width), logits = new_array<T>(block_layout::tile * width);
         for (std::size_t b = begin; b < end; ++b) {
-            std::size_t used = 0;
-            for (std::size_t t = 0; t < field.terms.size(); ++t) {
-                const lattice<T>& l = field.terms[t].points;
-                const std::size_t count = l.slot_begin[b + 1] - l.slot_begin[b];
-                kernels.pick(room.terms[t].vertices.get(), l.slot_vertex.data() + l.slot_begin[b], count, width,
-                             local->vertices.get() + used * width);
-                used += count;
-            }
+            for (std::size_t t = 0; t < field.terms.size(); ++t) fetch_block(field.terms[t].points, b, width, room.terms[t].messages.get());
             for_each_run(field.layout, field.layout[b], [&](std::size_t p, std::size_t points, std::size_t at) {
                 kernels.to_rows(marginals + at, n, points, field.labels, width, T(1), T(0), q.get());
-                T* logits = local->rows.get();
-                if (field.logits) std::copy_n(field.logits.get() + p * width, points * width, logits);
-                else std::fill_n(logits, points * width, T(0));
-                std::size_t at_vertex = 0;
-                for (const auto& term : field.terms) {
-                    kernels.slice(term.points.links(p, term.after.get()), points, logits, local->vertices.get() + at_vertex * width, width, logits);
-                    at_vertex += term.points.slot_begin[b + 1] - term.points.slot_begin[b];
+                if (field.logits) std::copy_n(field.logits.get() + p * width, points * width, logits.get());
+                else std::fill_n(logits.get(), points * width, T(0));
+                for (std::size_t t = 0; t < field.terms.size(); ++t) {
+                    const auto& term = field.terms[t];
+                    kernels.slice(term.points.links(p, term.after.get()), points, logits.get(),
+                                  room.terms[t].messages.get() + term.points.slot_begin[b] * width, width, logits.get());
                 }
                 for (std::size_t i = 0; i < points; ++i)
                     for (std::size_t l = 0; l < field.labels; ++l) {
