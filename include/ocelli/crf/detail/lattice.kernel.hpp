@@ -111,33 +111,29 @@ void embed_kernel(const lattice_embedding<T>& e) {
 
 // --- points to vertices and back ---------------------------------------------------------------------------------------------
 
-/// 2^x for x <= 0; 0 where it would be no normal number. Relative error below 2e-7 (float) and 1e-15 (double).
+/// 2^x for x <= 0; below 2^-126 something that is no larger, from 2^-127 on zero. Relative error below 4e-7 (float) and 1e-15 (double).
 ///
 /// Adding 1.5 2^23 leaves x rounded in the lowest bits, from where a shift takes it to the exponent. What is left, at most a half, goes into
-/// Taylor's series.
+/// a polynomial: of the smallest relative error (float), Taylor's (double). It gives exactly 1 for 0, which the exponent -127 takes away whole.
 OCELLI_ALWAYS_INLINE rvec<float> exp2_row(rvec<float> x) {
     using V = rvec<float>;
     using B = typename row_vector<float>::bits;
-    const V low = row_all(-126.0f);
-    const V v = x > low ? x : low;
+    const V v = max(row_all(-127.0f), x);
     const V t = v + 12582912.0f;
     const V r = v - (t - 12582912.0f);
-    V p = row_all(1.5403530e-4f);
-    p = p * r + 1.3333558e-3f;
-    p = p * r + 9.6181291e-3f;
-    p = p * r + 5.5504109e-2f;
-    p = p * r + 2.4022651e-1f;
-    p = p * r + 6.9314718e-1f;
+    V p = row_all(1.3264727e-3f);
+    p = p * r + 9.6715130e-3f;
+    p = p * r + 5.5507336e-2f;
+    p = p * r + 2.4022242e-1f;
+    p = p * r + 6.9314700e-1f;
     p = p * r + 1.0f;
-    const B scaled = reinterpret_cast<B>(p) + (reinterpret_cast<B>(t) << 23);
-    return x > low ? reinterpret_cast<V>(scaled) : V{};
+    return reinterpret_cast<V>(reinterpret_cast<B>(p) + (reinterpret_cast<B>(t) << 23));
 }
 
 OCELLI_ALWAYS_INLINE rvec<double> exp2_row(rvec<double> x) {
     using V = rvec<double>;
     using B = typename row_vector<double>::bits;
-    const V low = row_all(-1022.0);
-    const V v = x > low ? x : low;
+    const V v = max(row_all(-1023.0), x);
     const V t = v + 6755399441055744.0;  // 1.5 2^52
     const V r = (v - (t - 6755399441055744.0)) * 6.93147180559945286227e-01;
     V p = row_all(1.0 / 6227020800.0);
@@ -153,8 +149,7 @@ OCELLI_ALWAYS_INLINE rvec<double> exp2_row(rvec<double> x) {
     p = p * r + 1.0 / 6.0;
     p = p * r + 0.5;
     p = p * (r * r) + (r + 1.0);
-    const B scaled = reinterpret_cast<B>(p) + (reinterpret_cast<B>(t) << 52);
-    return x > low ? reinterpret_cast<V>(scaled) : V{};
+    return reinterpret_cast<V>(reinterpret_cast<B>(p) + (reinterpret_cast<B>(t) << 52));
 }
 
 template <int S, class V, int... I>
@@ -493,14 +488,20 @@ void copy_kernel(const std::uint32_t* from, const std::uint32_t* to, std::size_t
 
 // --- probabilities -----------------------------------------------------------------------------------------------------------
 
+/// Logits to probabilities.
+template <std::size_t V, class T>
+OCELLI_ALWAYS_INLINE void softmax_pack(row_pack<V, T>& x) {
+    const rvec<T> sum = x.exp2_and_sum(max_everywhere<T>(x.largest()));
+    x.scale(T(1) / sum_everywhere<T>(sum));
+}
+
 template <std::size_t V, class T>
 OCELLI_ALWAYS_INLINE void softmax_rows(T* rows, std::size_t points) {
     constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
     for (std::size_t p = 0; p < points; ++p, rows += V * L) {
         row_pack<V, T> x;
         x.load_from(rows);
-        const rvec<T> sum = x.exp2_and_sum(max_everywhere<T>(x.largest()));
-        x.scale(T(1) / sum_everywhere<T>(sum));
+        softmax_pack(x);
         x.store_to(rows);
     }
 }
@@ -532,42 +533,67 @@ OCELLI_ALWAYS_INLINE void splat_terms(const row_pack<V, T>& x, const lattice_exc
     }
 }
 
+/// How many points ahead their logits are asked for: they come from the memory, in an order that prefetchers see through, but not soon enough.
+inline constexpr std::size_t points_ahead = 24;
+
+template <std::size_t Bytes, class T>
+OCELLI_ALWAYS_INLINE void prefetch_bytes(const T* p) {
+    for (std::size_t i = 0; i < Bytes; i += 64) __builtin_prefetch(reinterpret_cast<const char*>(p) + i);
+}
+
+/// Read: the messages; Spread: the marginals, otherwise they are written to `rows`.
+///
 /// Two points side by side: one alone is a chain of sums, exponentials and a division that is longer than a processor looks ahead.
-template <std::size_t V, class T>
-OCELLI_ALWAYS_INLINE void update_rows(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width) {
+template <std::size_t V, bool Read, bool Spread, class T>
+OCELLI_ALWAYS_INLINE void update_rows(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, T* rows) {
+    constexpr std::size_t width = V * static_cast<std::size_t>(row_lanes<T>);
     std::size_t p = 0;
     for (; p + 2 <= points; p += 2) {
+        prefetch_bytes<2 * width * sizeof(T)>(base + (p + points_ahead) * width);
         row_pack<V, T> x, y;
         x.load_from(base + p * width);
         y.load_from(base + (p + 1) * width);
-        slice_terms(x, terms, count, p, width);
-        slice_terms(y, terms, count, p + 1, width);
+        if constexpr (Read) {
+            slice_terms(x, terms, count, p, width);
+            slice_terms(y, terms, count, p + 1, width);
+        }
         const rvec<T> top_x = max_everywhere<T>(x.largest()), top_y = max_everywhere<T>(y.largest());
         const rvec<T> sum_x = x.exp2_and_sum(top_x), sum_y = y.exp2_and_sum(top_y);
         const rvec<T> by_x = T(1) / sum_everywhere<T>(sum_x), by_y = T(1) / sum_everywhere<T>(sum_y);
         x.scale(by_x);
         y.scale(by_y);
-        splat_terms(x, terms, count, p, width);
-        splat_terms(y, terms, count, p + 1, width);
+        if constexpr (Spread) {
+            splat_terms(x, terms, count, p, width);
+            splat_terms(y, terms, count, p + 1, width);
+        } else {
+            x.store_to(rows + p * width);
+            y.store_to(rows + (p + 1) * width);
+        }
     }
-    for (; p < points; ++p) {
-        row_pack<V, T> x;
-        x.load_from(base + p * width);
-        slice_terms(x, terms, count, p, width);
-        const rvec<T> sum = x.exp2_and_sum(max_everywhere<T>(x.largest()));
-        x.scale(T(1) / sum_everywhere<T>(sum));
-        splat_terms(x, terms, count, p, width);
+    if (p == points) return;
+    row_pack<V, T> x;
+    x.load_from(base + p * width);
+    if constexpr (Read) slice_terms(x, terms, count, p, width);
+    softmax_pack(x);
+    if constexpr (Spread) splat_terms(x, terms, count, p, width);
+    else x.store_to(rows + p * width);
+}
+
+template <bool Read, bool Spread, class T>
+OCELLI_ALWAYS_INLINE void update_any(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width, T* rows) {
+    switch (width / static_cast<std::size_t>(row_lanes<T>)) {
+    case 1: update_rows<1, Read, Spread>(terms, count, points, base, rows); break;
+    case 2: update_rows<2, Read, Spread>(terms, count, points, base, rows); break;
+    case 3: update_rows<3, Read, Spread>(terms, count, points, base, rows); break;
+    default: update_rows<4, Read, Spread>(terms, count, points, base, rows); break;
     }
 }
 
 template <class T>
-void update_kernel(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width) {
-    switch (width / static_cast<std::size_t>(row_lanes<T>)) {
-    case 1: update_rows<1>(terms, count, points, base, width); break;
-    case 2: update_rows<2>(terms, count, points, base, width); break;
-    case 3: update_rows<3>(terms, count, points, base, width); break;
-    default: update_rows<4>(terms, count, points, base, width); break;
-    }
+void update_kernel(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width, bool read, T* rows) {
+    if (rows != nullptr) update_any<true, false>(terms, count, points, base, width, rows);
+    else if (read) update_any<true, true>(terms, count, points, base, width, rows);
+    else update_any<false, true>(terms, count, points, base, width, rows);
 }
 
 template <class T>

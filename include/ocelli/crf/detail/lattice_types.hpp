@@ -59,8 +59,9 @@ struct lattice_kernels {
     void (*copy)(const std::uint32_t* from, const std::uint32_t* to, std::size_t rows, std::size_t width, T* values);
     /// values[v] += (before + after) / 2 along chains of vertices, in place; the highest bit marks the first of a chain.
     void (*blur)(const std::uint32_t* chain, std::size_t length, std::size_t width, T* values);
-    /// slice of each term, softmax, splat to each term: the same bits as one after the other, in registers. Up to four vectors of width.
-    void (*update)(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width);
+    /// slice of each term (if `read`), softmax, splat to each term: the same bits as one after the other, in registers. Up to four vectors of
+    /// width. With `rows`: reads, and writes the marginals there instead.
+    void (*update)(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width, bool read, T* rows);
     /// Rows of logarithms to base 2 to rows of probabilities, in place; lanes without a label hold -inf and become 0.
     void (*softmax)(T* rows, std::size_t points, std::size_t width);
     /// rows[p, c] = sign * planes[c * stride + p] for c < channels, `rest` for the other lanes. True where one is NaN or infinite.

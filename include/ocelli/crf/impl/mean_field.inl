@@ -80,6 +80,24 @@ void set_logits_any(mean_field<T>& field, const T* planes, T sign, const char* w
 }
 
 template <class T>
+void invert_norms(T* norm, std::size_t points, bool symmetric) {
+    const T little = static_cast<T>(1e-20);
+    if (symmetric)
+        for (std::size_t i = 0; i < points; ++i) norm[i] = 1 / std::sqrt(norm[i] + little);
+    else
+        for (std::size_t i = 0; i < points; ++i) norm[i] = 1 / (norm[i] + little);
+}
+
+/// weight[i, k] *= everywhere * norm[i], or by `everywhere` alone.
+template <class T>
+void scale_weights(T* weight, std::size_t points, std::size_t corners, const T* norm, T everywhere) {
+    for (std::size_t i = 0; i < points; ++i, weight += corners) {
+        const T by = norm == nullptr ? everywhere : norm[i] * everywhere;
+        for (std::size_t k = 0; k < corners; ++k) weight[k] *= by;
+    }
+}
+
+template <class T>
 void add_term_any(mean_field<T>& field, const feature_source<T>& source, kernel_normalization normalization, const message_weights& weights,
                   const char* who) {
     const std::size_t labels = field.labels, width = field.width, n = field.layout.points();
@@ -87,33 +105,36 @@ void add_term_any(mean_field<T>& field, const feature_source<T>& source, kernel_
     mean_field_term<T> term;
     build_lattice(term.points, field.layout, source, who);
     const T alpha = term.points.alpha() * log2_e<T>;  // logits are to base 2
+    T everywhere = 1;                                 // what all weights have to be multiplied by
     if (weights.values.size() == labels * labels && labels > 1) {
         check(width <= max_crf_elements / width, who, ": the matrix is too large");
         term.matrix.assign(width * width, T(0));
         for (std::size_t l = 0; l < labels; ++l)
             for (std::size_t m = 0; m < labels; ++m) term.matrix[m * width + l] = static_cast<T>(weights.values[l * labels + m]) * alpha;
+    } else if (weights.values.size() == 1 && weights.values[0] > 0) {
+        everywhere = std::sqrt(static_cast<T>(weights.values[0]) * alpha);  // on both ways
     } else {
         term.scale.assign(width, T(0));
         for (std::size_t l = 0; l < labels; ++l)
             term.scale[l] = static_cast<T>(weights.values.size() == 1 ? weights.values[0] : weights.values[l]) * alpha;
     }
+    std::unique_ptr<T[]> norm;
     if (normalization != kernel_normalization::none) {
-        auto norm = new_array<T>(n);
+        norm = new_array<T>(n);
         std::fill_n(norm.get(), n, T(1));
         filter_points(term.points, norm.get(), 1, false, norm.get());
-        const bool symmetric = normalization == kernel_normalization::symmetric;
-        const std::size_t corners = term.points.dimensions + 1;
-        T* weight = term.points.weight.get();
-        parallel_for(n, 16384, [&](std::size_t begin, std::size_t end) {
-            const T little = static_cast<T>(1e-20);
-            for (std::size_t i = begin; i < end; ++i) norm[i] = 1 / (symmetric ? std::sqrt(norm[i] + little) : norm[i] + little);
-            if (!symmetric) return;
-            for (std::size_t i = begin; i < end; ++i)  // needed on both ways: the weights take it up
-                for (std::size_t k = 0; k < corners; ++k) weight[i * corners + k] *= norm[i];
-        });
-        if (normalization == kernel_normalization::before) term.before = std::move(norm);
-        if (normalization == kernel_normalization::after) term.after = std::move(norm);
     }
+    const bool symmetric = normalization == kernel_normalization::symmetric;
+    const std::size_t corners = term.points.dimensions + 1;
+    T* const weight = term.points.weight.get();
+    T* const by = norm.get();
+    parallel_for(n, 4096, [&](std::size_t begin, std::size_t end) {
+        if (by != nullptr) invert_norms(by + begin, end - begin, symmetric);
+        if (symmetric) scale_weights(weight + begin * corners, end - begin, corners, by + begin, everywhere);
+        else if (everywhere != 1) scale_weights(weight + begin * corners, end - begin, corners, static_cast<const T*>(nullptr), everywhere);
+    });
+    if (normalization == kernel_normalization::before) term.before = std::move(norm);
+    if (normalization == kernel_normalization::after) term.after = std::move(norm);
     field.terms.push_back(std::move(term));
 }
 
@@ -172,16 +193,18 @@ void pass_block(const mean_field<T>& field, mean_field_room<T>& room, T* rows, s
         if (pass.messages) fetch_block(field.terms[t].points, b, width, room.terms[t].messages.get());
         if (pass.spread) std::fill_n(sums(t), field.terms[t].points.block_slots(b) * width, T(0));
     }
-    // The usual pass between two others, in one kernel.
-    bool together = pass.messages && pass.softmax && pass.spread && pass.out == nullptr && field.logits && width <= 4 * kernels.lanes;
+    // The usual passes, in one kernel: from the unaries to the lattices, from lattices to lattices, from the lattices to the result.
+    bool together = pass.from == nullptr && pass.softmax && pass.spread == (pass.out == nullptr) && (pass.messages || pass.spread) && field.logits &&
+                    width <= 4 * kernels.lanes;
     for (const auto& term : field.terms) together = together && term.points.narrow && !term.before && !term.after;
     if (together) {
         std::vector<lattice_exchange<T>> exchanges(field.terms.size());
-        for (std::size_t p = 0; p < block.points(); p += block_layout::tile) {
-            const std::size_t at = block.begin + p, points = std::min(block_layout::tile, block.points() - p);
-            for (std::size_t t = 0; t < field.terms.size(); ++t) exchanges[t] = {field.terms[t].points.links(at, nullptr), messages(t), sums(t)};
-            kernels.update(exchanges.data(), exchanges.size(), points, field.logits.get() + at * width, width);
-        }
+        for_each_run(field.layout, block, [&](std::size_t p, std::size_t points, std::size_t at) {
+            for (std::size_t t = 0; t < field.terms.size(); ++t) exchanges[t] = {field.terms[t].points.links(p, nullptr), messages(t), sums(t)};
+            kernels.update(exchanges.data(), exchanges.size(), points, field.logits.get() + p * width, width, pass.messages,
+                           pass.out == nullptr ? nullptr : rows);
+            if (pass.out != nullptr) kernels.to_planes(rows, points, field.labels, width, pass.out + at, n);
+        });
         return;
     }
     for_each_run(field.layout, block, [&](std::size_t p, std::size_t points, std::size_t at) {
