@@ -14,7 +14,7 @@ Runtime without its graph optimisations (versions before 1.21 give wrong results
 
 --load: instead of speed, what it takes to get there, each runtime in a process of its own, with the model in the page cache: milliseconds from path
 to first result (session creation plus first run minus a steady run) and peak memory in MB (VmHWM above what the process had before loading; ours
-counts the whole program).
+counts the whole program); the lowest of the rounds.
 """
 
 import argparse
@@ -215,15 +215,18 @@ def load_row(case, model, feeds):
         took, used = {}, {}
         for peer in args.peers:
             command = [sys.executable, __file__, str(args.build), "--threads", str(args.threads[0]), "--measure", peer, str(model), folder]
-            done = subprocess.run(command, capture_output=True, text=True).stdout.split()
-            took[peer], used[peer] = (float(done[-2]), float(done[-1])) if "measured" in done else (float("nan"),) * 2
-    names = [i.name for i in onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).get_inputs()]
-    shapes = [part for name, x in zip(names, feeds) for part in ("--shape", f"{name}={','.join(map(str, x.shape))}")]
-    out = subprocess.run([args.build / "examples" / "run_onnx", model, "--threads", str(args.threads[0]), *shapes], capture_output=True, text=True, check=True).stdout
-    number = lambda pattern: float(re.search(pattern + r" ([\d.]+)", out)[1])
-    mine = number("loaded in") + number("first run") - number("fastest")
-    print(f"| {case} | " + " | ".join(f"{took[p]:.0f}" for p in args.peers) + f" | {mine:.0f} | **{min(took.values()) / mine:.1f}** | " +
-          " | ".join(f"{used[p]:.0f}" for p in args.peers) + f" | {number('peak memory'):.0f} |", flush=True)
+            rows = [subprocess.run(command, capture_output=True, text=True).stdout.split() for _ in range(args.rounds)]
+            rows = [(float(row[-2]), float(row[-1])) for row in rows if "measured" in row]
+            took[peer], used[peer] = map(min, zip(*rows)) if rows else (float("nan"),) * 2
+        names = [i.name for i in onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).get_inputs()]
+        given = [part for i, name in enumerate(names[: len(feeds)]) for part in ("--input", f"{name}={folder}/in{i}.npy")]
+        command = [args.build / "examples" / "run_onnx", model, "--threads", str(args.threads[0]), "--repeat", "3", *given]
+        outs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(args.rounds)]
+    number = lambda out, pattern: float(re.search(pattern + r" ([\d.]+)", out)[1])
+    mine = min(number(out, "loaded in") + number(out, "first run") - number(out, "fastest") for out in outs)
+    peak = min(number(out, "peak memory") for out in outs)
+    shown = lambda numbers: " | ".join(f"{numbers[p]:.0f}" if numbers[p] == numbers[p] else "" for p in args.peers)
+    print(f"| {case} | {shown(took)} | {mine:.0f} | **{np.nanmin([*took.values()]) / mine:.1f}** | {shown(used)} | {peak:.0f} |", flush=True)
 
 
 
@@ -246,7 +249,7 @@ for case, model in (line.split("\t") for line in listed):
     if args.words and not any(word in case for word in args.words):
         continue
     with tempfile.TemporaryDirectory() as folder:
-        ours(case, 1, folder)
+        ours(case, max(args.threads), folder)
         feeds, results = saved(folder, case, "in"), saved(folder, case, "out")
     if args.load:
         load_row(case, model, feeds)
