@@ -1,40 +1,7 @@
 // The permutohedral lattice's loops over points and vertices. Compiled once per target by for_each_target.hpp: no guard, no includes.
-//
-// A value has `width` elements side by side, so a corner of a point is a few whole vectors at a random place. Vectors have at most 32 bytes:
-// 21 labels then take 24 floats and not 32.
+// After lattice_rows.kernel.hpp and mean_field.kernel.hpp.
 
 namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
-
-#if OCELLI_TARGET_LEVEL == 0
-#    define OCELLI_ROW_BYTES 16
-#else
-#    define OCELLI_ROW_BYTES 32
-#endif
-
-template <class T>
-struct row_vector {
-    typedef T type __attribute__((vector_size(OCELLI_ROW_BYTES)));
-    typedef T unaligned __attribute__((vector_size(OCELLI_ROW_BYTES), aligned(1), may_alias));
-    using integer = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-    typedef integer bits __attribute__((vector_size(OCELLI_ROW_BYTES)));
-};
-template <class T>
-using rvec = typename row_vector<T>::type;
-template <class T>
-inline constexpr int row_lanes = OCELLI_ROW_BYTES / static_cast<int>(sizeof(T));
-
-template <class T>
-OCELLI_ALWAYS_INLINE rvec<T> row_load(const T* p) {
-    return *reinterpret_cast<const typename row_vector<T>::unaligned*>(p);
-}
-template <class T>
-OCELLI_ALWAYS_INLINE void row_store(T* p, rvec<T> v) {
-    *reinterpret_cast<typename row_vector<T>::unaligned*>(p) = v;
-}
-template <class T>
-OCELLI_ALWAYS_INLINE rvec<T> row_all(T x) {
-    return x - rvec<T>{};
-}
 
 // --- where points lie --------------------------------------------------------------------------------------------------------
 
@@ -110,144 +77,6 @@ void embed_kernel(const lattice_embedding<T>& e) {
 }
 
 // --- points to vertices and back ---------------------------------------------------------------------------------------------
-
-/// 2^x for x <= 0; below 2^-126 something that is no larger, from 2^-127 on zero. Relative error below 4e-7 (float) and 1e-15 (double).
-///
-/// Adding 1.5 2^23 leaves x rounded in the lowest bits, from where a shift takes it to the exponent. What is left, at most a half, goes into
-/// a polynomial: of the smallest relative error (float), Taylor's (double). It gives exactly 1 for 0, which the exponent -127 takes away whole.
-OCELLI_ALWAYS_INLINE rvec<float> exp2_row(rvec<float> x) {
-    using V = rvec<float>;
-    using B = typename row_vector<float>::bits;
-    const V v = max(row_all(-127.0f), x);
-    const V t = v + 12582912.0f;
-    const V r = v - (t - 12582912.0f);
-    V p = row_all(1.3264727e-3f);
-    p = p * r + 9.6715130e-3f;
-    p = p * r + 5.5507336e-2f;
-    p = p * r + 2.4022242e-1f;
-    p = p * r + 6.9314700e-1f;
-    p = p * r + 1.0f;
-    return reinterpret_cast<V>(reinterpret_cast<B>(p) + (reinterpret_cast<B>(t) << 23));
-}
-
-OCELLI_ALWAYS_INLINE rvec<double> exp2_row(rvec<double> x) {
-    using V = rvec<double>;
-    using B = typename row_vector<double>::bits;
-    const V v = max(row_all(-1023.0), x);
-    const V t = v + 6755399441055744.0;  // 1.5 2^52
-    const V r = (v - (t - 6755399441055744.0)) * 6.93147180559945286227e-01;
-    V p = row_all(1.0 / 6227020800.0);
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
-    p = p * (r * r) + (r + 1.0);
-    return reinterpret_cast<V>(reinterpret_cast<B>(p) + (reinterpret_cast<B>(t) << 52));
-}
-
-template <int S, class V, int... I>
-OCELLI_ALWAYS_INLINE V lanes_apart(V v, std::integer_sequence<int, I...>) {
-    return __builtin_shufflevector(v, v, (I ^ S)...);
-}
-
-/// The largest lane (the sum of all lanes) in every lane.
-template <class T>
-OCELLI_ALWAYS_INLINE rvec<T> max_everywhere(rvec<T> v) {
-    constexpr int L = row_lanes<T>;
-    using all = std::make_integer_sequence<int, L>;
-    if constexpr (L >= 8) v = max(v, lanes_apart<4>(v, all()));
-    if constexpr (L >= 4) v = max(v, lanes_apart<2>(v, all()));
-    return max(v, lanes_apart<1>(v, all()));
-}
-template <class T>
-OCELLI_ALWAYS_INLINE rvec<T> sum_everywhere(rvec<T> v) {
-    constexpr int L = row_lanes<T>;
-    using all = std::make_integer_sequence<int, L>;
-    if constexpr (L >= 8) v = v + lanes_apart<4>(v, all());
-    if constexpr (L >= 4) v = v + lanes_apart<2>(v, all());
-    return v + lanes_apart<1>(v, all());
-}
-
-/// V vectors in registers. A list and not an array: at -O2 GCC keeps arrays in memory where it does not unroll the loops over them.
-template <std::size_t V, class T>
-struct row_pack {
-    rvec<T> head{};
-    row_pack<V - 1, T> tail;
-
-    OCELLI_ALWAYS_INLINE void load_from(const T* p) {
-        head = row_load(p);
-        tail.load_from(p + row_lanes<T>);
-    }
-    OCELLI_ALWAYS_INLINE void store_to(T* p) const {
-        row_store(p, head);
-        tail.store_to(p + row_lanes<T>);
-    }
-    /// += w * memory
-    OCELLI_ALWAYS_INLINE void add(rvec<T> w, const T* p) {
-        head = head + w * row_load(p);
-        tail.add(w, p + row_lanes<T>);
-    }
-    OCELLI_ALWAYS_INLINE void add(const T* p) {
-        head = head + row_load(p);
-        tail.add(p + row_lanes<T>);
-    }
-    /// memory += w * this
-    OCELLI_ALWAYS_INLINE void add_to(rvec<T> w, T* p) const {
-        row_store(p, row_load(p) + w * head);
-        tail.add_to(w, p + row_lanes<T>);
-    }
-    OCELLI_ALWAYS_INLINE void scale(rvec<T> w) {
-        head = head * w;
-        tail.scale(w);
-    }
-    /// at = at + (w * this + next / 2); this = what was at
-    OCELLI_ALWAYS_INLINE void blur(rvec<T> w, T* at, const T* next) {
-        const rvec<T> here = row_load(at);
-        row_store(at, here + (w * head + T(0.5) * row_load(next)));
-        head = here;
-        tail.blur(w, at + row_lanes<T>, next + row_lanes<T>);
-    }
-    OCELLI_ALWAYS_INLINE rvec<T> largest() const { return max(head, tail.largest_or(head)); }
-    OCELLI_ALWAYS_INLINE rvec<T> largest_or(rvec<T>) const { return largest(); }
-    OCELLI_ALWAYS_INLINE rvec<T> exp2_and_sum(rvec<T> top) {
-        head = exp2_row(head - top);
-        return head + tail.exp2_and_sum(top);
-    }
-};
-template <class T>
-struct row_pack<0, T> {
-    OCELLI_ALWAYS_INLINE void load_from(const T*) {}
-    OCELLI_ALWAYS_INLINE void store_to(T*) const {}
-    OCELLI_ALWAYS_INLINE void add(rvec<T>, const T*) {}
-    OCELLI_ALWAYS_INLINE void add(const T*) {}
-    OCELLI_ALWAYS_INLINE void add_to(rvec<T>, T*) const {}
-    OCELLI_ALWAYS_INLINE void scale(rvec<T>) {}
-    OCELLI_ALWAYS_INLINE void blur(rvec<T>, T*, const T*) {}
-    OCELLI_ALWAYS_INLINE rvec<T> largest_or(rvec<T> other) const { return other; }
-    OCELLI_ALWAYS_INLINE rvec<T> exp2_and_sum(rvec<T>) { return rvec<T>{}; }
-};
-
-template <std::size_t K, std::size_t C, std::size_t V, class I, class T>
-OCELLI_ALWAYS_INLINE void slice_corners(row_pack<V, T>& sum, const I* link, const T* weight, const T* values, std::size_t width) {
-    if constexpr (K < C) {
-        sum.add(row_all(weight[K]), values + static_cast<std::size_t>(link[K]) * width);
-        slice_corners<K + 1, C>(sum, link, weight, values, width);
-    }
-}
-template <std::size_t K, std::size_t C, std::size_t V, class I, class T>
-OCELLI_ALWAYS_INLINE void splat_corners(const row_pack<V, T>& value, const I* link, const T* weight, T* values, std::size_t width) {
-    if constexpr (K < C) {
-        value.add_to(row_all(weight[K]), values + static_cast<std::size_t>(link[K]) * width);
-        splat_corners<K + 1, C>(value, link, weight, values, width);
-    }
-}
 
 /// C: corners of a simplex, V: vectors of a value; 0 corners: as many as there are.
 template <std::size_t C, std::size_t V, bool Factor, class I, class T>
@@ -370,7 +199,7 @@ inline constexpr std::size_t rows_ahead = 12;
 template <std::size_t V, class T>
 OCELLI_ALWAYS_INLINE void prefetch_row(const T* p) {
     __builtin_prefetch(p);
-    if constexpr (V * OCELLI_ROW_BYTES > 32) __builtin_prefetch(reinterpret_cast<const char*>(p) + V * OCELLI_ROW_BYTES - 1);
+    if constexpr (V * row_bytes > 32) __builtin_prefetch(reinterpret_cast<const char*>(p) + V * row_bytes - 1);
 }
 
 template <std::size_t V, class T>
@@ -486,141 +315,6 @@ void copy_kernel(const std::uint32_t* from, const std::uint32_t* to, std::size_t
     }
 }
 
-// --- probabilities -----------------------------------------------------------------------------------------------------------
-
-/// Logits to probabilities.
-template <std::size_t V, class T>
-OCELLI_ALWAYS_INLINE void softmax_pack(row_pack<V, T>& x) {
-    const rvec<T> sum = x.exp2_and_sum(max_everywhere<T>(x.largest()));
-    x.scale(T(1) / sum_everywhere<T>(sum));
-}
-
-template <std::size_t V, class T>
-OCELLI_ALWAYS_INLINE void softmax_rows(T* rows, std::size_t points) {
-    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
-    for (std::size_t p = 0; p < points; ++p, rows += V * L) {
-        row_pack<V, T> x;
-        x.load_from(rows);
-        softmax_pack(x);
-        x.store_to(rows);
-    }
-}
-
-/// A point's messages onto its logits.
-template <std::size_t V, class T>
-OCELLI_ALWAYS_INLINE void slice_terms(row_pack<V, T>& x, const lattice_exchange<T>* terms, std::size_t count, std::size_t p, std::size_t width) {
-    for (std::size_t t = 0; t < count; ++t) {
-        const lattice_links<T>& s = terms[t].links;
-        const std::uint16_t* link = s.narrow + p * s.corners;
-        const T* weight = s.weight + p * s.corners;
-        if (s.corners == 6) slice_corners<0, 6>(x, link, weight, terms[t].values, width);
-        else if (s.corners == 3) slice_corners<0, 3>(x, link, weight, terms[t].values, width);
-        else
-            for (std::size_t k = 0; k < s.corners; ++k) x.add(row_all(weight[k]), terms[t].values + static_cast<std::size_t>(link[k]) * width);
-    }
-}
-/// A point's marginals to the vertices.
-template <std::size_t V, class T>
-OCELLI_ALWAYS_INLINE void splat_terms(const row_pack<V, T>& x, const lattice_exchange<T>* terms, std::size_t count, std::size_t p, std::size_t width) {
-    for (std::size_t t = 0; t < count; ++t) {
-        const lattice_links<T>& s = terms[t].links;
-        const std::uint16_t* link = s.narrow + p * s.corners;
-        const T* weight = s.weight + p * s.corners;
-        if (s.corners == 6) splat_corners<0, 6>(x, link, weight, terms[t].sums, width);
-        else if (s.corners == 3) splat_corners<0, 3>(x, link, weight, terms[t].sums, width);
-        else
-            for (std::size_t k = 0; k < s.corners; ++k) x.add_to(row_all(weight[k]), terms[t].sums + static_cast<std::size_t>(link[k]) * width);
-    }
-}
-
-/// How many points ahead their logits are asked for: they come from the memory, in an order that prefetchers see through, but not soon enough.
-inline constexpr std::size_t points_ahead = 24;
-
-template <std::size_t Bytes, class T>
-OCELLI_ALWAYS_INLINE void prefetch_bytes(const T* p) {
-    for (std::size_t i = 0; i < Bytes; i += 64) __builtin_prefetch(reinterpret_cast<const char*>(p) + i);
-}
-
-/// Read: the messages; Spread: the marginals, otherwise they are written to `rows`.
-///
-/// Two points side by side: one alone is a chain of sums, exponentials and a division that is longer than a processor looks ahead.
-template <std::size_t V, bool Read, bool Spread, class T>
-OCELLI_ALWAYS_INLINE void update_rows(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, T* rows) {
-    constexpr std::size_t width = V * static_cast<std::size_t>(row_lanes<T>);
-    std::size_t p = 0;
-    for (; p + 2 <= points; p += 2) {
-        prefetch_bytes<2 * width * sizeof(T)>(base + (p + points_ahead) * width);
-        row_pack<V, T> x, y;
-        x.load_from(base + p * width);
-        y.load_from(base + (p + 1) * width);
-        if constexpr (Read) {
-            slice_terms(x, terms, count, p, width);
-            slice_terms(y, terms, count, p + 1, width);
-        }
-        const rvec<T> top_x = max_everywhere<T>(x.largest()), top_y = max_everywhere<T>(y.largest());
-        const rvec<T> sum_x = x.exp2_and_sum(top_x), sum_y = y.exp2_and_sum(top_y);
-        const rvec<T> by_x = T(1) / sum_everywhere<T>(sum_x), by_y = T(1) / sum_everywhere<T>(sum_y);
-        x.scale(by_x);
-        y.scale(by_y);
-        if constexpr (Spread) {
-            splat_terms(x, terms, count, p, width);
-            splat_terms(y, terms, count, p + 1, width);
-        } else {
-            x.store_to(rows + p * width);
-            y.store_to(rows + (p + 1) * width);
-        }
-    }
-    if (p == points) return;
-    row_pack<V, T> x;
-    x.load_from(base + p * width);
-    if constexpr (Read) slice_terms(x, terms, count, p, width);
-    softmax_pack(x);
-    if constexpr (Spread) splat_terms(x, terms, count, p, width);
-    else x.store_to(rows + p * width);
-}
-
-template <bool Read, bool Spread, class T>
-OCELLI_ALWAYS_INLINE void update_any(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width, T* rows) {
-    switch (width / static_cast<std::size_t>(row_lanes<T>)) {
-    case 1: update_rows<1, Read, Spread>(terms, count, points, base, rows); break;
-    case 2: update_rows<2, Read, Spread>(terms, count, points, base, rows); break;
-    case 3: update_rows<3, Read, Spread>(terms, count, points, base, rows); break;
-    default: update_rows<4, Read, Spread>(terms, count, points, base, rows); break;
-    }
-}
-
-template <class T>
-void update_kernel(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width, bool read, T* rows) {
-    if (rows != nullptr) update_any<true, false>(terms, count, points, base, width, rows);
-    else if (read) update_any<true, true>(terms, count, points, base, width, rows);
-    else update_any<false, true>(terms, count, points, base, width, rows);
-}
-
-template <class T>
-void softmax_kernel(T* rows, std::size_t points, std::size_t width) {
-    constexpr std::size_t L = static_cast<std::size_t>(row_lanes<T>);
-    switch (width / L) {
-    case 1: softmax_rows<1>(rows, points); return;
-    case 2: softmax_rows<2>(rows, points); return;
-    case 3: softmax_rows<3>(rows, points); return;
-    case 4: softmax_rows<4>(rows, points); return;
-    default: break;
-    }
-    for (std::size_t p = 0; p < points; ++p, rows += width) {
-        rvec<T> top = row_load(rows);
-        for (std::size_t c = L; c < width; c += L) top = max(top, row_load(rows + c));
-        top = max_everywhere<T>(top);
-        rvec<T> sum{};
-        for (std::size_t c = 0; c < width; c += L) {
-            const rvec<T> e = exp2_row(row_load(rows + c) - top);
-            sum = sum + e;
-            row_store(rows + c, e);
-        }
-        const rvec<T> by = T(1) / sum_everywhere<T>(sum);
-        for (std::size_t c = 0; c < width; c += L) row_store(rows + c, row_load(rows + c) * by);
-    }
-}
-
 // --- planes and rows ---------------------------------------------------------------------------------------------------------
 
 template <int S, class V, int... I>
@@ -691,8 +385,9 @@ void to_planes_kernel(const T* rows, std::size_t points, std::size_t channels, s
 
 template <class T>
 inline lattice_kernels<T> make_lattice_kernels() {
-    return {static_cast<std::size_t>(row_lanes<T>), embed_kernel<T>,  slice_kernel<T>,   splat_kernel<T>,   merge_kernel<T>,    scale_kernel<T>, mix_kernel<T>,
-            copy_kernel<T>,                         blur_kernel<T>,   update_kernel<T>,  softmax_kernel<T>, to_rows_kernel<T>,  to_planes_kernel<T>};
+    return {static_cast<std::size_t>(row_lanes<T>), embed_kernel<T>, slice_kernel<T>,  splat_kernel<T>,   merge_kernel<T>,   scale_kernel<T>,
+            mix_kernel<T>,                          copy_kernel<T>,  blur_kernel<T>,   update_kernel<T>,  softmax_kernel<T>, to_rows_kernel<T>,
+            to_planes_kernel<T>};
 }
 
 inline lattice_tables make_lattice_tables() {
@@ -700,5 +395,3 @@ inline lattice_tables make_lattice_tables() {
 }
 
 }  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET
-
-#undef OCELLI_ROW_BYTES

@@ -16,6 +16,10 @@
 #include <memory>
 #include <vector>
 
+#define OCELLI_KERNEL_FILE <ocelli/crf/detail/lattice_rows.kernel.hpp>
+#include <ocelli/core/simd/for_each_target.hpp>
+#define OCELLI_KERNEL_FILE <ocelli/crf/detail/mean_field.kernel.hpp>
+#include <ocelli/core/simd/for_each_target.hpp>
 #define OCELLI_KERNEL_FILE <ocelli/crf/detail/lattice.kernel.hpp>
 #include <ocelli/core/simd/for_each_target.hpp>
 
@@ -92,6 +96,13 @@ public:
         for (std::size_t i = place(t);; i = (i + 1) & mask_) {
             const slot& s = slots_[i];
             if (s.number == none || (s.tag == t && same(s.number, key))) return s.number;
+        }
+    }
+    /// find() for keys of one word.
+    OCELLI_ALWAYS_INLINE std::uint32_t find_word(std::uint64_t key) const noexcept {
+        for (std::size_t i = place(key);; i = (i + 1) & mask_) {
+            const slot s = slots_[i];
+            if (s.number == none || s.tag == key) return s.number;
         }
     }
     static constexpr std::uint32_t none = 0xffffffffu;
@@ -285,27 +296,37 @@ void link_points(const key_packing& keys, const embedding_room<T>& room, std::si
     }
 }
 
+/// For each vertex the next one along axis j, or `none`.
+inline std::vector<std::uint32_t> next_along(const key_packing& keys, const vertex_table& all, std::size_t j) {
+    const std::size_t n = all.size(), words = keys.words;
+    const std::uint64_t* step = keys.step.data() + j * words;
+    std::vector<std::uint32_t> next(n);
+    constexpr std::size_t ahead = 16;
+    if (words == 1) {
+        const std::uint64_t* key = all.keys().data();
+        for (std::size_t v = 0; v < n; ++v) {
+            const std::uint64_t later = key[std::min(v + ahead, n - 1)] - *step;
+            all.prefetch(&later);
+            next[v] = all.find_word(key[v] - *step);
+        }
+        return next;
+    }
+    std::vector<std::uint64_t> wanted(words);
+    for (std::size_t v = 0; v < n; ++v) {
+        for (std::size_t w = 0; w < words; ++w) wanted[w] = all.keys()[v * words + w] - step[w];
+        next[v] = all.find(wanted.data());
+    }
+    return next;
+}
+
 /// The chains of vertices along axis j.
 template <class T>
 void link_axis(const key_packing& keys, const vertex_table& all, const std::vector<std::uint32_t>& home, std::size_t j,
                typename lattice<T>::axis& axis) {
-    const std::size_t n = all.size(), words = keys.words;
-    const std::uint64_t* step = keys.step.data() + j * words;
-    std::vector<std::uint32_t> next(n);
-    std::vector<char> follows(n, 0);
-    constexpr std::size_t ahead = 16;
-    std::vector<std::uint64_t> key(ahead * words);
-    const auto wanted = [&](std::size_t v) {
-        std::uint64_t* k = key.data() + v % ahead * words;
-        for (std::size_t w = 0; w < words; ++w) k[w] = all.keys()[v * words + w] - step[w];
-        return k;
-    };
-    for (std::size_t v = 0; v < std::min(n, ahead - 1); ++v) all.prefetch(wanted(v));
-    for (std::size_t v = 0; v < n; ++v) {
-        if (v + ahead - 1 < n) all.prefetch(wanted(v + ahead - 1));
-        next[v] = all.find(key.data() + v % ahead * words);
-        if (next[v] != vertex_table::none) follows[next[v]] = 1;
-    }
+    const std::size_t n = all.size();
+    const std::vector<std::uint32_t> next = next_along(keys, all, j);
+    std::vector<char> follows(n + 1, 0);  // the last for `none`, so that no branch is needed
+    for (const std::uint32_t v : next) follows[std::min<std::size_t>(v, n)] = 1;
     axis.chain.clear();
     axis.cuts.assign(1, 0);
     for (std::size_t v = 0; v < n; ++v) {
@@ -435,8 +456,18 @@ void blur_lattice_any(const lattice<T>& l, std::size_t width, const T* scale, co
     }
 }
 
+/// Asks for memory that will be read in an order of its own.
+inline void prefetch_lines(const void* begin, std::size_t bytes) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(begin) + i);
+#else
+    (void)begin, (void)bytes;
+#endif
+}
+
 template <class T>
 void fetch_block_any(const lattice<T>& l, std::size_t block, std::size_t width, T* values) {
+    prefetch_lines(values + l.slot_begin[block] * width, l.block_slots(block) * width * sizeof(T));
     const std::size_t begin = l.copy_begin[block];
     get_lattice_kernels(T()).copy(l.copy_home.data() + begin, l.copy_slot.data() + begin, l.copy_begin[block + 1] - begin, width, values);
 }
