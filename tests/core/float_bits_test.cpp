@@ -25,3 +25,10 @@ TEST_CASE_TEMPLATE("NaN and infinity are told by their bits", T, float, double) 
     CHECK(find_nan(x.data(), x.size()) == 777);
     CHECK(find_nan(x.data(), 0) == 0);
 }
+
+TEST_CASE("an unfused product is rounded before it is summed") {
+    // (1 + 2^-30)^2 - 1 is 2^-29 once the product is rounded; an FMA keeps the 2^-60 behind it.
+    volatile double a = 1 + 0x1p-30, one = 1;
+    const double x = a, y = a, z = one;
+    CHECK(unfused(x * y) - z == 0x1p-29);
+}

@@ -393,7 +393,7 @@ inline void rle_edge(int x0, int y0, int x1, int y1, std::int64_t h, std::int64_
     if (dx >= dy) {
         const double slope = static_cast<double>(std::int64_t{y1} - y0) / static_cast<double>(dx);
         const auto at = [&](std::int64_t t) {
-            const double step = slope * static_cast<double>(t);
+            const double step = unfused(slope * static_cast<double>(t));
             return static_cast<std::int64_t>((y0 + step) + .5);
         };
         for (std::int64_t c = first; c <= last; ++c) {
@@ -403,7 +403,7 @@ inline void rle_edge(int x0, int y0, int x1, int y1, std::int64_t h, std::int64_
     } else {
         const double slope = static_cast<double>(std::int64_t{x1} - x0) / static_cast<double>(dy);
         const auto at = [&](std::int64_t t) {
-            const double step = slope * static_cast<double>(t);
+            const double step = unfused(slope * static_cast<double>(t));
             return static_cast<std::int64_t>((x0 + step) + .5);
         };
         const bool rising = slope > 0;
@@ -431,7 +431,7 @@ OCELLI_INLINE rle rle_from_polygon(const double* points, std::size_t n, std::int
             const double* p = points + 2 * i;
             const double* q = points + 2 * (i + 1 == n ? 0 : i + 1);
             const auto fine = [](double v) {
-                const double scaled = 5 * v;
+                const double scaled = unfused(5 * v);
                 return static_cast<int>(scaled + .5);
             };
             rle_edge(fine(p[0]), fine(p[1]), fine(q[0]), fine(q[1]), height, width, toggles);
