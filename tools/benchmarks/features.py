@@ -20,8 +20,8 @@ import torchvision.ops as ops
 
 from inputs import uniform
 
-goals = {"roi_align sampling 2": 12, "roi_align adaptive": 12, "roi_pool": 12, "max_pool2d": 6, "max_pool2d indices": 6, "max_unpool2d": 1.5,
-         "upsample bilinear x2": 6, "grid_sample": 5}
+goals = {"roi_align sampling 2": 12, "roi_align adaptive": 12, "roi_pool": 12, "roi_align_pyramid sampling 2": 12, "roi_align_pyramid adaptive": 12,
+         "max_pool2d": 6, "max_pool2d indices": 6, "max_unpool2d": 1.5, "upsample bilinear x2": 6, "grid_sample": 5}
 
 
 def cases():
@@ -34,6 +34,14 @@ def cases():
     yield "roi", "roi_align sampling 2", lambda: ops.roi_align(m, rois, 7, 0.25, 2, True), None, None, 1e-5
     yield "roi", "roi_align adaptive", lambda: ops.roi_align(m, rois, 7, 0.25, -1, True), None, None, 1e-5
     yield "roi", "roi_pool", lambda: ops.roi_pool(m, rois, 7, 0.25), None, None, 0
+    levels = {str(i): torch.from_numpy(uniform(256 * (200 >> i) * (304 >> i), 24 + i)).reshape(1, 256, 200 >> i, 304 >> i) for i in range(4)}
+    u = uniform(4000, 23).reshape(1000, 4)
+    side = (np.float32(24) * u[:, 2:] + np.float32(24)) * np.float32(2) ** (np.arange(1000) % 5)[:, None].astype(np.float32)
+    corner = u[:, :2] * (np.float32([1216, 800]) - side)
+    boxes = [torch.from_numpy(np.concatenate([corner, corner + side], 1))]
+    for name, sampling in (("sampling 2", 2), ("adaptive", -1)):
+        pool = ops.MultiScaleRoIAlign(list(levels), 7, sampling)
+        yield "roi", f"roi_align_pyramid {name}", lambda pool=pool: pool(levels, boxes, [(800, 1216)]), None, None, 1e-5
     x = torch.from_numpy(uniform(64 * 256 * 256, 7)).reshape(1, 64, 256, 256)
     y, i = F.max_pool2d(x, 2, return_indices=True)
     given, places = torch.empty_like(y), torch.empty_like(i)
