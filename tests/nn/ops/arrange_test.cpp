@@ -70,6 +70,7 @@ TEST_CASE("Concat and Split undo each other along every axis") {
     CHECK_REFUSED(invalid_argument, run("Concat", 13, {x, counting({4, 6})}, {number("axis", 0)}), "rank");
     CHECK_REFUSED(invalid_argument, run("Concat", 13, {x, counting({4, 6, 4})}, {number("axis", 0)}), "differ");
     CHECK_REFUSED(invalid_argument, run("Concat", 13, {x}), "'axis' is missing");
+    CHECK(run("Concat", 3, {x, x}).shape() == nn::dims{x.extent(0), 2 * x.extent(1), x.extent(2)});
 }
 
 TEST_CASE("Split takes equal parts, given parts, or a number of outputs") {

@@ -6,6 +6,7 @@
 #include <ocelli/nn/kernels/elementwise.hpp>
 #include <ocelli/nn/kernels/move.hpp>
 #include <ocelli/nn/kernels/normalize.hpp>
+#include <ocelli/nn/ops/arrange.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/detail/resize_taps.hpp>
 
@@ -527,7 +528,7 @@ public:
     void run(const step_io& io) const override {
         const tensor& first = *io.inputs[0];
         if (!all_float32(io) || first.rank() == 0) return run_reference(node_, io);
-        const std::size_t axis = normalize_axis(node_, node_.opset < 4 ? attr_int(node_, "axis", 1) : attr_int(node_, "axis"), first.rank());
+        const std::size_t axis = concat_axis(node_, first.rank());
         dims shape = first.shape();
         shape[axis] = 0;
         for (const tensor* x : io.inputs) {

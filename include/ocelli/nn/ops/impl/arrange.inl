@@ -116,7 +116,7 @@ inline void infer_concat(infer_context& c) {
             ranked = true;
         }
     if (!ranked) return c.output(0, c.type(0), {});
-    const std::size_t axis = normalize_axis(c.self, c.self.opset < 4 ? attr_int(c.self, "axis", 1) : attr_int(c.self, "axis"), rank);
+    const std::size_t axis = concat_axis(c.self, rank);
     symbolic_shape out = symbolic_shape::of_rank(rank);
     std::int64_t total = 0;
     bool known = true;
@@ -138,7 +138,7 @@ inline void infer_concat(infer_context& c) {
 
 inline void eval_concat(eval_context& c) {
     const tensor& first = c.input(0);
-    const std::size_t axis = normalize_axis(c.self, c.self.opset < 4 ? attr_int(c.self, "axis", 1) : attr_int(c.self, "axis"), first.rank());
+    const std::size_t axis = concat_axis(c.self, first.rank());
     dims shape = first.shape();
     for (std::size_t i = 1; i < c.input_count(); ++i) {
         const tensor& x = c.input(i);
@@ -383,6 +383,10 @@ inline void eval_trilu(eval_context& c) {
 }
 
 }  // namespace detail
+
+OCELLI_INLINE std::size_t concat_axis(const node& concat, std::size_t rank) {
+    return normalize_axis(concat, concat.opset < 4 ? attr_int(concat, "axis", 1) : attr_int(concat, "axis"), rank);
+}
 
 OCELLI_INLINE std::span<const op_def> arrange_ops() {
     using namespace detail;

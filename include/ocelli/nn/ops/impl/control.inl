@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/nn/ops/arrange.hpp>
 #include <ocelli/nn/ops/control.hpp>
 #include <ocelli/nn/ops/support.hpp>
 
@@ -98,13 +99,14 @@ public:
             return first;
         }
         dims shape = first.shape();
-        shape[normalize_axis(*concat_, concat_->opset < 4 ? attr_int(*concat_, "axis", 1) : attr_int(*concat_, "axis"), first.rank())] = 0;
+        axis_ = concat_axis(*concat_, first.rank());
+        shape[axis_] = 0;
         empty_ = tensor(first.type(), std::move(shape));
         parts_.push_back(std::move(first));
         return empty_;
     }
     tensor add(tensor rows) {
-        parts_.push_back(std::move(rows));
+        if (rows.extent(axis_) != 0) parts_.push_back(std::move(rows));
         return empty_;
     }
     tensor join() const {
@@ -117,6 +119,7 @@ public:
 
 private:
     const node* concat_ = nullptr;
+    std::size_t axis_ = 0;
     tensor empty_;
     std::vector<tensor> parts_;
 };
