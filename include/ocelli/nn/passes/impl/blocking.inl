@@ -112,18 +112,25 @@ private:
         l.filters = w->extent(0);
         l.channels = w->extent(1) * l.group;
         if (l.group < 1 || l.filters % l.group != 0) return;
-        const bool depthwise = l.group > 1 && w->extent(1) == 1 && l.filters == l.group;
-        if (depthwise ? w->rank() > 4 : !blocked_conv_takes(l)) return;
-        std::int64_t taps = 1;
-        for (std::size_t i = 2; i < w->rank(); ++i) taps *= w->extent(i);
-        if (!depthwise) l = with_extents(l, n, *w);
-        if (!depthwise && winograd_takes(l)) {
-            const bool known = l.out_height != 0;
-            const int tile = known ? winograd_tile(l) : 0;
-            if (!known || tile != 0)
-                return put_convolution(n, l.channels, l.filters, true, known ? ocelli::detail::concat("blocked_winograd", tile) : "blocked_by_extents");
+        const conv_choice chosen = choose_kernel(l, n, *w);
+        if (!chosen.kernel.empty()) put_convolution(n, l.channels, l.filters, chosen.needs_blocks, chosen.kernel);
+    }
+
+    struct conv_choice {
+        std::string kernel = {};  ///< empty: the layer stays on planes
+        bool needs_blocks = false;
+    };
+    conv_choice choose_kernel(const conv_layer& l, const node& n, const tensor& w) const {
+        const bool depthwise = l.group > 1 && w.extent(1) == 1 && l.filters == l.group;
+        if (depthwise) return w.rank() > 4 ? conv_choice{} : conv_choice{"blocked_depthwise", true};
+        if (!blocked_conv_takes(l)) return {};
+        const conv_layer whole = with_extents(l, n, w);
+        if (winograd_takes(whole)) {
+            if (whole.out_height == 0) return {"blocked_by_extents", true};
+            if (const int tile = winograd_tile(whole); tile != 0) return {ocelli::detail::concat("blocked_winograd", tile), true};
         }
-        put_convolution(n, l.channels, l.filters, depthwise, depthwise ? "blocked_depthwise" : taps == 1 ? "blocked_pointwise" : "blocked_direct");
+        const bool pointwise = std::all_of(w.shape().begin() + 2, w.shape().end(), [](std::int64_t e) { return e == 1; });
+        return {pointwise ? "blocked_pointwise" : "blocked_direct", false};
     }
 
     void transposed(const node& n) {
