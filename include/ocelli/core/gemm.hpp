@@ -55,7 +55,8 @@ struct matrix_argument {
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const matrix_argument& b, float* c,
           std::int64_t c_stride, const gemm_epilogue& epilogue = {});
 
-/// Floats of a packed b, and packing it: for a b that is multiplied many times, as weights are.
+/// Floats of a packed b, and packing it: for a b that is multiplied many times, as weights are. Its elements may lie at any address, aligned or
+/// not, as a file has them; in gemm(), too.
 std::int64_t gemm_packed_b_size(std::int64_t n, std::int64_t k);
 void gemm_pack_b(std::int64_t n, std::int64_t k, const matrix_argument& b, float* packed);
 /// gemm() with a packed b.
@@ -81,6 +82,10 @@ struct gemm_kernels {
     void (*dot)(std::int64_t n, std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride) = nullptr;
     /// Copies a block of k rows of b into a panel `width` floats wide, zeros behind `columns`.
     void (*pack_rows)(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) = nullptr;
+    /// Weights (filters, channels, taps) of at most `lanes` filters to vectors over them: to[c * channel_step + t * tap_step + f] =
+    /// from[f * row + c * taps + t] for f < used, zeros in the other lanes.
+    void (*turn)(const float* from, std::int64_t row, int used, std::int64_t channels, std::int64_t taps, float* to, std::int64_t channel_step,
+                 std::int64_t tap_step) = nullptr;
     /// The epilogue alone, on `rows` x `columns` elements of c.
     void (*finish)(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* epilogue, std::int64_t row0,
                    std::int64_t column0) = nullptr;

@@ -165,6 +165,13 @@ void gemm_tile(std::int64_t k, const float* a, const float* b, std::int64_t ldb,
     if (e != nullptr) gemm_finish(rows, columns, c, ldc, e, row0, column0);
 }
 
+// An element of weights that may lie anywhere, as a file has them.
+OCELLI_ALWAYS_INLINE float gemm_element(const float* p) {
+    float x;
+    __builtin_memcpy(&x, p, sizeof x);
+    return x;
+}
+
 inline void gemm_dot(std::int64_t n, std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride) {
     constexpr int L = lanes<float>;
     for (std::int64_t i = 0; i < n; ++i) {
@@ -180,7 +187,9 @@ inline void gemm_dot(std::int64_t n, std::int64_t k, const float* x, const float
         for (; j + L <= k; j += L) s0 += load(x + j) * load(row + j);
         if (j < k) {
             const int left = static_cast<int>(k - j);
-            s1 += load_first(x + j, left) * load_first(row + j, left);
+            vf32 last{};
+            for (int l = 0; l < left; ++l) last[l] = gemm_element(row + j + l);
+            s1 += load_first(x + j, left) * last;
         }
         y[i * y_stride] = sum_lanes<float>((s0 + s1) + (s2 + s3));
     }
@@ -191,8 +200,41 @@ inline void gemm_pack_rows(std::int64_t k, int columns, int width, const float* 
     for (std::int64_t i = 0; i < k; ++i, b += ldb, panel += width) {
         int j = 0;
         for (; j + L <= columns; j += L) store(panel + j, load(b + j));
-        for (; j < columns; ++j) panel[j] = b[j];
+        for (; j < columns; ++j) panel[j] = gemm_element(b + j);
         for (; j < width; ++j) panel[j] = 0.0f;
+    }
+}
+
+// See gemm_kernels::turn. A square of vectors at a time; the last one overlaps the one before.
+inline void gemm_turn(const float* from, std::int64_t row, int used, std::int64_t channels, std::int64_t taps, float* to, std::int64_t channel_step,
+                      std::int64_t tap_step) {
+    constexpr int L = lanes<float>;
+    const std::int64_t n = channels * taps;
+    if (n < L) {
+        for (std::int64_t c = 0; c < channels; ++c)
+            for (std::int64_t t = 0; t < taps; ++t) {
+                float* put = to + c * channel_step + t * tap_step;
+                for (int f = 0; f < L; ++f) put[f] = f < used ? gemm_element(from + f * row + c * taps + t) : 0.0f;
+            }
+        return;
+    }
+    std::int64_t channel = 0, tap = 0;
+    for (std::int64_t i = 0; i < n; i += L) {
+        if (i + L > n) {
+            i = n - L;
+            channel = i / taps;
+            tap = i % taps;
+        }
+        vf32 square[L];
+        for (int f = 0; f < L; ++f) square[f] = f < used ? load(from + f * row + i) : vf32{};
+        transpose_square(square);
+        for (int k = 0; k < L; ++k) {
+            store(to + channel * channel_step + tap * tap_step, square[k]);
+            if (++tap == taps) {
+                tap = 0;
+                ++channel;
+            }
+        }
     }
 }
 
@@ -219,6 +261,7 @@ inline gemm_kernels make_gemm_kernels() {
     gemm_fill_table<gemm_rows, gemm_vectors>(t);
     t.dot = &gemm_dot;
     t.pack_rows = &gemm_pack_rows;
+    t.turn = &gemm_turn;
     t.finish = &gemm_finish;
     return t;
 }

@@ -5,6 +5,7 @@
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 
+#include <cstring>
 #include <new>
 
 #define OCELLI_KERNEL_FILE <ocelli/core/detail/gemm.kernel.hpp>
@@ -40,6 +41,13 @@ OCELLI_INLINE float* thread_scratch(std::size_t floats, int slot) {
     return m.data.get();
 }
 
+/// An element of weights that may lie at any address.
+inline float element_anywhere(const float* p) noexcept {
+    float x;
+    std::memcpy(&x, p, sizeof x);
+    return x;
+}
+
 OCELLI_INLINE void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argument& a, int panel_rows, float* packed) {
     const std::int64_t panels = (m + panel_rows - 1) / panel_rows;
     parallel_for(static_cast<std::size_t>(panels), static_cast<std::size_t>(1 + (1 << 16) / (panel_rows * (k + 1))), [&](std::size_t begin, std::size_t end) {
@@ -48,7 +56,7 @@ OCELLI_INLINE void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argu
             const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - p * panel_rows));
             const float* from = a.data + p * panel_rows * a.row_stride;
             for (std::int64_t j = 0; j < k; ++j, to += panel_rows) {
-                for (int i = 0; i < rows; ++i) to[i] = from[i * a.row_stride + j * a.column_stride];
+                for (int i = 0; i < rows; ++i) to[i] = element_anywhere(from + i * a.row_stride + j * a.column_stride);
                 for (int i = rows; i < panel_rows; ++i) to[i] = 0.0f;
             }
         }
@@ -105,7 +113,7 @@ OCELLI_INLINE void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const ma
         } else {
             for (std::int64_t i = 0; i < depth; ++i)
                 for (int j = 0; j < width; ++j)
-                    memory[i * width + j] = j < columns ? b.data[(k0 + i) * b.row_stride + (column + j) * b.column_stride] : 0.0f;
+                    memory[i * width + j] = j < columns ? detail::element_anywhere(b.data + (k0 + i) * b.row_stride + (column + j) * b.column_stride) : 0.0f;
         }
         return {memory, width};
     };
@@ -130,11 +138,16 @@ OCELLI_INLINE void gemm_pack_b(std::int64_t n, std::int64_t k, const matrix_argu
                 t.pack_rows(k, static_cast<int>(columns), static_cast<int>(width), from, b.row_stride, to);
                 continue;
             }
+            if (b.row_stride == 1) {
+                for (std::int64_t j = 0; j < width; j += t.lanes)
+                    t.turn(from + j * b.column_stride, b.column_stride, static_cast<int>(std::clamp<std::int64_t>(columns - j, 0, t.lanes)), k, 1, to + j, width, 0);
+                continue;
+            }
             // Some rows at a time, so that the cache lines of each column are used up.
             for (std::int64_t k0 = 0; k0 < k; k0 += 16)
                 for (std::int64_t j = 0; j < width; ++j)
                     for (std::int64_t i = k0; i < std::min(k, k0 + 16); ++i)
-                        to[i * width + j] = j < columns ? from[i * b.row_stride + j * b.column_stride] : 0.0f;
+                        to[i * width + j] = j < columns ? detail::element_anywhere(from + i * b.row_stride + j * b.column_stride) : 0.0f;
         }
     });
 }

@@ -32,7 +32,8 @@ struct blocked_epilogue {
 };
 
 /// Floats of packed weights, and packing them: w (filters, channels / group, kernel_depth, kernel_height, kernel_width). A group whose channels do
-/// not fill blocks of their own shares one with its neighbours, with zeros between them.
+/// not fill blocks of their own shares one with its neighbours, with zeros between them. Weights to be packed may lie at any address, aligned or
+/// not, as a file has them.
 std::int64_t blocked_conv_packed_size(const conv_layer& layer);
 void blocked_conv_pack(const conv_layer& layer, const float* w, float* packed);
 /// Whether blocked_conv() takes the layer's groups.

@@ -19,7 +19,7 @@ bool winograd_takes(const conv_layer& layer);
 /// A function of the layer's shape alone.
 int winograd_tile(const conv_layer& layer);
 
-/// Floats of transformed weights, and transforming them (in double): w (filters, channels, kernel_depth, 3, 3).
+/// Floats of transformed weights, and transforming them (in double): w (filters, channels, kernel_depth, 3, 3), at any address, aligned or not.
 std::int64_t winograd_packed_size(const conv_layer& layer, int tile);
 void winograd_pack(const conv_layer& layer, int tile, const float* w, float* packed);
 
@@ -45,6 +45,8 @@ struct winograd_kernels {
     /// And back, with bias, addend (or null) and clamping.
     void (*output[2])(const winograd_tiles& tiles, const float* coefficients, const float* bias, const float* addend, bool clamps, float low, float high,
                       float* y) = {};
+    /// Kernels w[tap * tap_step + c * lanes + f] to to[coefficient * step + c * channel_step + f].
+    void (*weights[2])(const float* w, std::int64_t tap_step, std::int64_t channels, float* to, std::int64_t channel_step, std::int64_t step) = {};
 };
 
 OCELLI_KERNEL_API_BEGIN

@@ -115,12 +115,65 @@ void winograd_output(const nn::detail::winograd_tiles& t, const float* from, con
     }
 }
 
+// Half as many floats as a vector has, to be doubles.
+typedef float winograd_half __attribute__((vector_size(sizeof(vf32) / 2)));
+typedef float winograd_half_anywhere __attribute__((vector_size(sizeof(vf32) / 2), aligned(1), may_alias));
+
+// G along one axis, whose rows for +-p share their terms.
+template <int E>
+OCELLI_ALWAYS_INLINE void winograd_weights_axis(const vf64 (&g)[3], vf64 (&o)[E + 2]) {
+    if constexpr (E == 2) {
+        const vf64 even = (g[0] + g[2]) * 0.5, odd = g[1] * 0.5;
+        o[0] = g[0];
+        o[1] = even + odd;
+        o[2] = even - odd;
+        o[3] = g[2];
+    } else {
+        constexpr double a = 1.4142135623730950488 / 6, b = 0.70710678118654752440 / 1.5;
+        const vf64 p = g[0] * (1.0 / 6) + g[2] * (2.0 / 6), q = g[1] * a, r = g[0] * (-1 / 1.5) + g[2] * (-0.5 / 1.5), s = g[1] * b;
+        o[0] = g[0];
+        o[1] = p + q;
+        o[2] = p - q;
+        o[3] = r - s;
+        o[4] = r + s;
+        o[5] = g[2];
+    }
+}
+
+// Kernels in vectors over filters, [tap][channel], to their coefficients; in double.
+template <int E>
+void winograd_weights(const float* w, std::int64_t tap_step, std::int64_t channels, float* to, std::int64_t channel_step, std::int64_t step) {
+    constexpr int N = E + 2, L = lanes<float>;
+    for (std::int64_t c = 0; c < channels; ++c, w += L, to += channel_step) {
+        alignas(64) float together[N * N * L];
+        for (int half = 0; half < 2; ++half) {
+            vf64 middle[3][N];
+            for (int k = 0; k < 3; ++k) {
+                vf64 g[3];
+                for (int j = 0; j < 3; ++j)
+                    g[j] = __builtin_convertvector(*reinterpret_cast<const winograd_half_anywhere*>(w + (j * 3 + k) * tap_step + half * (L / 2)), vf64);
+                winograd_weights_axis<E>(g, middle[k]);
+            }
+            for (int i = 0; i < N; ++i) {
+                const vf64 row[3] = {middle[0][i], middle[1][i], middle[2][i]};
+                vf64 o[N];
+                winograd_weights_axis<E>(row, o);
+                for (int k = 0; k < N; ++k)
+                    *reinterpret_cast<winograd_half_anywhere*>(together + (i * N + k) * L + half * (L / 2)) = __builtin_convertvector(o[k], winograd_half);
+            }
+        }
+        for (int i = 0; i < N * N; ++i) store(to + i * step, load(together + i * L));
+    }
+}
+
 inline nn::detail::winograd_kernels make_winograd_kernels() {
     nn::detail::winograd_kernels t;
     t.input[0] = &winograd_input<2>;
     t.input[1] = &winograd_input<4>;
     t.output[0] = &winograd_output<2>;
     t.output[1] = &winograd_output<4>;
+    t.weights[0] = &winograd_weights<2>;
+    t.weights[1] = &winograd_weights<4>;
     return t;
 }
 

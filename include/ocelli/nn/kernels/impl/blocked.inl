@@ -6,6 +6,7 @@
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #define OCELLI_KERNEL_FILE <ocelli/nn/kernels/detail/blocked.kernel.hpp>
@@ -36,6 +37,13 @@ inline blocked_groups groups_in_blocks(const conv_layer& l, std::int64_t lanes) 
     return {};
 }
 
+/// A weight that may lie at any address.
+inline float weight_at(const float* w) noexcept {
+    float x;
+    std::memcpy(&x, w, sizeof x);
+    return x;
+}
+
 /// Floats of a group's packed weights.
 inline std::int64_t blocked_packed_group(const conv_layer& l, const blocked_groups& g, std::int64_t lanes) {
     return block_count(g.filters, lanes) * lanes * g.channels * l.kernel_depth * l.kernel_height * l.kernel_width;
@@ -61,18 +69,26 @@ OCELLI_INLINE void blocked_conv_pack(const conv_layer& l, const float* w, float*
     const detail::blocked_groups g = detail::groups_in_blocks(l, lanes);
     const std::int64_t own_channels = l.channels / l.group, own_filters = l.filters / l.group;
     const std::int64_t blocks = block_count(g.filters, lanes), pairs = (blocks + 1) / 2;
+    const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
     parallel_for(static_cast<std::size_t>(g.count * pairs), static_cast<std::size_t>(1 + (1 << 16) / (taps * g.channels * lanes)),
                  [&](std::size_t begin, std::size_t end) {
                      for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
                          const std::int64_t group = i / pairs, first = i % pairs * 2 * lanes;
                          const std::int64_t wide = std::min(2 * lanes, blocks * lanes - first);
                          float* to = packed + group * detail::blocked_packed_group(l, g, lanes) + first * g.channels * taps;
+                         if (g.merged == 1) {
+                             const std::int64_t row = own_channels * taps;
+                             for (std::int64_t f = 0; f < wide; f += lanes)
+                                 t.turn(w + (group * g.filters + first + f) * row, row, static_cast<int>(std::min(lanes, g.filters - first - f)), own_channels, taps,
+                                        to + f, wide, own_channels * wide);
+                             continue;
+                         }
                          for (std::int64_t tap = 0; tap < taps; ++tap)
                              for (std::int64_t c = 0; c < g.channels; ++c, to += wide)
                                  for (std::int64_t f = 0; f < wide; ++f) {
                                      const std::int64_t filter = first + f;
                                      const bool real = filter < g.filters && filter / own_filters == c / own_channels;
-                                     to[f] = real ? w[((group * g.filters + filter) * own_channels + c % own_channels) * taps + tap] : 0.0f;
+                                     to[f] = real ? detail::weight_at(w + ((group * g.filters + filter) * own_channels + c % own_channels) * taps + tap) : 0.0f;
                                  }
                      }
                  });
@@ -334,9 +350,15 @@ OCELLI_INLINE std::int64_t blocked_transpose_packed_size(const conv_layer& l) {
 }
 
 OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, float* packed) {
-    const std::int64_t out = l.channels / l.group, in = l.filters / l.group;
+    const std::int64_t out = l.channels / l.group, in = l.filters / l.group, lanes = block_lanes(), taps = l.kernel_height * l.kernel_width;
+    const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
     std::vector<float> turned;
+    bool all_turn = true;
     detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t tap_y, std::int64_t tap_x, std::int64_t offset) {
+        // Phases that no tap falls on have one of weight zero.
+        if (tap_y >= l.kernel_height || tap_x >= l.kernel_width) return std::fill_n(packed + offset, blocked_conv_packed_size(c), 0.0f), void();
+        if (detail::groups_in_blocks(c, lanes).merged == 1) return;
+        all_turn = false;
         turned.assign(static_cast<std::size_t>(l.channels * in * c.kernel_height * c.kernel_width), 0.0f);
         float* to = turned.data();
         for (std::int64_t f = 0; f < l.channels; ++f)
@@ -344,10 +366,39 @@ OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, f
                 for (std::int64_t u = c.kernel_height; u-- > 0;)
                     for (std::int64_t v = c.kernel_width; v-- > 0; ++to) {
                         const std::int64_t ky = tap_y + u * l.stride_y, kx = tap_x + v * l.stride_x;
-                        if (ky < l.kernel_height && kx < l.kernel_width)
-                            *to = w[(((f / out * in + i) * out + f % out) * l.kernel_height + ky) * l.kernel_width + kx];
+                        *to = detail::weight_at(w + (((f / out * in + i) * out + f % out) * l.kernel_height + ky) * l.kernel_width + kx);
                     }
         blocked_conv_pack(c, turned.data(), packed + offset);
+    });
+    if (!all_turn) return;
+    // Every tap of some filters at once, which lie side by side; each belongs to one phase.
+    const std::int64_t blocks = block_count(out, lanes), pairs = (blocks + 1) / 2;
+    struct place {
+        std::int64_t first, tap, group;  ///< of the phase's weights, of the tap among its taps, floats of a group
+        std::int64_t taps;
+    };
+    std::vector<place> places(static_cast<std::size_t>(taps));
+    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t tap_y, std::int64_t tap_x, std::int64_t offset) {
+        for (std::int64_t ky = tap_y; ky < l.kernel_height; ky += l.stride_y)
+            for (std::int64_t kx = tap_x; kx < l.kernel_width; kx += l.stride_x)
+                places[static_cast<std::size_t>(ky * l.kernel_width + kx)] = {
+                    offset, (c.kernel_height - 1 - ky / l.stride_y) * c.kernel_width + c.kernel_width - 1 - kx / l.stride_x, blocked_conv_packed_size(c) / l.group,
+                    c.kernel_height * c.kernel_width};
+    });
+    parallel_for(static_cast<std::size_t>(l.group * pairs), static_cast<std::size_t>(1 + (1 << 16) / (taps * in * lanes)), [&](std::size_t begin, std::size_t end) {
+        float* vectors = ocelli::detail::thread_scratch(static_cast<std::size_t>(taps * lanes), 1);
+        for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
+            const std::int64_t group = p / pairs, first = p % pairs * 2 * lanes, wide = std::min(2 * lanes, blocks * lanes - first);
+            for (std::int64_t i = 0; i < in; ++i)
+                for (std::int64_t f = 0; f < wide; f += lanes) {
+                    t.turn(w + ((group * in + i) * out + first + f) * taps, taps, static_cast<int>(std::min(lanes, out - first - f)), 1, taps, vectors, 0, lanes);
+                    for (std::int64_t tap = 0; tap < taps; ++tap) {
+                        const place& at = places[static_cast<std::size_t>(tap)];
+                        std::memcpy(packed + at.first + group * at.group + first * in * at.taps + (at.tap * in + i) * wide + f, vectors + tap * lanes,
+                                    static_cast<std::size_t>(lanes) * sizeof(float));
+                    }
+                }
+        }
     });
 }
 
@@ -359,9 +410,9 @@ OCELLI_INLINE void blocked_transpose(const conv_layer& l, const float* x, bool p
 
 OCELLI_INLINE void blocked_depthwise_pack(const conv_layer& l, const float* w, float* packed) {
     const std::int64_t lanes = block_lanes(), taps = l.kernel_height * l.kernel_width;
-    for (std::int64_t b = 0; b < block_count(l.channels, lanes); ++b)
-        for (std::int64_t tap = 0; tap < taps; ++tap)
-            for (std::int64_t c = 0; c < lanes; ++c) *packed++ = b * lanes + c < l.channels ? w[(b * lanes + c) * taps + tap] : 0.0f;
+    const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
+    for (std::int64_t first = 0; first < l.channels; first += lanes)
+        t.turn(w + first * taps, taps, static_cast<int>(std::min(lanes, l.channels - first)), 1, taps, packed + first * taps, 0, lanes);
 }
 
 OCELLI_INLINE void blocked_depthwise(const conv_layer& l, const float* x, const float* packed, const blocked_epilogue& e, float* y) {

@@ -6,7 +6,6 @@
 #include <ocelli/nn/kernels/winograd.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #define OCELLI_KERNEL_FILE <ocelli/nn/kernels/detail/winograd.kernel.hpp>
@@ -79,31 +78,23 @@ OCELLI_INLINE std::int64_t winograd_packed_size(const conv_layer& l, int edge) {
 // [pair of filter blocks][coefficient][frame of the kernel][channel][filters of the pair]
 OCELLI_INLINE void winograd_pack(const conv_layer& l, int edge, const float* w, float* packed) {
     const std::int64_t lanes = block_lanes(), blocks = block_count(l.filters, lanes), pairs = (blocks + 1) / 2;
-    const int n = edge + 2;
-    const double a = std::sqrt(2.0), b = std::sqrt(0.5);
-    const double four[6][3] = {{1, 0, 0}, {1.0 / 6, a / 6, 2.0 / 6}, {1.0 / 6, -a / 6, 2.0 / 6}, {-1 / 1.5, -b / 1.5, -0.5 / 1.5}, {-1 / 1.5, b / 1.5, -0.5 / 1.5}, {0, 0, 1}};
-    const double two[6][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}, {}, {}};
-    const double(&g)[6][3] = edge == 4 ? four : two;
-    parallel_for(static_cast<std::size_t>(pairs), 1, [&](std::size_t begin, std::size_t end) {
+    const std::int64_t n = edge + 2, taps = l.kernel_depth * 9, row = l.channels * taps, rows = l.kernel_depth * l.channels;
+    const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
+    const detail::winograd_kernels& k = detail::get_winograd_kernels();
+    // Some channels at a time: their kernels, turned, stay in the first-level cache.
+    const std::int64_t each = std::max<std::int64_t>(1, (1 << 12) / (taps * lanes));
+    parallel_for(static_cast<std::size_t>(pairs), static_cast<std::size_t>(1 + (1 << 14) / (row * lanes)), [&](std::size_t begin, std::size_t end) {
+        float* turned = ocelli::detail::thread_scratch(static_cast<std::size_t>(each * taps * lanes), 1);
         for (auto pair = static_cast<std::int64_t>(begin); pair < static_cast<std::int64_t>(end); ++pair) {
             const std::int64_t first = pair * 2 * lanes, wide = std::min(2 * lanes, blocks * lanes - first);
-            const std::int64_t rows = l.kernel_depth * l.channels;
             float* to = packed + first * n * n * rows;
-            for (std::int64_t f = 0; f < wide; ++f)
-                for (std::int64_t c = 0; c < rows; ++c) {
-                    double half[6][3];
-                    const bool real = first + f < l.filters;
-                    const float* from = w + (((first + f) * l.channels + c % l.channels) * l.kernel_depth + c / l.channels) * 9;
-                    for (int i = 0; i < n; ++i)
-                        for (int k = 0; k < 3; ++k) {
-                            half[i][k] = 0;
-                            for (int j = 0; real && j < 3; ++j) half[i][k] += g[i][j] * static_cast<double>(from[j * 3 + k]);
-                        }
-                    for (int i = 0; i < n; ++i)
-                        for (int k = 0; k < n; ++k) {
-                            const double v = half[i][0] * g[k][0] + half[i][1] * g[k][1] + half[i][2] * g[k][2];
-                            to[((i * n + k) * rows + c) * wide + f] = static_cast<float>(v);
-                        }
+            for (std::int64_t f = 0; f < wide; f += lanes)
+                for (std::int64_t c0 = 0; c0 < l.channels; c0 += each) {
+                    const std::int64_t channels = std::min(each, l.channels - c0);
+                    t.turn(w + (first + f) * row + c0 * taps, row, static_cast<int>(std::min(lanes, l.filters - first - f)), channels, taps, turned, lanes,
+                           channels * lanes);
+                    for (std::int64_t z = 0; z < l.kernel_depth; ++z)
+                        k.weights[edge == 4](turned + z * 9 * channels * lanes, channels * lanes, channels, to + (z * l.channels + c0) * wide + f, wide, rows * wide);
                 }
         }
     });
