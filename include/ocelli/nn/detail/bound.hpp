@@ -26,6 +26,13 @@ inline void run_reference(const node& n, const step_io& io) {
         if (io.outputs[i] != nullptr) *io.outputs[i] = std::move(out[i]);
 }
 
+/// Whether every input that is there holds float32 in this run.
+inline bool all_float32(const step_io& io) {
+    for (const tensor* t : io.inputs)
+        if (t != nullptr && t->type() != dtype::float32) return false;
+    return true;
+}
+
 /// The extents of an input (N, C, ...) with one to three spatial axes, and its windows, written into a layer; the other fields stay.
 inline conv_layer with_windows(conv_layer l, const tensor& x, const windows& w) {
     const std::size_t last = w.kernel.size() - 1;
@@ -126,10 +133,14 @@ protected:
 
 /// The kernel for a node on blocks (domain ocelli.blocked, Block, Unblock), or null.
 std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const node& n, weight_cache& weights);
-/// The kernel for a node of ONNX's own that works element by element, normalises, moves or resamples, or null.
-std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const node& n, weight_cache& weights);
+/// The kernel for a node of ONNX's own that works element by element, or null; that normalises or reduces; that resamples; that moves elements.
+std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const node& n);
+std::unique_ptr<bound_kernel> bind_normalize(const graph& g, const node& n);
+std::unique_ptr<bound_kernel> bind_resample(const graph& g, const node& n);
+std::unique_ptr<bound_kernel> bind_move(const graph& g, const node& n);
 /// The same for nodes on blocks.
-std::unique_ptr<bound_kernel> bind_blocked_pointwise(const graph& g, const node& n);
+std::unique_ptr<bound_kernel> bind_blocked_normalize(const graph& g, const node& n);
+std::unique_ptr<bound_kernel> bind_blocked_resample(const graph& g, const node& n);
 
 /// The kernel for a product of matrices (ocelli.MatMul, MatMul), or null.
 std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight_cache& weights);
@@ -138,6 +149,9 @@ std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight
 
 #if OCELLI_HEADER_ONLY
 #    include <ocelli/nn/impl/bind_blocked.inl>
-#    include <ocelli/nn/impl/bind_product.inl>
+#    include <ocelli/nn/impl/bind_move.inl>
+#    include <ocelli/nn/impl/bind_normalize.inl>
 #    include <ocelli/nn/impl/bind_pointwise.inl>
+#    include <ocelli/nn/impl/bind_product.inl>
+#    include <ocelli/nn/impl/bind_resample.inl>
 #endif

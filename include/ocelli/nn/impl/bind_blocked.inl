@@ -237,7 +237,8 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const n
         const std::size_t axes = attr_ints(n, "kernel_shape").size();
         if (axes == 1 || axes == 2) return std::make_unique<bound_blocked_pool>(n);
     }
-    return bind_blocked_pointwise(g, n);
+    if (auto kernel = bind_blocked_normalize(g, n)) return kernel;
+    return bind_blocked_resample(g, n);
 }
 
 }  // namespace ocelli::nn::detail

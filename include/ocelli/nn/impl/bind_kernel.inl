@@ -153,7 +153,10 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const no
         const std::size_t axes = attr_ints(n, "kernel_shape").size();
         if (axes == 1 || axes == 2) return std::make_unique<detail::bound_pool>(n);
     }
-    return detail::bind_pointwise(g, n, weights);
+    if (n.outputs.empty() || n.outputs[0] == no_value) return nullptr;
+    for (const auto family : {detail::bind_pointwise, detail::bind_normalize, detail::bind_resample, detail::bind_move})
+        if (auto kernel = family(g, n)) return kernel;
+    return nullptr;
 }
 
 }  // namespace ocelli::nn

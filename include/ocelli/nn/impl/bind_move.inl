@@ -1,0 +1,298 @@
+#pragma once
+
+#include <ocelli/nn/detail/bound.hpp>
+#include <ocelli/nn/kernels/move.hpp>
+#include <ocelli/nn/ops/arrange.hpp>
+
+#include <span>
+
+namespace ocelli::nn::detail {
+
+/// The integers of an input that holds a list; none where it is absent.
+inline dims ints_of(const step_io& io, std::size_t i) {
+    dims out;
+    if (i >= io.inputs.size() || io.inputs[i] == nullptr) return out;
+    const tensor& t = *io.inputs[i];
+    if (t.type() == dtype::int64) out.assign(t.data<std::int64_t>(), t.data<std::int64_t>() + t.size());
+    else
+        for (const std::int64_t v : t.to_ints()) out.push_back(v);
+    return out;
+}
+
+class bound_transpose final : public bound_kernel {
+public:
+    explicit bound_transpose(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "move_transpose"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const std::size_t rank = x.rank();
+        const dims perm = has_attribute(node_, "perm") ? attr_ints(node_, "perm") : reversed(rank);
+        dims shape;
+        move_axes axes;
+        dims seen(rank, 0);
+        bool fits = x.type() == dtype::float32 && perm.size() == rank;
+        const dims from = dense_strides(x.shape());
+        for (std::size_t i = 0; fits && i < rank; ++i) {
+            const std::size_t axis = normalize_axis(node_, perm[i], rank);
+            fits = seen[axis] == 0;
+            seen[axis] = 1;
+            shape.push_back(x.extent(axis));
+        }
+        if (!fits) return run_reference(node_, io);
+        const dims to = dense_strides(shape);
+        for (std::size_t i = 0; fits && i < rank; ++i) fits = axes.push(shape[i], from[normalize_axis(node_, perm[i], rank)], to[i]);
+        if (!fits) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::float32, shape);
+        move_floats(axes, x.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    static dims reversed(std::size_t rank) {
+        dims out(rank);
+        for (std::size_t i = 0; i < rank; ++i) out[i] = static_cast<std::int64_t>(rank - 1 - i);
+        return out;
+    }
+    const node& node_;
+};
+
+class bound_concat final : public bound_kernel {
+public:
+    explicit bound_concat(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "move_concat"; }
+    void run(const step_io& io) const override {
+        const tensor& first = *io.inputs[0];
+        if (!all_float32(io) || first.rank() == 0) return run_reference(node_, io);
+        const std::size_t axis = concat_axis(node_, first.rank());
+        dims shape = first.shape();
+        shape[axis] = 0;
+        for (const tensor* x : io.inputs) {
+            bool fits = x != nullptr && x->rank() == first.rank();
+            for (std::size_t d = 0; fits && d < x->rank(); ++d) fits = d == axis || x->extent(d) == shape[d];
+            if (!fits) return run_reference(node_, io);  // which says why
+            shape[axis] += x->extent(axis);
+        }
+        tensor& y = io.output(0, dtype::float32, shape);
+        const std::int64_t outer = product(shape, 0, axis), pitch = product(shape, axis, shape.size());
+        float* to = y.mutable_data<float>();
+        for (const tensor* x : io.inputs) {
+            const std::int64_t length = product(x->shape(), axis, x->rank());
+            move_axes axes;
+            axes.push(outer, length, pitch);
+            axes.push(length, 1, 1);
+            move_floats(axes, x->data<float>(), to);
+            to += length;
+        }
+    }
+
+private:
+    const node& node_;
+};
+
+class bound_split final : public bound_kernel {
+public:
+    explicit bound_split(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "move_split"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        if (x.type() != dtype::float32 || x.rank() == 0) return run_reference(node_, io);
+        const std::size_t axis = normalize_axis(node_, attr_int(node_, "axis", 0), x.rank());
+        const std::int64_t extent = x.extent(axis), count = static_cast<std::int64_t>(io.outputs.size());
+        dims parts = has_attribute(node_, "split") ? attr_ints(node_, "split") : ints_of(io, 1);
+        if (parts.empty()) {
+            if (node_.opset < 18 && extent % count != 0) return run_reference(node_, io);
+            const std::int64_t part = (extent + count - 1) / count;
+            for (std::int64_t i = 0; i < count; ++i) parts.push_back(std::clamp<std::int64_t>(extent - i * part, 0, part));
+        }
+        std::int64_t total = 0;
+        bool fits = parts.size() == io.outputs.size() && attr_int(node_, "num_outputs", count) == count;
+        for (const std::int64_t p : parts) {
+            fits = fits && p >= 0 && p <= extent;
+            if (fits) total += p;
+        }
+        if (!fits || total != extent) return run_reference(node_, io);
+        const std::int64_t outer = product(x.shape(), 0, axis), inner = product(x.shape(), axis + 1, x.rank());
+        const float* from = x.data<float>();
+        for (std::size_t i = 0; i < parts.size(); from += parts[i] * inner, ++i) {
+            if (io.outputs[i] == nullptr) continue;
+            dims shape = x.shape();
+            shape[axis] = parts[i];
+            tensor& y = io.output(i, dtype::float32, shape);
+            move_axes axes;
+            axes.push(outer, extent * inner, parts[i] * inner);
+            axes.push(parts[i] * inner, 1, 1);
+            move_floats(axes, from, y.mutable_data<float>());
+        }
+    }
+
+private:
+    const node& node_;
+};
+
+/// Slice with positive steps.
+class bound_slice final : public bound_kernel {
+public:
+    explicit bound_slice(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "move_slice"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const bool old = node_.opset < 10;
+        const auto starts = old ? attr_ints(node_, "starts") : ints_of(io, 1), ends = old ? attr_ints(node_, "ends") : ints_of(io, 2);
+        auto which = old ? attr_ints(node_, "axes", dims()) : ints_of(io, 3), steps = old ? dims() : ints_of(io, 4);
+        if (which.empty())
+            for (std::size_t i = 0; i < starts.size(); ++i) which.push_back(static_cast<std::int64_t>(i));
+        if (steps.empty()) steps.assign(starts.size(), 1);
+        bool fits = x.type() == dtype::float32 && ends.size() == starts.size() && which.size() == starts.size() && steps.size() == starts.size();
+        if (!fits) return run_reference(node_, io);
+        dims shape = x.shape(), first(x.rank(), 0), step(x.rank(), 1);
+        dims cut(x.rank(), 0);
+        for (std::size_t i = 0; i < which.size(); ++i) {
+            const std::size_t axis = normalize_axis(node_, which[i], x.rank());
+            const std::int64_t extent = x.extent(axis);
+            if (cut[axis] != 0 || steps[i] < 1) return run_reference(node_, io);
+            cut[axis] = 1;
+            const auto place = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? (at < -extent ? 0 : at + extent) : at, 0, extent); };
+            const std::int64_t begin = place(starts[i]), end = place(ends[i]);
+            first[axis] = begin;
+            shape[axis] = end > begin ? (end - begin - 1) / steps[i] + 1 : 0;
+            step[axis] = shape[axis] > 1 ? steps[i] : 1;
+        }
+        const dims from = dense_strides(x.shape()), to = dense_strides(shape);
+        move_axes axes;
+        std::int64_t at = 0;
+        for (std::size_t i = 0; fits && i < x.rank(); ++i) {
+            at += first[i] * from[i];
+            fits = axes.push(shape[i], from[i] * step[i], to[i]);
+        }
+        if (!fits) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::float32, shape);
+        if (y.size() != 0) move_floats(axes, x.data<float>() + at, y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+};
+
+/// Expand and Tile.
+class bound_repeat final : public bound_kernel {
+public:
+    explicit bound_repeat(const node& n) : node_(n), tile_(n.op == "Tile") {}
+    std::string_view name() const noexcept override { return "move_repeat"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const dims wanted = ints_of(io, 1);
+        bool fits = x.type() == dtype::float32 && (!tile_ || wanted.size() == x.rank());
+        for (const std::int64_t e : wanted) fits = fits && e >= 0;
+        if (!fits) return run_reference(node_, io);
+        dims shape;
+        if (tile_)
+            for (std::size_t i = 0; i < x.rank(); ++i) shape.push_back(element_count({x.extent(i), wanted[i]}));
+        else shape = broadcast_shape(node_, x.shape(), wanted);
+        tensor& y = io.output(0, dtype::float32, shape);  // first: it knows whether the extents' product is too large
+        const dims to = dense_strides(shape), from = tile_ ? dense_strides(x.shape()) : broadcast_strides(x.shape(), shape);
+        move_axes axes;
+        for (std::size_t i = 0; fits && i < shape.size(); ++i) {
+            if (tile_) fits = axes.push(wanted[i], 0, x.extent(i) * to[i]) && axes.push(x.extent(i), from[i], to[i]);
+            else fits = axes.push(shape[i], from[i], to[i]);
+        }
+        if (!fits) return run_reference(node_, io);
+        if (y.size() != 0) move_floats(axes, x.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+    bool tile_;
+};
+
+class bound_gather final : public bound_kernel {
+public:
+    explicit bound_gather(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "move_gather"; }
+    void run(const step_io& io) const override {
+        const tensor &x = *io.inputs[0], &index = *io.inputs[1];
+        if (x.type() != dtype::float32 || x.rank() == 0 || (index.type() != dtype::int64 && index.type() != dtype::int32)) return run_reference(node_, io);
+        const std::size_t axis = normalize_axis(node_, attr_int(node_, "axis", 0), x.rank());
+        const std::int64_t extent = x.extent(axis);
+        // Indices from the front can be used where they lie.
+        bool plain = index.type() == dtype::int64;
+        if (plain)
+            for (const std::int64_t p : index.values<std::int64_t>()) plain = plain && p >= 0 && p < extent;
+        std::vector<std::int64_t> counted;
+        if (!plain) {
+            counted = index.to_ints();
+            for (std::int64_t& p : counted) {
+                check(node_, p >= -extent && p < extent, "index ", p, " is outside an axis of extent ", extent);
+                if (p < 0) p += extent;
+            }
+        }
+        const std::span<const std::int64_t> places = plain ? index.values<std::int64_t>() : std::span<const std::int64_t>(counted);
+        const auto at = x.shape().begin() + static_cast<std::ptrdiff_t>(axis);
+        dims shape(x.shape().begin(), at);
+        shape.insert(shape.end(), index.shape().begin(), index.shape().end());
+        shape.insert(shape.end(), at + 1, x.shape().end());
+        tensor& y = io.output(0, dtype::float32, shape);
+        gather_floats(product(x.shape(), 0, axis), extent, product(x.shape(), axis + 1, x.rank()), places, x.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+};
+
+/// Pad with a constant.
+class bound_pad final : public bound_kernel {
+public:
+    explicit bound_pad(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "move_pad"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const std::size_t rank = x.rank();
+        const auto given = node_.opset < 11 ? attr_ints(node_, "pads") : ints_of(io, 1);
+        const tensor* value = node_.opset >= 11 && io.inputs.size() > 2 ? io.inputs[2] : nullptr;
+        auto which = ints_of(io, 3);
+        if (io.inputs.size() <= 3 || io.inputs[3] == nullptr)
+            for (std::size_t i = 0; i < rank; ++i) which.push_back(static_cast<std::int64_t>(i));
+        bool fits = x.type() == dtype::float32 && given.size() == 2 * which.size() && (value == nullptr || (value->type() == dtype::float32 && value->size() == 1));
+        for (const std::int64_t p : given) fits = fits && p > -(std::int64_t{1} << 40) && p < (std::int64_t{1} << 40);
+        if (!fits) return run_reference(node_, io);
+        dims shape = x.shape(), count = x.shape(), first(rank, 0), into(rank, 0);
+        dims seen(rank, 0);
+        for (std::size_t i = 0; i < which.size(); ++i) {
+            const std::size_t axis = normalize_axis(node_, which[i], rank);
+            const std::int64_t before = given[i], after = given[i + which.size()], extent = x.extent(axis);
+            shape[axis] = extent + before + after;
+            if (seen[axis] != 0 || shape[axis] < 0) return run_reference(node_, io);
+            seen[axis] = 1;
+            first[axis] = std::min(extent, std::max<std::int64_t>(0, -before));
+            into[axis] = std::max<std::int64_t>(0, before);
+            count[axis] = std::max<std::int64_t>(0, extent - first[axis] - std::max<std::int64_t>(0, -after));
+        }
+        tensor& y = io.output(0, dtype::float32, shape);  // first: it knows whether the extents' product is too large
+        const dims from = dense_strides(x.shape()), to = dense_strides(shape);
+        move_axes axes;
+        std::int64_t read = 0, write = 0;
+        for (std::size_t i = 0; fits && i < rank; ++i) {
+            read += first[i] * from[i];
+            write += into[i] * to[i];
+            fits = axes.push(count[i], from[i], to[i]);
+        }
+        if (!fits) return run_reference(node_, io);
+        const float fill = node_.opset < 11 ? attr_float(node_, "value", 0.0f) : value != nullptr ? *value->data<float>() : 0.0f;
+        if (shape != x.shape()) fill_floats(y.size(), fill, y.mutable_data<float>());
+        if (y.size() != 0 && !axes.empty) move_floats(axes, x.data<float>() + read, y.mutable_data<float>() + write);
+    }
+
+private:
+    const node& node_;
+};
+
+OCELLI_INLINE std::unique_ptr<bound_kernel> bind_move(const graph&, const node& n) {
+    if (n.op == "Transpose") return std::make_unique<bound_transpose>(n);
+    if (n.op == "Concat") return std::make_unique<bound_concat>(n);
+    if (n.op == "Split" && n.opset >= 2) return std::make_unique<bound_split>(n);
+    if (n.op == "Slice") return std::make_unique<bound_slice>(n);
+    if (n.op == "Expand" || n.op == "Tile") return std::make_unique<bound_repeat>(n);
+    if (n.op == "Gather") return std::make_unique<bound_gather>(n);
+    if (n.op == "Pad" && n.opset >= 2 && attr_string(n, "mode", "constant") == "constant") return std::make_unique<bound_pad>(n);
+    return nullptr;
+}
+
+}  // namespace ocelli::nn::detail
