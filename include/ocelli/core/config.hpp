@@ -27,3 +27,16 @@
 #    define OCELLI_NOINLINE
 #    define OCELLI_RESTRICT
 #endif
+
+// Takes `v` as it is at this place. A product stays a product so, where the bits of plain multiplication and addition are promised: compilers
+// fuse it with a sum into an FMA (GCC across statements, too) wherever the processor can, as every 64-bit Arm and -march=native do. A macro,
+// because it stands in functions of every target region: `rounded` in kernels (core/simd/vec.kernel.hpp), `unfused` elsewhere (core/float_bits.hpp).
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__SSE2__))
+#    define OCELLI_ROUND_HERE(v) asm("" : "+v"(v))
+#elif defined(__GNUC__) && defined(__aarch64__)
+#    define OCELLI_ROUND_HERE(v) asm("" : "+w"(v))
+#elif defined(__GNUC__)
+#    define OCELLI_ROUND_HERE(v) asm("" : "+m"(v))
+#else
+#    define OCELLI_ROUND_HERE(v) static_cast<void>(0)
+#endif

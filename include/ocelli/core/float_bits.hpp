@@ -4,6 +4,8 @@
 /// NaN and infinity by their bits: users compile with -ffast-math, where std::isnan is constantly false. And products that keep a rounding of
 /// their own.
 
+#include <ocelli/core/config.hpp>
+
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -23,16 +25,9 @@ constexpr bool is_finite(double x) noexcept {
     return (std::bit_cast<std::uint64_t>(x) & 0x7ff0000000000000u) != 0x7ff0000000000000u;
 }
 
-/// A product as it is where the bits of plain multiplication and addition are promised: compilers fuse it with a sum (GCC across
-/// statements too) wherever the processor can, as every 64-bit Arm and -march=native do.
+/// A product that is rounded before it is summed, where the bits of plain multiplication and addition are promised; in kernels: `rounded`.
 inline double unfused(double product) noexcept {
-#if defined(__GNUC__) && defined(__x86_64__)
-    asm("" : "+x"(product));
-#elif defined(__GNUC__) && defined(__aarch64__)
-    asm("" : "+w"(product));
-#elif defined(__GNUC__)
-    asm("" : "+m"(product));
-#endif
+    OCELLI_ROUND_HERE(product);
     return product;
 }
 

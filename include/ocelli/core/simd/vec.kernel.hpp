@@ -86,39 +86,19 @@ OCELLI_ALWAYS_INLINE vec<T> iota() {
 
 /// Keeps a product from being fused into an FMA, where the bits of plain multiplication and addition are promised.
 OCELLI_ALWAYS_INLINE vf32 rounded(vf32 v) {
-#if OCELLI_TARGET_LEVEL == 2
-    asm("" : "+v"(v));
-#elif defined(__x86_64__) || defined(__SSE2__)
-    asm("" : "+x"(v));
-#elif defined(__aarch64__)
-    asm("" : "+w"(v));
-#endif
+    OCELLI_ROUND_HERE(v);
     return v;
 }
 OCELLI_ALWAYS_INLINE vf64 rounded(vf64 v) {
-#if OCELLI_TARGET_LEVEL == 2
-    asm("" : "+v"(v));
-#elif defined(__x86_64__) || defined(__SSE2__)
-    asm("" : "+x"(v));
-#elif defined(__aarch64__)
-    asm("" : "+w"(v));
-#endif
+    OCELLI_ROUND_HERE(v);
     return v;
 }
 OCELLI_ALWAYS_INLINE float rounded(float v) {
-#if defined(__x86_64__) || defined(__SSE2__)
-    asm("" : "+x"(v));
-#elif defined(__aarch64__)
-    asm("" : "+w"(v));
-#endif
+    OCELLI_ROUND_HERE(v);
     return v;
 }
 OCELLI_ALWAYS_INLINE double rounded(double v) {
-#if defined(__x86_64__) || defined(__SSE2__)
-    asm("" : "+x"(v));
-#elif defined(__aarch64__)
-    asm("" : "+w"(v));
-#endif
+    OCELLI_ROUND_HERE(v);
     return v;
 }
 
