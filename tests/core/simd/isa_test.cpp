@@ -29,3 +29,28 @@ TEST_CASE("names are read back, and others refused") {
 TEST_CASE("a processor with a set has the smaller ones") {
     if (simd::supported(simd::isa::avx512)) CHECK(simd::supported(simd::isa::avx2));
 }
+
+#if defined(__unix__) || defined(__APPLE__)
+TEST_CASE("OCELLI_ISA is refused where it names no set, or one that is not there, and empty is as good as absent") {
+    const char* given = std::getenv("OCELLI_ISA");
+    const std::string before = given != nullptr ? given : "";
+    const auto chosen = [](const char* text) {
+        ::setenv("OCELLI_ISA", text, 1);
+        return simd::detail_isa::choose();
+    };
+    ::unsetenv("OCELLI_ISA");
+    const simd::isa best = simd::detail_isa::choose();
+    CHECK(chosen("") == best);
+    for (const simd::isa set : {simd::isa::baseline, simd::isa::avx2, simd::isa::avx512}) {
+        if (simd::supported(set)) {
+            CHECK(chosen(simd::name(set)) == set);
+            CHECK(best >= set);
+        } else {
+            CHECK_THROWS_WITH_AS(chosen(simd::name(set)), (std::string("OCELLI_ISA: this processor does not have ") + simd::name(set)).c_str(), invalid_argument);
+        }
+    }
+    CHECK_THROWS_WITH_AS(chosen("AVX2"), "OCELLI_ISA: expected baseline, avx2 or avx512, got 'AVX2'", invalid_argument);
+    if (given != nullptr) ::setenv("OCELLI_ISA", before.c_str(), 1);
+    else ::unsetenv("OCELLI_ISA");
+}
+#endif
