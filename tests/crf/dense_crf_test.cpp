@@ -194,6 +194,28 @@ TEST_CASE("mean field is what the equations say") {
         for (std::size_t i = 0; i < n; ++i) CHECK(std::abs(found.data()[l * n + i] - q[l][i]) < 1e-10);
 }
 
+TEST_CASE("the order of terms does not matter, and runs of any length agree with double's plain ones") {
+    for (const std::size_t w : {1, 2, 3, 63, 64, 65, 67})
+        for (const std::size_t labels : {2, 9, 21, 30, 40}) {
+            CAPTURE(w);
+            CAPTURE(labels);
+            const auto image = noise(2, w, 3, 11);
+            const auto u = energies<float>(labels, 2, w, 12);
+            const auto run = [&]<class T>(T, int order) {
+                dense_crf<T> crf({2, w}, labels);
+                crf.set_unary(xt::xtensor<T, 3>(xt::cast<T>(u)));
+                if (order == 2) crf.add_bilateral(20, 30, image, 2);
+                crf.add_gaussian(3, 3);
+                if (order == 1) crf.add_bilateral(20, 30, image, 2);
+                if (order == 3) crf.add_bilateral(20, 30, image, 2, kernel_normalization::before);
+                if (order == 4) crf.add_gaussian(9, 1);
+                return crf.infer(3);
+            };
+            CHECK(run(0.0f, 1) == run(0.0f, 2));
+            for (const int order : {0, 1, 3, 4}) CHECK(largest_difference(run(0.0f, order), run(0.0, order)) < 2e-5);
+        }
+}
+
 TEST_CASE("results do not depend on the number of threads") {
     const auto image = noise(150, 300, 3, 1);
     const auto u = energies<float>(6, 150, 300, 2);

@@ -23,7 +23,7 @@ namespace ocelli::detail {
 /// How points are cut to blocks: parts of an image, or runs of a list (an image of one row). Blocks lie one behind the other. A block's points
 /// lie tile by tile and in a tile row by row: near ones share vertices.
 struct block_layout {
-    static constexpr std::size_t tile = 64;
+    static constexpr std::size_t tile = lattice_run;
 
     struct block {
         std::size_t y, x, height, width, begin;

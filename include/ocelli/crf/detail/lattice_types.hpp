@@ -10,6 +10,9 @@ namespace ocelli::detail {
 /// Most features of a point.
 inline constexpr std::size_t max_lattice_dimensions = 255;
 
+/// Most points of a call of lattice_kernels::update.
+inline constexpr std::size_t lattice_run = 64;
+
 /// A block's points in the lattice: `features` dimensions rows of `pitch` in; out the simplex of each point.
 ///
 /// Rows of the outputs are `pitch` apart too. pitch is a multiple of the lanes, and what lies behind the last point may hold anything finite.
@@ -59,8 +62,8 @@ struct lattice_kernels {
     void (*copy)(const std::uint32_t* from, const std::uint32_t* to, std::size_t rows, std::size_t width, T* values);
     /// values[v] += (before + after) / 2 along chains of vertices, in place; the highest bit marks the first of a chain.
     void (*blur)(const std::uint32_t* chain, std::size_t length, std::size_t width, T* values);
-    /// slice of each term (if `read`), softmax, splat to each term: the same bits as one after the other, in registers. Up to four vectors of
-    /// width. With `rows`: reads, and writes the marginals there instead.
+    /// slice of each term (if `read`), softmax, splat to each term: the same bits as one after the other, in registers. Up to
+    /// lattice_run points and four vectors of width. With `rows`: reads, and writes the marginals there instead.
     void (*update)(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width, bool read, T* rows);
     /// Rows of logarithms to base 2 to rows of probabilities, in place; lanes without a label hold -inf and become 0.
     void (*softmax)(T* rows, std::size_t points, std::size_t width);

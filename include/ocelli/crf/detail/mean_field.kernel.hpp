@@ -21,32 +21,62 @@ OCELLI_ALWAYS_INLINE void softmax_rows(T* rows, std::size_t points) {
     }
 }
 
-/// A point's messages onto its logits.
-template <std::size_t V, class T>
-OCELLI_ALWAYS_INLINE void slice_terms(row_pack<V, T>& x, const lattice_exchange<T>* terms, std::size_t count, std::size_t p, std::size_t width) {
-    for (std::size_t t = 0; t < count; ++t) {
-        const lattice_links<T>& s = terms[t].links;
-        const std::uint16_t* link = s.narrow + p * s.corners;
-        const T* weight = s.weight + p * s.corners;
-        if (s.corners == 6) slice_corners<0, 6>(x, link, weight, terms[t].values, width);
-        else if (s.corners == 3) slice_corners<0, 3>(x, link, weight, terms[t].values, width);
-        else
-            for (std::size_t k = 0; k < s.corners; ++k) x.add(row_all(weight[k]), terms[t].values + static_cast<std::size_t>(link[k]) * width);
-    }
+/// Where the vertices of a run's points begin, in elements. Reads and writes whole vectors.
+OCELLI_ALWAYS_INLINE void find_vertices(const std::uint16_t* link, std::size_t links, std::size_t width, std::uint32_t* at) {
+    constexpr std::size_t L = row_bytes / 4;
+    typedef std::uint16_t numbers __attribute__((vector_size(L * 2), aligned(1), may_alias));
+    typedef std::uint32_t places __attribute__((vector_size(L * 4)));
+    typedef std::uint32_t stored __attribute__((vector_size(L * 4), aligned(1), may_alias));
+    for (std::size_t i = 0; i < links; i += L)
+        *reinterpret_cast<stored*>(at + i) =
+            __builtin_convertvector(*reinterpret_cast<const numbers*>(link + i), places) * static_cast<std::uint32_t>(width);
 }
-/// A point's marginals to the vertices.
+
+/// A run of points in any terms.
 template <std::size_t V, class T>
-OCELLI_ALWAYS_INLINE void splat_terms(const row_pack<V, T>& x, const lattice_exchange<T>* terms, std::size_t count, std::size_t p, std::size_t width) {
-    for (std::size_t t = 0; t < count; ++t) {
-        const lattice_links<T>& s = terms[t].links;
-        const std::uint16_t* link = s.narrow + p * s.corners;
-        const T* weight = s.weight + p * s.corners;
-        if (s.corners == 6) splat_corners<0, 6>(x, link, weight, terms[t].sums, width);
-        else if (s.corners == 3) splat_corners<0, 3>(x, link, weight, terms[t].sums, width);
-        else
-            for (std::size_t k = 0; k < s.corners; ++k) x.add_to(row_all(weight[k]), terms[t].sums + static_cast<std::size_t>(link[k]) * width);
+struct all_terms {
+    static constexpr std::size_t width = V * static_cast<std::size_t>(row_lanes<T>);
+    const lattice_exchange<T>* terms;
+    std::size_t count;
+
+    OCELLI_ALWAYS_INLINE void read(row_pack<V, T>& x, std::size_t p) const {
+        for (std::size_t t = 0; t < count; ++t) {
+            const lattice_links<T>& s = terms[t].links;
+            for (std::size_t k = p * s.corners; k < (p + 1) * s.corners; ++k)
+                x.add(row_all(s.weight[k]), terms[t].values + static_cast<std::size_t>(s.narrow[k]) * width);
+        }
     }
-}
+    OCELLI_ALWAYS_INLINE void spread(const row_pack<V, T>& x, std::size_t p) const {
+        for (std::size_t t = 0; t < count; ++t) {
+            const lattice_links<T>& s = terms[t].links;
+            for (std::size_t k = p * s.corners; k < (p + 1) * s.corners; ++k)
+                x.add_to(row_all(s.weight[k]), terms[t].sums + static_cast<std::size_t>(s.narrow[k]) * width);
+        }
+    }
+};
+
+/// A run of points in two terms of C and D corners: the usual position and the usual position with colour. Half the instructions of all_terms.
+template <std::size_t V, std::size_t C, std::size_t D, class T>
+struct two_terms {
+    const T *weight, *other_weight, *values, *other_values;
+    T *sums, *other_sums;
+    std::uint32_t at[lattice_run * C + 8], other_at[lattice_run * D + 8];
+
+    OCELLI_ALWAYS_INLINE two_terms(const lattice_exchange<T>& one, const lattice_exchange<T>& other, std::size_t points)
+        : weight(one.links.weight), other_weight(other.links.weight), values(one.values), other_values(other.values), sums(one.sums),
+          other_sums(other.sums) {
+        find_vertices(one.links.narrow, points * C, V * static_cast<std::size_t>(row_lanes<T>), at);
+        find_vertices(other.links.narrow, points * D, V * static_cast<std::size_t>(row_lanes<T>), other_at);
+    }
+    OCELLI_ALWAYS_INLINE void read(row_pack<V, T>& x, std::size_t p) const {
+        slice_corners<0, C>(x, at + p * C, weight + p * C, values, 1);
+        slice_corners<0, D>(x, other_at + p * D, other_weight + p * D, other_values, 1);
+    }
+    OCELLI_ALWAYS_INLINE void spread(const row_pack<V, T>& x, std::size_t p) const {
+        splat_corners<0, C>(x, at + p * C, weight + p * C, sums, 1);
+        splat_corners<0, D>(x, other_at + p * D, other_weight + p * D, other_sums, 1);
+    }
+};
 
 /// How many points ahead their logits are asked for: they come from the memory, in an order that prefetchers see through, but not soon enough.
 inline constexpr std::size_t points_ahead = 24;
@@ -58,57 +88,50 @@ OCELLI_ALWAYS_INLINE void prefetch_bytes(const T* p) {
 
 /// Read: the messages; Spread: the marginals, otherwise they are written to `rows`.
 ///
-/// Two points side by side: one alone is a chain of sums, exponentials and a division that is longer than a processor looks ahead.
-template <std::size_t V, bool Read, bool Spread, class T>
-OCELLI_ALWAYS_INLINE void update_rows(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, T* rows) {
+/// Three points are under way: one reads its messages, one takes exponentials, one divides and spreads. A point alone is a chain of sums,
+/// exponentials and a division that is longer than a processor looks ahead.
+template <std::size_t V, bool Read, bool Spread, class Terms, class T>
+OCELLI_ALWAYS_INLINE void update_points(const Terms& terms, std::size_t points, const T* base, T* rows) {
     constexpr std::size_t width = V * static_cast<std::size_t>(row_lanes<T>);
-    std::size_t p = 0;
-    for (; p + 2 <= points; p += 2) {
-        prefetch_bytes<2 * width * sizeof(T)>(base + (p + points_ahead) * width);
-        row_pack<V, T> x, y;
-        x.load_from(base + p * width);
-        y.load_from(base + (p + 1) * width);
-        if constexpr (Read) {
-            slice_terms(x, terms, count, p, width);
-            slice_terms(y, terms, count, p + 1, width);
+    row_pack<V, T> x, y, z;
+    rvec<T> top{}, sum = row_all(T(1));
+    for (std::size_t p = 0; p < points + 2; ++p) {
+        const rvec<T> by = T(1) / sum_everywhere<T>(sum);
+        if (p < points) {
+            prefetch_bytes<width * sizeof(T)>(base + (p + points_ahead) * width);
+            z.load_from(base + p * width);
+            if constexpr (Read) terms.read(z, p);
         }
-        const rvec<T> top_x = max_everywhere<T>(x.largest()), top_y = max_everywhere<T>(y.largest());
-        const rvec<T> sum_x = x.exp2_and_sum(top_x), sum_y = y.exp2_and_sum(top_y);
-        const rvec<T> by_x = T(1) / sum_everywhere<T>(sum_x), by_y = T(1) / sum_everywhere<T>(sum_y);
-        x.scale(by_x);
-        y.scale(by_y);
-        if constexpr (Spread) {
-            splat_terms(x, terms, count, p, width);
-            splat_terms(y, terms, count, p + 1, width);
-        } else {
-            x.store_to(rows + p * width);
-            y.store_to(rows + (p + 1) * width);
+        sum = y.exp2_and_sum(top);
+        top = max_everywhere<T>(z.largest());
+        if (p >= 2) {
+            x.scale(by);
+            if constexpr (Spread) terms.spread(x, p - 2);
+            else x.store_to(rows + (p - 2) * width);
         }
+        x = y;
+        y = z;
     }
-    if (p == points) return;
-    row_pack<V, T> x;
-    x.load_from(base + p * width);
-    if constexpr (Read) slice_terms(x, terms, count, p, width);
-    softmax_pack(x);
-    if constexpr (Spread) splat_terms(x, terms, count, p, width);
-    else x.store_to(rows + p * width);
 }
 
-template <bool Read, bool Spread, class T>
-OCELLI_ALWAYS_INLINE void update_any(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width, T* rows) {
-    switch (width / static_cast<std::size_t>(row_lanes<T>)) {
-    case 1: update_rows<1, Read, Spread>(terms, count, points, base, rows); break;
-    case 2: update_rows<2, Read, Spread>(terms, count, points, base, rows); break;
-    case 3: update_rows<3, Read, Spread>(terms, count, points, base, rows); break;
-    default: update_rows<4, Read, Spread>(terms, count, points, base, rows); break;
-    }
+template <std::size_t V, class T>
+OCELLI_ALWAYS_INLINE void update_rows(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, bool read, T* rows) {
+    const all_terms<V, T> any{terms, count};
+    if (rows != nullptr) return update_points<V, true, false>(any, points, base, rows);
+    if (!read) return update_points<V, false, true>(any, points, base, rows);
+    if (count == 2 && terms[0].links.corners == 3 && terms[1].links.corners == 6)
+        return update_points<V, true, true>(two_terms<V, 3, 6, T>(terms[0], terms[1], points), points, base, rows);
+    update_points<V, true, true>(any, points, base, rows);
 }
 
 template <class T>
 void update_kernel(const lattice_exchange<T>* terms, std::size_t count, std::size_t points, const T* base, std::size_t width, bool read, T* rows) {
-    if (rows != nullptr) update_any<true, false>(terms, count, points, base, width, rows);
-    else if (read) update_any<true, true>(terms, count, points, base, width, rows);
-    else update_any<false, true>(terms, count, points, base, width, rows);
+    switch (width / static_cast<std::size_t>(row_lanes<T>)) {
+    case 1: update_rows<1>(terms, count, points, base, read, rows); break;
+    case 2: update_rows<2>(terms, count, points, base, read, rows); break;
+    case 3: update_rows<3>(terms, count, points, base, read, rows); break;
+    default: update_rows<4>(terms, count, points, base, read, rows); break;
+    }
 }
 
 template <class T>

@@ -135,7 +135,10 @@ void add_term_any(mean_field<T>& field, const feature_source<T>& source, kernel_
     });
     if (normalization == kernel_normalization::before) term.before = std::move(norm);
     if (normalization == kernel_normalization::after) term.after = std::move(norm);
-    field.terms.push_back(std::move(term));
+    // Terms of few dimensions first: one order for the kernels to know.
+    const auto at = std::upper_bound(field.terms.begin(), field.terms.end(), corners,
+                                     [](std::size_t c, const mean_field_term<T>& other) { return c < other.points.dimensions + 1; });
+    field.terms.insert(at, std::move(term));
 }
 
 /// The memory of a run: each term's messages at its slots, and the marginals that the slots collect meanwhile.
