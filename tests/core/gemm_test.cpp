@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -94,6 +95,31 @@ TEST_CASE("gemm agrees with sums in double for odd sizes, transposed sides and e
     check_product(70, 300, 600, false, false, {}, true, false, true, 1);  // several blocks of depth
     check_product(1, 500, 777, false, true, {}, false, true, false, 2);   // dot products
     check_product(300, 20, 700, false, false, {}, false, true, false, 3); // rows cut into tasks
+}
+
+TEST_CASE("the right side may lie at any address, as a file has it") {
+    std::mt19937 random(3);
+    std::uniform_real_distribution<float> number(-1, 1);
+    for (const bool transposed : {false, true})
+        for (const std::int64_t m : {std::int64_t{1}, std::int64_t{9}}) {
+            const std::int64_t n = 101, k = 37;
+            std::vector<float> a(static_cast<std::size_t>(m * k)), b(static_cast<std::size_t>(n * k)), c(static_cast<std::size_t>(m * n)), d = c;
+            for (float& x : a) x = number(random);
+            for (float& x : b) x = number(random);
+            std::vector<std::byte> file(b.size() * sizeof(float) + 1);
+            std::memcpy(file.data() + 1, b.data(), b.size() * sizeof(float));
+            const auto right = [&](const void* at) {
+                const auto* data = static_cast<const float*>(at);
+                return transposed ? matrix_argument{data, 1, k} : matrix_argument{data, n, 1};
+            };
+            gemm(m, n, k, {a.data(), k, 1}, right(b.data()), c.data(), n);
+            gemm(m, n, k, {a.data(), k, 1}, right(file.data() + 1), d.data(), n);
+            CHECK(std::memcmp(c.data(), d.data(), c.size() * sizeof(float)) == 0);
+            std::vector<float> one(static_cast<std::size_t>(gemm_packed_b_size(n, k)), 1.0f), other(one.size(), 2.0f);
+            gemm_pack_b(n, k, right(b.data()), one.data());
+            gemm_pack_b(n, k, right(file.data() + 1), other.data());
+            CHECK(std::memcmp(one.data(), other.data(), one.size() * sizeof(float)) == 0);
+        }
 }
 
 TEST_CASE("gemm of no depth gives the epilogue of zero, of no rows or columns nothing") {

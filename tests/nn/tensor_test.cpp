@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <limits>
+#include <vector>
 
 using namespace ocelli;
 using namespace ocelli::nn;
@@ -28,6 +30,25 @@ TEST_CASE("a tensor is a handle: copies share memory, clones do not") {
     CHECK(t.data<float>()[0] == 7.f);
     CHECK(clone.data<float>()[0] == 1.f);
     CHECK(reinterpret_cast<std::uintptr_t>(tensor(dtype::int8, {3}).raw()) % 64 == 0);
+}
+
+TEST_CASE("memory that is not aligned is borrowed where it is, and copied once for those who need it aligned") {
+    const float values[3] = {1.5f, -2.0f, 4.0f};
+    std::vector<std::byte> file(1 + sizeof values);
+    std::memcpy(file.data() + 1, values, sizeof values);
+    const std::byte* at = file.data() + (reinterpret_cast<std::uintptr_t>(file.data()) % 4 == 3 ? 0 : 1);
+    if (at == file.data()) std::memmove(file.data(), file.data() + 1, sizeof values);
+    const tensor t = tensor::borrow(dtype::float32, {3}, at);
+    CHECK(t.stored() == static_cast<const void*>(at));
+    CHECK(reinterpret_cast<std::uintptr_t>(t.data<float>()) % 64 == 0);
+    CHECK(t.as<float, 1>() == xt::xtensor<float, 1>{1.5f, -2.0f, 4.0f});
+    const tensor same = t.reshaped({1, 3});
+    CHECK(same.raw() == t.raw());
+    CHECK(same.stored() == t.stored());
+    CHECK(t.clone().data<float>()[2] == 4.0f);
+    CHECK(t.cast(dtype::int32).data<std::int32_t>()[1] == -2);
+    const tensor aligned = tensor::from<float>({1}, {1.0f});
+    CHECK(aligned.stored() == aligned.raw());
 }
 
 TEST_CASE("asking for another type, rank or size names both") {

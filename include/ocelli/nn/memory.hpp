@@ -28,6 +28,8 @@ inline constexpr bool pools_memory = true;
 /// @throws invalid_argument  where the limits have no room
 /// @throws error  where the system has no such memory
 std::shared_ptr<void> take_memory(std::size_t bytes);
+/// The same from the system, whatever limits and pools there are.
+std::shared_ptr<void> uncounted_memory(std::size_t bytes);
 
 }  // namespace detail
 

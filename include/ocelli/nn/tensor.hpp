@@ -18,6 +18,10 @@
 
 namespace ocelli::nn {
 
+namespace detail {
+struct aligned_copy;
+}
+
 /// A dense row-major array: element type, extents, shared memory aligned to 64 bytes.
 ///
 /// A handle: copies share the memory, so writing through one is seen through the other; clone() copies the elements. A
@@ -68,7 +72,8 @@ public:
     static tensor none();
     /// Every element 0 (false).
     static tensor zeros(dtype type, dims shape);
-    /// Wraps dense row-major memory without a copy. `owner` keeps it alive; without one the caller does.
+    /// Wraps dense row-major memory without a copy. `owner` keeps it alive; without one the caller does. Memory that is not aligned to its elements, as a
+    /// file's may be, stays where it is, too, for those who read stored(); others make a copy of it at the first access, once.
     static tensor borrow(dtype type, dims shape, const void* memory, std::shared_ptr<const void> owner = nullptr);
 
     /// Borrows the memory of an array expression where it is dense and row-major, else copies.
@@ -90,7 +95,7 @@ public:
     template <class T>
     const T* data() const {
         if (dtype_of<T> != type_) [[unlikely]] wrong_type(dtype_of<T>);
-        return static_cast<const T*>(memory_.get());
+        return static_cast<const T*>(raw());
     }
     template <class T>
     T* mutable_data() {
@@ -104,7 +109,9 @@ public:
     /// The items of a sequence.
     /// @throws invalid_argument  where this is none
     const std::vector<tensor>& items() const;
-    const void* raw() const noexcept { return memory_.get(); }
+    const void* raw() const { return apart_ == nullptr ? memory_.get() : aligned(); }
+    /// The elements where they were given, which may not be aligned to their type (see borrow()); elsewhere the same as raw().
+    const void* stored() const noexcept { return memory_.get(); }
     void* mutable_raw() noexcept { return memory_.get(); }
     /// Keeps the memory alive; for memory planners.
     const std::shared_ptr<void>& memory() const noexcept { return memory_; }
@@ -147,11 +154,14 @@ public:
 
 private:
     [[noreturn]] void wrong_type(dtype asked) const;
+    const void* aligned() const;
 
     dtype type_ = dtype{};
     dims shape_;
     std::int64_t size_ = 0;
     std::shared_ptr<void> memory_;
+    /// Of memory that is not aligned.
+    std::shared_ptr<detail::aligned_copy> apart_;
 };
 
 /// "float32 (1, 3, 240, 320)", or "absent".

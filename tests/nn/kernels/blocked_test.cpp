@@ -4,6 +4,7 @@
 #include <ocelli/nn/kernels/blocked.hpp>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -129,6 +130,38 @@ TEST_CASE("groups that do not fill blocks share them, and those that cannot stay
     CHECK(!blocked_conv_takes(c));
     l = {{1, 111, 6, 6}, {185, 3, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 37};
     CHECK(error_of(l, activation::relu, true, false, 2, "", "conv_gemm") < 5e-7);
+}
+
+TEST_CASE("weights are packed wherever they lie") {
+    conv_layer plain, grouped, depthwise;
+    plain.channels = 5;
+    plain.filters = 37;
+    grouped.channels = grouped.filters = 32;
+    grouped.group = 8;
+    depthwise.channels = depthwise.filters = depthwise.group = 21;
+    for (conv_layer l : {plain, grouped, depthwise}) {
+        l.kernel_height = 3;
+        l.kernel_width = 2;
+        l.stride_x = l.stride_y = 2;
+        CAPTURE(l.group);
+        const std::vector<float> w = floats_of(random_tensor({l.filters, l.channels / l.group, 3, 2}, 3));
+        std::vector<std::byte> file(w.size() * sizeof(float) + 1);
+        std::memcpy(file.data() + 1, w.data(), w.size() * sizeof(float));
+        const auto* there = static_cast<const float*>(static_cast<const void*>(file.data() + 1));
+        const auto alike = [&](std::int64_t size, auto pack) {
+            std::vector<float> one(static_cast<std::size_t>(size), 1.0f), other(one.size(), 2.0f);
+            pack(l, w.data(), one.data());
+            pack(l, there, other.data());
+            CHECK(std::memcmp(one.data(), other.data(), one.size() * sizeof(float)) == 0);
+        };
+        if (l.group == 21) {
+            alike(block_count(21, block_lanes()) * block_lanes() * 6, blocked_depthwise_pack);
+            continue;
+        }
+        alike(blocked_conv_packed_size(l), blocked_conv_pack);
+        alike(conv_gemm_packed_size(l), conv_gemm_pack);
+        alike(blocked_transpose_packed_size(l), blocked_transpose_pack);
+    }
 }
 
 TEST_CASE("unused lanes are zero whatever the input and the activation") {

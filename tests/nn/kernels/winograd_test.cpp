@@ -127,6 +127,20 @@ TEST_CASE("small images share a task, and each keeps the bits it has alone") {
     }
 }
 
+TEST_CASE("weights are transformed wherever they lie") {
+    conv_layer l = layer_of(1, 37, 45, 6, 6, 1, 1, 1);
+    l.kernel_depth = 2;
+    const tensor w = random_tensor({l.filters, l.channels, 2, 3, 3}, 11);
+    std::vector<std::byte> file(w.bytes() + 1);
+    std::memcpy(file.data() + 1, w.raw(), w.bytes());
+    for (const int edge : {2, 4}) {
+        std::vector<float> one(static_cast<std::size_t>(winograd_packed_size(l, edge)), 1.0f), other(one.size(), 2.0f);
+        winograd_pack(l, edge, w.data<float>(), one.data());
+        winograd_pack(l, edge, static_cast<const float*>(static_cast<const void*>(file.data() + 1)), other.data());
+        CHECK(std::memcmp(one.data(), other.data(), one.size() * sizeof(float)) == 0);
+    }
+}
+
 TEST_CASE("a NaN stays within the tiles that read it") {
     const conv_layer l = layer_of(1, 16, 16, 17, 16, 1, 1, 1);
     tensor x = random_tensor({1, 16, 17, 16}, 1);

@@ -118,8 +118,7 @@ inline wire_tensor read_tensor(wire::reader r, model_source& model) {
                                             what, ": shape ", ocelli::detail::shape_text(shape), " of ", nn::name(type), " needs ", count, " x ",
                                             size_of(type), " bytes, has ", size);
         constexpr std::size_t worth_borrowing = 4096;
-        const bool aligned = reinterpret_cast<std::uintptr_t>(from) % size_of(type) == 0;
-        if (file != nullptr && aligned && size >= worth_borrowing && type != dtype::boolean) {
+        if (file != nullptr && size >= worth_borrowing && type != dtype::boolean) {
             out.elements = tensor::borrow(type, shape, from, file);
             return;
         }

@@ -120,10 +120,11 @@ private:
                                        : tile != 0  ? winograd_packed_size(layer_, tile)
                                                     : blocked_conv_packed_size(layer_)});
         float* to = packed.mutable_data<float>();
-        if (transposed_) blocked_transpose_pack(layer_, weights_.data<float>(), to);
-        else if (depthwise_) blocked_depthwise_pack(layer_, weights_.data<float>(), to);
-        else if (tile != 0) winograd_pack(layer_, tile, weights_.data<float>(), to);
-        else blocked_conv_pack(layer_, weights_.data<float>(), to);
+        const auto* from = static_cast<const float*>(weights_.stored());  // packing reads any address
+        if (transposed_) blocked_transpose_pack(layer_, from, to);
+        else if (depthwise_) blocked_depthwise_pack(layer_, from, to);
+        else if (tile != 0) winograd_pack(layer_, tile, from, to);
+        else blocked_conv_pack(layer_, from, to);
         return packed;
     }
 

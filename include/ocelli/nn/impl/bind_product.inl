@@ -40,7 +40,7 @@ public:
             e.addend_stride = n_;
         }
         const std::int64_t rows = product(shape, 0, shape.size() - 1);
-        const matrix_argument left{a.data<float>(), k_, 1}, right{weights_.data<float>(), transposed_ ? 1 : n_, transposed_ ? k_ : 1};
+        const matrix_argument left{a.data<float>(), k_, 1}, right{static_cast<const float*>(weights_.stored()), transposed_ ? 1 : n_, transposed_ ? k_ : 1};
         if (rows <= in_place_rows) gemm(rows, n_, k_, left, right, y.mutable_data<float>(), n_, e);
         else gemm_packed_b(rows, n_, k_, left, packed().data<float>(), y.mutable_data<float>(), n_, e);
     }
@@ -54,7 +54,7 @@ private:
     tensor packed() const {
         return cache_.get(weights_, ocelli::detail::concat("gemm_b/", transposed_), [&] {
             tensor to(dtype::float32, {gemm_packed_b_size(n_, k_)});
-            gemm_pack_b(n_, k_, {weights_.data<float>(), transposed_ ? 1 : n_, transposed_ ? k_ : 1}, to.mutable_data<float>());
+            gemm_pack_b(n_, k_, {static_cast<const float*>(weights_.stored()), transposed_ ? 1 : n_, transposed_ ? k_ : 1}, to.mutable_data<float>());
             return to;
         });
     }

@@ -140,6 +140,12 @@ OCELLI_INLINE std::shared_ptr<void> take_memory(std::size_t bytes) {
     return std::shared_ptr<void>(memory, std::move(keeper));
 }
 
+OCELLI_INLINE std::shared_ptr<void> uncounted_memory(std::size_t bytes) {
+    void* const memory = new_block(bytes);
+    ocelli::detail::check<error>(memory != nullptr, "tensor: the system has no ", bytes, " bytes of memory");
+    return std::shared_ptr<void>(memory, memory_keeper{nullptr, nullptr, 0, bytes});
+}
+
 }  // namespace detail
 
 OCELLI_INLINE memory_limit*& memory_limit::innermost() noexcept {

@@ -3,8 +3,27 @@
 #include <ocelli/nn/tensor.hpp>
 
 #include <algorithm>
+#include <mutex>
 
 namespace ocelli::nn {
+
+namespace detail {
+
+/// What a tensor's elements are copied to where somebody needs them aligned. Not counted by memory limits, as the file is not.
+struct aligned_copy {
+    std::once_flag once;
+    std::shared_ptr<void> memory;
+};
+
+}  // namespace detail
+
+OCELLI_INLINE const void* tensor::aligned() const {
+    std::call_once(apart_->once, [&] {
+        apart_->memory = detail::uncounted_memory(bytes());
+        std::memcpy(apart_->memory.get(), memory_.get(), bytes());
+    });
+    return apart_->memory.get();
+}
 
 OCELLI_INLINE tensor::tensor(dtype type, dims shape) : type_(type), shape_(std::move(shape)) {
     ocelli::detail::check(size_of(type) != 0, "tensor: undefined element type");
@@ -50,6 +69,7 @@ OCELLI_INLINE tensor tensor::borrow(dtype type, dims shape, const void* memory, 
     out.shape_ = std::move(shape);
     out.size_ = element_count(out.shape_);
     out.memory_ = std::shared_ptr<void>(std::const_pointer_cast<void>(std::move(owner)), const_cast<void*>(memory));
+    if (size_of(type) > 1 && reinterpret_cast<std::uintptr_t>(memory) % size_of(type) != 0) out.apart_ = std::make_shared<detail::aligned_copy>();
     return out;
 }
 
@@ -72,7 +92,7 @@ OCELLI_INLINE tensor tensor::clone() const {
         return sequence(std::move(copies));
     }
     tensor out(type_, shape_);
-    if (size_ != 0) std::memcpy(out.memory_.get(), memory_.get(), bytes());
+    if (size_ != 0) std::memcpy(out.memory_.get(), stored(), bytes());
     return out;
 }
 

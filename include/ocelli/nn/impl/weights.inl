@@ -51,11 +51,9 @@ OCELLI_INLINE state_dict read_weights(const std::string& path) {
         const dtype type = detail::safetensors_dtypes[static_cast<std::size_t>(e.dtype)];
         ocelli::detail::check<format_error>(type != dtype::undefined, path, ": '", e.name, "' has elements of type ", ocelli::name(e.dtype),
                                             ", which is not supported");
-        const bool aligned = reinterpret_cast<std::uintptr_t>(e.bytes.data()) % size_of(type) == 0;
-        if (type == dtype::boolean || !aligned || e.bytes.empty()) {
+        if (type == dtype::boolean || e.bytes.empty()) {
             tensor t(type, e.shape);
             for (std::size_t i = 0; type == dtype::boolean && i < e.bytes.size(); ++i) t.mutable_data<bool>()[i] = e.bytes[i] != std::byte{0};
-            if (type != dtype::boolean && !e.bytes.empty()) std::memcpy(t.mutable_raw(), e.bytes.data(), e.bytes.size());
             out.set(e.name, std::move(t));
         } else out.set(e.name, tensor::borrow(type, e.shape, e.bytes.data(), file.owner()));
     }

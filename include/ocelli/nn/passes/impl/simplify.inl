@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/io/detail/file_mapping.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/simplify.hpp>
 
@@ -113,6 +114,9 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
         if (!fits || channels == 0) continue;
         const double epsilon = static_cast<double>(attr_float(bn, "epsilon", 1e-5f));
         tensor weights = w->clone();
+#if OCELLI_HAS_FILE_MAPPING
+        ocelli::detail::file_mapping::release_if_mapped(w->stored(), w->bytes());
+#endif
         tensor bias(dtype::float32, {channels});
         const std::int64_t inputs = transposed ? w->extent(0) / group : 1, row = w->size() / (channels * inputs);
         for (std::int64_t c = 0; c < channels; ++c) {
