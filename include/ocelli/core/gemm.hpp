@@ -82,6 +82,8 @@ struct gemm_kernels {
     void (*dot)(std::int64_t n, std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride) = nullptr;
     /// Copies a block of k rows of b into a panel `width` floats wide, zeros behind `columns`.
     void (*pack_rows)(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) = nullptr;
+    /// Copies rows of a, `row` floats apart, to a panel over them: panel[j * rows + i] = a[i * row + j] for j < k.
+    void (*pack_columns)(std::int64_t k, int rows, const float* a, std::int64_t row, float* panel) = nullptr;
     /// Weights (filters, channels, taps) of at most `lanes` filters to vectors over them: to[c * channel_step + t * tap_step + f] =
     /// from[f * row + c * taps + t] for f < used, zeros in the other lanes.
     void (*turn)(const float* from, std::int64_t row, int used, std::int64_t channels, std::int64_t taps, float* to, std::int64_t channel_step,
@@ -101,10 +103,10 @@ inline int gemm_panel_rows(const gemm_kernels& t, std::int64_t m) {
     return m <= 0 ? 1 : static_cast<int>((m + panels - 1) / panels);
 }
 /// Floats of a packed a.
-inline std::int64_t gemm_packed_size(std::int64_t m, std::int64_t k, int panel_rows) {
-    return (m + panel_rows - 1) / panel_rows * panel_rows * k;
+inline std::int64_t gemm_packed_size(std::int64_t m, std::int64_t k) {
+    return m * k;
 }
-/// Packs a: panels of `panel_rows` rows, each k x panel_rows, zeros behind the last row.
+/// Packs a: panels of `panel_rows` rows, each k x panel_rows; the last has the rows that are left.
 void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argument& a, int panel_rows, float* packed);
 
 /// Memory aligned to 64 bytes that the thread keeps; valid until its next call with the same slot.

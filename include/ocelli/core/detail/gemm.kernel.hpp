@@ -205,6 +205,53 @@ inline void gemm_pack_rows(std::int64_t k, int columns, int width, const float* 
     }
 }
 
+// Stores a column of a panel and, where there is room behind it, whatever else the vector holds: the next column covers it.
+OCELLI_ALWAYS_INLINE void put_column(float* to, const float* end, vf32 column, int rows) {
+    if (end - to >= lanes<float>) store(to, column);
+    else store_first(to, column, rows);
+}
+
+template <int I, int N>
+OCELLI_ALWAYS_INLINE void load_rows(vf32 (&square)[N], const float* from, std::int64_t row, int rows) {
+    square[I] = I < rows ? load(from + I * row) : vf32{};
+    __builtin_prefetch(from + (I + gemm_max_rows) * row);  // of the next panel: rows are far apart, no prefetcher sees them coming
+    if constexpr (I + 1 < N) load_rows<I + 1>(square, from, row, rows);
+}
+// Lanes [first, first + N) of each vector become a column.
+template <int First, int I, int N, int... J>
+OCELLI_ALWAYS_INLINE void put_columns(const vf32 (&square)[N], float* to, const float* end, int rows, int stride, std::integer_sequence<int, J...> lane) {
+    put_column(to, end, __builtin_shufflevector(square[I], square[I], ((J + First) % lanes<float>)...), rows);
+    if constexpr (I + 1 < N) put_columns<First, I + 1>(square, to + stride, end, rows, stride, lane);
+}
+
+// See gemm_kernels::pack_columns. Squares of eight rows, two side by side in the longest vectors.
+inline void gemm_pack_columns(std::int64_t k, int rows, const float* from, std::int64_t row, float* panel) {
+    constexpr int L = lanes<float>, N = L < gemm_max_rows ? L : gemm_max_rows;
+    constexpr std::make_integer_sequence<int, L> lane{};
+    const float* const end = panel + rows * k;
+    std::int64_t j = 0;
+    for (; j + L <= k; j += L) {
+        float* to = panel + j * rows;
+        vf32 square[N];
+        load_rows<0>(square, from + j, row, rows);
+        transpose_square(square);
+        if constexpr (L < gemm_max_rows) {  // columns are longer than a vector
+            vf32 rest[N];
+            load_rows<0>(rest, from + L * row + j, row, rows - L);
+            transpose_square(rest);
+            for (int c = 0; c < L; ++c, to += rows) {
+                put_column(to, end, square[c], rows < L ? rows : L);
+                if (rows > L) put_column(to + L, end, rest[c], rows - L);
+            }
+        } else {
+            put_columns<0, 0>(square, to, end, rows, rows, lane);
+            if constexpr (L > N) put_columns<N, 0>(square, to + N * rows, end, rows, rows, lane);
+        }
+    }
+    for (; j < k; ++j)
+        for (int i = 0; i < rows; ++i) panel[j * rows + i] = gemm_element(from + i * row + j);
+}
+
 // See gemm_kernels::turn. A square of vectors at a time; the last one overlaps the one before.
 inline void gemm_turn(const float* from, std::int64_t row, int used, std::int64_t channels, std::int64_t taps, float* to, std::int64_t channel_step,
                       std::int64_t tap_step) {
@@ -261,6 +308,7 @@ inline gemm_kernels make_gemm_kernels() {
     gemm_fill_table<gemm_rows, gemm_vectors>(t);
     t.dot = &gemm_dot;
     t.pack_rows = &gemm_pack_rows;
+    t.pack_columns = &gemm_pack_columns;
     t.turn = &gemm_turn;
     t.finish = &gemm_finish;
     return t;

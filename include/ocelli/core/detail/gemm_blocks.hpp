@@ -72,9 +72,9 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
             const int columns = static_cast<int>(std::min(width, column1 - column));
             const int vectors = (columns + t.lanes - 1) / t.lanes;
             for (std::int64_t row = row0; row < row1; row += panel_rows) {
-                const float* a = packed_a + (row / panel_rows) * panel_rows * k + k0 * panel_rows;
-                const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, std::min(row1, m) - row));
-                t.tile[panel_rows - 1][vectors - 1](depth, a, present[p].data, present[p].stride, c + row * ldc + column, ldc, rows, columns, k0 != 0,
+                const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - row));  // the last panel has a tile of its own
+                const float* a = packed_a + row * k + k0 * rows;
+                t.tile[rows - 1][vectors - 1](depth, a, present[p].data, present[p].stride, c + row * ldc + column, ldc, rows, columns, k0 != 0,
                                                     last && !plain ? &epilogue : nullptr, row, column);
             }
         }

@@ -49,16 +49,19 @@ inline float element_anywhere(const float* p) noexcept {
 }
 
 OCELLI_INLINE void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argument& a, int panel_rows, float* packed) {
+    const gemm_kernels& t = get_gemm_kernels();
     const std::int64_t panels = (m + panel_rows - 1) / panel_rows;
     parallel_for(static_cast<std::size_t>(panels), static_cast<std::size_t>(1 + (1 << 16) / (panel_rows * (k + 1))), [&](std::size_t begin, std::size_t end) {
         for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
             float* to = packed + p * panel_rows * k;
             const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - p * panel_rows));
             const float* from = a.data + p * panel_rows * a.row_stride;
-            for (std::int64_t j = 0; j < k; ++j, to += panel_rows) {
-                for (int i = 0; i < rows; ++i) to[i] = element_anywhere(from + i * a.row_stride + j * a.column_stride);
-                for (int i = rows; i < panel_rows; ++i) to[i] = 0.0f;
+            if (a.column_stride == 1) {
+                t.pack_columns(k, rows, from, a.row_stride, to);
+                continue;
             }
+            for (std::int64_t j = 0; j < k; ++j, to += rows)
+                for (int i = 0; i < rows; ++i) to[i] = element_anywhere(from + i * a.row_stride + j * a.column_stride);
         }
     });
 }
@@ -68,7 +71,7 @@ template <class Panel>
 void gemm_with_panels(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const Panel& panel, float* c,
                       std::int64_t c_stride, const gemm_epilogue& epilogue) {
     const int panel_rows = gemm_panel_rows(t, m);
-    float* packed = thread_scratch(static_cast<std::size_t>(gemm_packed_size(m, k, panel_rows) + 1), 2);
+    float* packed = thread_scratch(static_cast<std::size_t>(gemm_packed_size(m, k) + 1), 2);
     gemm_pack_a(m, k, a, panel_rows, packed);
     const gemm_cut cut = cut_gemm(t, m, n, k, panel_rows);
     const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;

@@ -194,16 +194,18 @@ OCELLI_ALWAYS_INLINE void exchange_runs(vf32& a, vf32& b) {
     b = __builtin_shufflevector(a, b, ((J & S) == 0 ? J + S : J + L)...);
     a = even;
 }
-template <int S, int I>
-OCELLI_ALWAYS_INLINE void exchange_rows(vf32 (&rows)[lanes<float>]) {
+template <int S, int I, int N>
+OCELLI_ALWAYS_INLINE void exchange_rows(vf32 (&rows)[N]) {
     if constexpr ((I & S) == 0) exchange_runs<S, OCELLI_LANE_NUMBERS>(rows[I], rows[I + S]);
-    if constexpr (I + 1 < lanes<float>) exchange_rows<S, I + 1>(rows);
-    else if constexpr (2 * S < lanes<float>) exchange_rows<2 * S, 0>(rows);
+    if constexpr (I + 1 < N) exchange_rows<S, I + 1>(rows);
+    else if constexpr (2 * S < N) exchange_rows<2 * S, 0>(rows);
 }
 #undef OCELLI_LANE_NUMBERS
 
-/// Transposes a square of as many rows as a vector has lanes, in registers.
-OCELLI_ALWAYS_INLINE void transpose_square(vf32 (&rows)[lanes<float>]) {
+/// Transposes a square of as many rows as a vector has lanes, in registers; fewer rows, a power of two: each of the squares that lie side by side.
+template <int N>
+OCELLI_ALWAYS_INLINE void transpose_square(vf32 (&rows)[N]) {
+    static_assert(N <= lanes<float> && (N & (N - 1)) == 0);
     exchange_rows<1, 0>(rows);
 }
 

@@ -35,14 +35,14 @@ OCELLI_INLINE std::int64_t window_scratch(const conv_layer& l) {
 
 OCELLI_INLINE std::int64_t conv_gemm_packed_size(const conv_layer& l) {
     const std::int64_t m = l.filters / l.group, k = l.channels / l.group * l.kernel_height * l.kernel_width;
-    return l.group * ocelli::detail::gemm_packed_size(m, k, ocelli::detail::gemm_panel_rows(ocelli::detail::get_gemm_kernels(), m));
+    return l.group * ocelli::detail::gemm_packed_size(m, k);
 }
 
 OCELLI_INLINE void conv_gemm_pack(const conv_layer& l, const float* w, float* packed) {
     const std::int64_t m = l.filters / l.group, k = l.channels / l.group * l.kernel_height * l.kernel_width;
     const int rows = ocelli::detail::gemm_panel_rows(ocelli::detail::get_gemm_kernels(), m);
     for (std::int64_t g = 0; g < l.group; ++g)
-        ocelli::detail::gemm_pack_a(m, k, {w + g * m * k, k, 1}, rows, packed + g * ocelli::detail::gemm_packed_size(m, k, rows));
+        ocelli::detail::gemm_pack_a(m, k, {w + g * m * k, k, 1}, rows, packed + g * ocelli::detail::gemm_packed_size(m, k));
 }
 
 OCELLI_INLINE void conv_gemm(const conv_layer& l, const float* x, const float* packed, const gemm_epilogue& epilogue, float* y) {
@@ -53,7 +53,7 @@ OCELLI_INLINE void conv_gemm(const conv_layer& l, const float* x, const float* p
     const std::int64_t k = channels * taps, pixels = l.out_height * l.out_width, in_pixels = l.height * l.width;
     if (m == 0 || pixels == 0 || l.batch == 0) return;
     const int panel_rows = gemm_panel_rows(t, m);
-    const std::int64_t packed_group = gemm_packed_size(m, k, panel_rows);
+    const std::int64_t packed_group = gemm_packed_size(m, k);
     const gemm_cut cut = cut_gemm(t, m, pixels, k, panel_rows);
     const std::int64_t column_tasks = (pixels + cut.column_block - 1) / cut.column_block;
     const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
