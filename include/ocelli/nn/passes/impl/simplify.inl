@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <vector>
 
 namespace ocelli::nn::passes {
 
@@ -113,23 +115,27 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
         }
         if (!fits || channels == 0) continue;
         const double epsilon = static_cast<double>(attr_float(bn, "epsilon", 1e-5f));
-        tensor weights = w->clone();
+        tensor weights(dtype::float32, w->shape());
+        tensor bias(dtype::float32, {channels});
+        const std::int64_t inputs = transposed ? w->extent(0) / group : 1, filters = channels / group, row = w->size() / (channels * inputs);
+        std::vector<double> scale(static_cast<std::size_t>(channels));
+        for (std::int64_t c = 0; c < channels; ++c) {
+            scale[static_cast<std::size_t>(c)] = static_cast<double>(parameter[0][c]) / std::sqrt(static_cast<double>(parameter[3][c]) + epsilon);
+            const double before = b != nullptr ? static_cast<double>(b->data<float>()[c]) : 0.0;
+            bias.mutable_data<float>()[c] =
+                static_cast<float>((before - static_cast<double>(parameter[2][c])) * scale[static_cast<std::size_t>(c)] + static_cast<double>(parameter[1][c]));
+        }
+        // Through memory once, in order, from wherever the file has them.
+        const auto* from = static_cast<const std::byte*>(w->stored());
+        float* to = weights.mutable_data<float>();
+        for (std::int64_t r = 0; r < channels * inputs; ++r, from += row * static_cast<std::int64_t>(sizeof(float)), to += row) {
+            const double factor = scale[static_cast<std::size_t>(transposed ? r / (inputs * filters) * filters + r % filters : r)];
+            if (row != 0) std::memcpy(to, from, static_cast<std::size_t>(row) * sizeof(float));
+            for (std::int64_t i = 0; i < row; ++i) to[i] = static_cast<float>(static_cast<double>(to[i]) * factor);
+        }
 #if OCELLI_HAS_FILE_MAPPING
         ocelli::detail::file_mapping::release_if_mapped(w->stored(), w->bytes());
 #endif
-        tensor bias(dtype::float32, {channels});
-        const std::int64_t inputs = transposed ? w->extent(0) / group : 1, row = w->size() / (channels * inputs);
-        for (std::int64_t c = 0; c < channels; ++c) {
-            const double scale = static_cast<double>(parameter[0][c]) / std::sqrt(static_cast<double>(parameter[3][c]) + epsilon);
-            for (std::int64_t in = 0; in < inputs; ++in) {
-                const std::int64_t filters = channels / group;
-                float* to = weights.mutable_data<float>() + (transposed ? (c / filters * inputs + in) * filters + c % filters : c) * row;
-                for (std::int64_t i = 0; i < row; ++i) to[i] = static_cast<float>(static_cast<double>(to[i]) * scale);
-            }
-            const double before = b != nullptr ? static_cast<double>(b->data<float>()[c]) : 0.0;
-            bias.mutable_data<float>()[c] =
-                static_cast<float>((before - static_cast<double>(parameter[2][c])) * scale + static_cast<double>(parameter[1][c]));
-        }
         patch p{.reason = ocelli::detail::concat("BatchNormalization '", bn.name, "' folded into ", conv.op, " '", conv.name, "'")};
         node fused = conv;
         fused.inputs = {conv.inputs[0], p.add_constant(g, g.at(conv.inputs[1]).name + ".folded", weights),
