@@ -37,8 +37,8 @@ struct wire_tensor {
 
 template <class To, class From>
 tensor tensor_of(dtype type, const dims& shape, const std::vector<From>& values, const std::string& what) {
-    ocelli::detail::check<format_error>(static_cast<std::int64_t>(values.size()) == element_count(shape), what, ": shape ",
-                                        ocelli::detail::shape_text(shape), " does not hold ", values.size(), " elements");
+    ocelli::detail::check<format_error>(static_cast<std::int64_t>(values.size()) == element_count(shape), what, ": shape ", shape, " does not hold ",
+                                        values.size(), " elements");
     tensor out(type, shape);
     To* to = static_cast<To*>(out.mutable_raw());
     for (std::size_t i = 0; i < values.size(); ++i) to[i] = static_cast<To>(values[i]);
@@ -104,7 +104,7 @@ inline wire_tensor read_tensor(wire::reader r, model_source& model) {
     const dtype type = onnx_dtype(type_number, what);
     ocelli::detail::check<format_error>(shape.size() <= max_tensor_rank, what, ": has rank ", shape.size());
     for (const std::int64_t d : shape)
-        ocelli::detail::check<format_error>(d >= 0, what, ": has a negative extent, ", ocelli::detail::shape_text(shape));
+        ocelli::detail::check<format_error>(d >= 0, what, ": has a negative extent, ", shape);
     std::int64_t count = 0;
     try {
         count = element_count(shape);
@@ -115,7 +115,7 @@ inline wire_tensor read_tensor(wire::reader r, model_source& model) {
     const auto take_bytes = [&](const void* from, std::size_t size, const std::shared_ptr<const file_memory>& file) {
         ocelli::detail::check<format_error>(static_cast<std::uint64_t>(count) <= (std::uint64_t{1} << 60) &&
                                                 size == static_cast<std::size_t>(count) * size_of(type),
-                                            what, ": shape ", ocelli::detail::shape_text(shape), " of ", nn::name(type), " needs ", count, " x ",
+                                            what, ": shape ", shape, " of ", nn::name(type), " needs ", count, " x ",
                                             size_of(type), " bytes, has ", size);
         constexpr std::size_t worth_borrowing = 4096;
         if (file != nullptr && size >= worth_borrowing && type != dtype::boolean) {

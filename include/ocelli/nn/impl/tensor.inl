@@ -30,7 +30,7 @@ OCELLI_INLINE tensor::tensor(dtype type, dims shape) : type_(type), shape_(std::
     size_ = element_count(shape_);
     // Beyond the room there is for any tensor; how much others hold is the account's business.
     const std::size_t limit = memory_limit::widest();
-    ocelli::detail::check(static_cast<std::uint64_t>(size_) <= limit / size_of(type), "tensor: shape ", ocelli::detail::shape_text(shape_), " of ",
+    ocelli::detail::check(static_cast<std::uint64_t>(size_) <= limit / size_of(type), "tensor: shape ", shape_, " of ",
                           name(type), " needs more than the limit of ", limit, " bytes (memory_limit)");
     memory_ = detail::take_memory(bytes());
 }
@@ -76,8 +76,7 @@ OCELLI_INLINE tensor tensor::borrow(dtype type, dims shape, const void* memory, 
 OCELLI_INLINE tensor tensor::reshaped(dims shape) const {
     ocelli::detail::check(type_ != dtype::sequence && type_ != dtype::none, "tensor: a ", name(type_), " has no shape to change");
     const std::int64_t n = element_count(shape);
-    ocelli::detail::check(n == size_, "tensor: shape ", ocelli::detail::shape_text(shape_), " does not reshape to ",
-                          ocelli::detail::shape_text(shape));
+    ocelli::detail::check(n == size_, "tensor: shape ", shape_, " does not reshape to ", shape);
     tensor out = *this;
     out.shape_ = std::move(shape);
     return out;

@@ -23,7 +23,7 @@ OCELLI_INLINE void infer_conv(infer_context& c) {
         for (std::size_t i = 0; i < spatial; ++i) kernel.push_back(w[i + 2].size);
     check(c.self, kernel.size() == spatial, "kernel_shape has the wrong length");
     for (std::size_t i = 0; i < spatial; ++i) {
-        check(c.self, !w[i + 2].known() || w[i + 2].size == kernel[i], "kernel_shape ", ocelli::detail::shape_text(kernel),
+        check(c.self, !w[i + 2].known() || w[i + 2].size == kernel[i], "kernel_shape ", kernel,
               " contradicts the weights' shape ", nn::text(w));
         if (kernel[i] < 0) return c.output(0, c.type(0), std::move(out));
     }

@@ -17,18 +17,17 @@ inline dims reshaped_extents(const node& n, const dims& from, const dims& wanted
     bool zero = false;
     for (std::size_t i = 0; i < out.size(); ++i) {
         if (out[i] == 0 && !allow_zero) {
-            check(n, i < from.size(), "shape ", ocelli::detail::shape_text(wanted), " keeps axis ", i, ", which the input ",
-                  ocelli::detail::shape_text(from), " lacks");
+            check(n, i < from.size(), "shape ", wanted, " keeps axis ", i, ", which the input ", from, " lacks");
             out[i] = from[i];
         } else if (out[i] == -1) {
-            check(n, open == out.size(), "shape ", ocelli::detail::shape_text(wanted), " has more than one -1");
+            check(n, open == out.size(), "shape ", wanted, " has more than one -1");
             open = i;
         } else {
-            check(n, out[i] >= 0, "shape ", ocelli::detail::shape_text(wanted), " has a negative extent");
+            check(n, out[i] >= 0, "shape ", wanted, " has a negative extent");
             zero = zero || out[i] == 0;
         }
     }
-    check(n, !(allow_zero && zero && open != out.size()), "shape ", ocelli::detail::shape_text(wanted), " has both 0 and -1 with allowzero = 1");
+    check(n, !(allow_zero && zero && open != out.size()), "shape ", wanted, " has both 0 and -1 with allowzero = 1");
     const auto count = [&](const dims& shape) {
         try {
             return element_count(shape);
@@ -40,11 +39,10 @@ inline dims reshaped_extents(const node& n, const dims& from, const dims& wanted
     if (open != out.size()) {
         out[open] = 1;
         const std::int64_t rest = count(out);
-        check(n, rest != 0 ? total % rest == 0 : total == 0, "shape ", ocelli::detail::shape_text(wanted), " does not fit ",
-              ocelli::detail::shape_text(from));
+        check(n, rest != 0 ? total % rest == 0 : total == 0, "shape ", wanted, " does not fit ", from);
         out[open] = rest != 0 ? total / rest : 0;
     }
-    check(n, count(out) == total, "shape ", ocelli::detail::shape_text(wanted), " does not fit ", ocelli::detail::shape_text(from));
+    check(n, count(out) == total, "shape ", wanted, " does not fit ", from);
     return out;
 }
 
