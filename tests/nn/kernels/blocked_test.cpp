@@ -58,6 +58,15 @@ TEST_CASE("convolutions on blocks agree with the reference in double over random
     CHECK(error_of(layer_of({1, 2, 2, 2}, {3, 2, 3, 3}, 1, 4, 6), activation::none, true, false, 5, "", "blocked_direct") < 5e-7);
     CHECK(error_of(layer_of({1, 2, 2, 2}, {2, 1, 3, 3}, 1, 4, 6, 2), activation::none, true, false, 6, "", "blocked_depthwise") < 5e-7);
     CHECK(error_of(layer_of({1, 24, 61, 83}, {24, 24, 1, 1}, 1, 1, 0), activation::hard_swish, true, true, 7, "", "blocked_pointwise") < 5e-7);
+    // Columns that see few taps: Atrous pyramids, padding wider than a row, results that see none, sums in parts, strides.
+    for (const std::int64_t dilation : {6, 12, 17, 24, 36})
+        CHECK(error_of(layer_of({1, 40, 33, 40}, {40, 40, 1, 3}, 1, dilation, dilation), activation::relu, true, true, 9, "", "blocked_direct") < 5e-7);
+    for (const std::int64_t dilation : {9, 14, 24, 36})
+        CHECK(error_of(layer_of({1, 12, 33, 40}, {40, 12, 3, 3}, 1, dilation, dilation), activation::none, true, false, 9, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(layer_of({1, 300, 20, 31}, {20, 300, 5, 5}, 1, 9, 18), activation::none, true, false, 10, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(layer_of({2, 20, 21, 30}, {20, 20, 5, 3}, 2, 11, 22), activation::clip, false, true, 11, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(layer_of({1, 20, 3, 3}, {20, 20, 5, 3}, 1, 9, 25), activation::none, true, false, 12, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(layer_of({1, 3, 33, 40}, {16, 3, 3, 3}, 1, 24, 24, 1, false), activation::relu, true, false, 13, "", "blocked_direct") < 5e-7);
     CHECK(error_of(layer_of({1, 3, 61, 83}, {16, 3, 7, 7}, 2, 1, 3, 1, false), activation::relu, true, false, 8, "", "blocked_direct") < 5e-7);
 }
 
@@ -117,6 +126,10 @@ TEST_CASE("convolutions over three axes agree with the reference in double") {
     CHECK(error_of(l, activation::relu, true, true, 1, "", "blocked_winograd") < 1e-6);
     l.strides = {2, 1, 1};
     CHECK(error_of(l, activation::sigmoid, true, false, 2, "", "blocked_winograd") < 1e-6);
+    // Columns that see few taps.
+    layer wide{{1, 24, 5, 22, 38}, {40, 24, 3, 3, 3}, {1, 1, 1}, {1, 13, 20}, {1, 13, 20, 1, 13, 20}};
+    wide.known = wide.blocks = true;
+    CHECK(error_of(wide, activation::relu, true, true, 3, "", "blocked_direct") < 1e-6);
 }
 
 TEST_CASE("groups that do not fill blocks share them, and those that cannot stay in planes") {

@@ -1,8 +1,7 @@
 #pragma once
 
 /// @file
-/// The epilogue of convolutions on blocks: what tiles do themselves, and what is done on their results; the taps
-/// that lie inside an image.
+/// The epilogue of convolutions on blocks: what tiles do themselves, and what is done on their results.
 
 #include <ocelli/core/gemm.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
@@ -10,7 +9,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <utility>
 
 namespace ocelli::nn::detail {
 
@@ -49,13 +47,6 @@ inline void finish_block(const blocked_kernels& t, const blocked_epilogue& e, bo
     }
     const float* slope = finish && e.function == activation::prelu ? e.slope + channel : nullptr;
     if (slope != nullptr || used < t.lanes) t.finish(y, pixels, slope, used);
-}
-
-/// The first tap of an axis that lies inside the image, and the one behind the last.
-inline std::pair<std::int64_t, std::int64_t> taps_inside(std::int64_t at, std::int64_t dilation, std::int64_t taps, std::int64_t extent) {
-    const std::int64_t first = at >= 0 ? 0 : std::min(taps, (-at + dilation - 1) / dilation);
-    const std::int64_t end = at >= extent ? 0 : std::min(taps, (extent - 1 - at) / dilation + 1);
-    return {std::min(first, end), end};
 }
 
 }  // namespace ocelli::nn::detail

@@ -4,6 +4,7 @@
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
+#include <ocelli/nn/kernels/detail/taps.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -169,6 +170,11 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                 table.push_back({c * plane_here + ky * tap_row + (at % l.stride_x * part + at / l.stride_x) * each, std::min(each, groups.channels - c * each)});
             }
     const blocked_segment* segments = table.data();
+    const bool small_rows = !planes && !flat && 2 * l.out_width <= t.pixels;  // two of them make a tile
+    thread_local std::vector<column_run> run_table;
+    if (direct || small_rows) run_table.assign(1, {0, l.out_width, 0, l.kernel_width});
+    else find_column_runs(l, t.pixels, run_table);
+    const column_run *runs = run_table.data(), *runs_end = runs + run_table.size();
     const blocked_clamp clamp = clamp_of(e);
     const std::int64_t part_segments = std::max<std::int64_t>(1, 256 / each);
     static constexpr float zeros[2 * 16] = {};
@@ -214,7 +220,6 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
             for (std::int64_t pair = pair0; pair < pair1; ++pair) {
                 const std::int64_t b0 = 2 * pair;
                 const int wide = b0 + 2 <= blocks ? 2 : 1;
-                const std::int64_t tap_weights = l.kernel_width * groups.channels * wide * lanes;
                 const float* weights = packed + group * blocked_packed_group(l, groups, lanes) + b0 * lanes * groups.channels * taps;
                 blocked_tile tile{};
                 tile.x_jump = out_row;
@@ -225,7 +230,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                 tile.high = clamp.high;
                 for (std::int64_t row = row0; row < row1;) {
                     const std::int64_t pixels = flat ? row_pixels(row) : l.out_width;
-                    const bool two = row + 1 < row1 && !planes && !flat && 2 * l.out_width <= t.pixels;
+                    const bool two = small_rows && row + 1 < row1;
                     auto [ky0, ky1] = taps_inside(row * l.stride_y - l.pad_top, l.dilation_y, l.kernel_height, l.height);
                     if (two) {
                         const auto [next0, next1] = taps_inside((row + 1) * l.stride_y - l.pad_top, l.dilation_y, l.kernel_height, l.height);
@@ -233,35 +238,43 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                         else if (next0 != next1) ky0 = std::min(ky0, next0);
                         ky1 = std::max(ky1, next1);
                     }
-                    const std::int64_t cuts = two ? 1 : (pixels + t.pixels - 1) / t.pixels;
                     const std::int64_t to = b0 * out_block + row * out_row_step * lanes;
-                    const std::int64_t tap_segments = kz0 == kz1 ? 0 : (ky1 - ky0) * l.kernel_width * depth;
-                    for (std::int64_t cut = 0; cut < cuts; ++cut) {
-                        const std::int64_t p0 = pixels * cut / cuts, p1 = pixels * (cut + 1) / cuts;
-                        const blocked_tile_function run = two ? t.pair[wide - 1][p1 - p0 - 1] : t.tile[planes][wide - 1][p1 - p0 - 1];
-                        tile.y = out + to + p0 * place.step * lanes;
-                        tile.bias = e.bias + (first_block + b0) * lanes;
-                        tile.addend = addend == nullptr ? nullptr : addend + (tile.y - out);
-                        // A long sum is made in parts: rounding errors stay small, and a part's weights stay in the first-level cache.
-                        std::int64_t kz = kz0, done = 0;
-                        for (;;) {
-                            const std::int64_t left = kz < kz1 ? tap_segments - done : 0;
-                            tile.count = left <= part_segments + part_segments / 2 ? left : part_segments;
-                            tile.segments = segments + ky0 * l.kernel_width * depth + done;
-                            tile.weights = weights + (kz * l.kernel_height + ky0) * tap_weights +
-                                           (done / depth * groups.channels + done % depth * each) * wide * lanes;
-                            tile.x = source + (row - row0) * out_row + p0 * each + (source_frame + kz * tap_frame);
-                            const bool last = done + tile.count >= tap_segments && kz + 1 >= kz1;
-                            tile.clamps = last && clamp.clamps;
-                            run(tile);
-                            if (last) break;
-                            done += tile.count;
-                            if (done >= tap_segments) {
-                                done = 0;
-                                ++kz;
+                    for (const column_run* columns = runs; columns != runs_end; ++columns) {
+                        // Segments that follow each other: those of all rows of taps, or, where columns are left out, of one.
+                        const bool whole = columns->tap1 - columns->tap0 == l.kernel_width;
+                        const std::int64_t stretches = whole ? 1 : std::max<std::int64_t>(1, ky1 - ky0);
+                        const std::int64_t length = (ky1 - ky0) * (columns->tap1 - columns->tap0) * depth / stretches;
+                        const std::int64_t all = length == 0 ? 0 : (kz1 - kz0) * stretches;
+                        const std::int64_t here = std::min(columns->end, pixels) - columns->first;
+                        const std::int64_t cuts = two ? 1 : (here + t.pixels - 1) / t.pixels;
+                        for (std::int64_t cut = 0; cut < cuts; ++cut) {
+                            const std::int64_t p0 = columns->first + here * cut / cuts, p1 = columns->first + here * (cut + 1) / cuts;
+                            const blocked_tile_function run = two ? t.pair[wide - 1][p1 - p0 - 1] : t.tile[planes][wide - 1][p1 - p0 - 1];
+                            tile.y = out + to + p0 * place.step * lanes;
+                            tile.bias = e.bias + (first_block + b0) * lanes;
+                            tile.addend = addend == nullptr ? nullptr : addend + (tile.y - out);
+                            // A long sum is made in parts: rounding errors stay small, and a part's weights stay in the first-level cache.
+                            std::int64_t stretch = 0, done = 0;
+                            for (;;) {
+                                const std::int64_t left = stretch < all ? length - done : 0;
+                                const std::int64_t kz = kz0 + stretch / stretches;
+                                const std::int64_t segment = ((ky0 + stretch % stretches) * l.kernel_width + columns->tap0) * depth + done;
+                                tile.count = left <= part_segments + part_segments / 2 ? left : part_segments;
+                                tile.segments = segments + segment;
+                                tile.weights = weights + ((kz * plane_taps + segment / depth) * groups.channels + segment % depth * each) * wide * lanes;
+                                tile.x = source + (row - row0) * out_row + p0 * each + (source_frame + kz * tap_frame);
+                                const bool last = stretch + 1 >= all && tile.count == left;
+                                tile.clamps = last && clamp.clamps;
+                                run(tile);
+                                if (last) break;
+                                done += tile.count;
+                                if (done >= length) {
+                                    done = 0;
+                                    ++stretch;
+                                }
+                                tile.bias = zeros;
+                                tile.addend = tile.y;
                             }
-                            tile.bias = zeros;
-                            tile.addend = tile.y;
                         }
                     }
                     const std::int64_t rows_done = two ? 2 : 1;

@@ -194,6 +194,11 @@ private:
         l.width = in[rank - 1].size;
         l.out_height = out[rank - 2].size;
         l.out_width = out[rank - 1].size;
+        const auto pad = [](std::int64_t results, std::int64_t taps, std::int64_t dilation, std::int64_t extent) {  // strides are 1 where it matters
+            return std::max<std::int64_t>(0, results - 1 + (taps - 1) * dilation + 1 - extent) / 2;
+        };
+        l.pad_top = pad(l.out_height, l.kernel_height, l.dilation_y, l.height);
+        l.pad_left = pad(l.out_width, l.kernel_width, l.dilation_x, l.width);
         return l;
     }
 
