@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -13,13 +14,27 @@
 #if defined(__unix__) || defined(__APPLE__)
 #    include <unistd.h>
 #endif
+#if defined(__linux__)
+#    include <sys/mman.h>
+#endif
 
 namespace ocelli::nn {
 
 namespace detail {
 
 inline void* new_block(std::size_t bytes) noexcept {
-    return ::operator new(bytes == 0 ? 1 : bytes, std::align_val_t{64}, std::nothrow);
+    void* const memory = ::operator new(bytes == 0 ? 1 : bytes, std::align_val_t{64}, std::nothrow);
+#if defined(__linux__) && defined(MADV_POPULATE_WRITE)
+    // Pages that are all about to be written, at one request instead of one fault each: a tenth to a fifth of loading a network. (The system's large
+    // pages would be fewer still, but where it has to find or make them they can cost many times that.) Older systems refuse, which costs
+    // nothing. Not blocks so large that they may be meant to be used in part.
+    if (memory != nullptr && bytes >= std::size_t{1} << 17 && bytes <= std::size_t{1} << 28) {
+        static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+        const std::uintptr_t from = reinterpret_cast<std::uintptr_t>(memory), begin = (from + page - 1) / page * page, end = (from + bytes) / page * page;
+        if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+    }
+#endif
+    return memory;
 }
 inline void delete_block(void* p) noexcept {
     ::operator delete(p, std::align_val_t{64});
