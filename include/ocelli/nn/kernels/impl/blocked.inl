@@ -171,10 +171,10 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
             }
     const blocked_segment* segments = table.data();
     const bool small_rows = !planes && !flat && 2 * l.out_width <= t.pixels;  // two of them make a tile
-    thread_local std::vector<column_run> run_table;
+    thread_local std::vector<tap_run> run_table;
     if (direct || small_rows) run_table.assign(1, {0, l.out_width, 0, l.kernel_width});
     else find_column_runs(l, t.pixels, run_table);
-    const column_run *runs = run_table.data(), *runs_end = runs + run_table.size();
+    const tap_run *runs = run_table.data(), *runs_end = runs + run_table.size();
     const blocked_clamp clamp = clamp_of(e);
     const std::int64_t part_segments = std::max<std::int64_t>(1, 256 / each);
     static constexpr float zeros[2 * 16] = {};
@@ -239,7 +239,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                         ky1 = std::max(ky1, next1);
                     }
                     const std::int64_t to = b0 * out_block + row * out_row_step * lanes;
-                    for (const column_run* columns = runs; columns != runs_end; ++columns) {
+                    for (const tap_run* columns = runs; columns != runs_end; ++columns) {
                         // Segments that follow each other: those of all rows of taps, or, where columns are left out, of one.
                         const bool whole = columns->tap1 - columns->tap0 == l.kernel_width;
                         const std::int64_t stretches = whole ? 1 : std::max<std::int64_t>(1, ky1 - ky0);

@@ -66,15 +66,11 @@ OCELLI_INLINE int winograd_tile(const conv_layer& l) {
         return 1.05 * products(tiles * coefficients, coefficients) + tiles * (channels * input + filters * output) / lanes;
     };
     // Taps that see padding alone are left out.
-    std::int64_t rows = 0, columns = 0;
-    for (std::int64_t y = 0; y < l.out_height; ++y) {
-        const auto [first, end] = detail::taps_inside(y - l.pad_top, l.dilation_y, 3, l.height);
-        rows += end - first;
-    }
-    thread_local std::vector<detail::column_run> runs;
+    thread_local std::vector<detail::tap_run> runs;
+    detail::find_tap_runs({l.out_height, 1, l.pad_top, l.dilation_y, 3, l.height}, runs);
+    const double rows = detail::count_taps(runs);
     detail::find_column_runs(l, detail::get_blocked_kernels().pixels, runs);
-    for (const detail::column_run& r : runs) columns += (r.end - r.first) * (r.tap1 - r.tap0);
-    const double direct = products(static_cast<double>(rows * columns), 9);
+    const double direct = products(rows * detail::count_taps(runs), 9);
     const double four = minimal(4, 180, 120), two = minimal(2, 60, 40);
     if (std::min(four, two) > 0.9 * direct) return 0;
     return four <= two ? 4 : 2;

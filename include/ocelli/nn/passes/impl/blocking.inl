@@ -189,6 +189,9 @@ private:
         l.out_height = l.out_width = 0;
         bool known = in.ranked() && out.ranked() && in.rank() == rank && out.rank() == rank;
         for (std::size_t i = rank - 2; known && i < rank; ++i) known = in[i].known() && out[i].known();
+        constexpr std::int64_t far = std::int64_t{1} << 31;  // no image; the sums below stay numbers
+        known = known && l.dilation_y < far && l.dilation_x < far && in[rank - 2].size < far && in[rank - 1].size < far && out[rank - 2].size < far &&
+                out[rank - 1].size < far;
         if (!known) return l;
         l.height = in[rank - 2].size;
         l.width = in[rank - 1].size;
