@@ -13,8 +13,8 @@ milliseconds (a shared machine only adds time) and, as a measure of noise, the l
 Runtime without its graph optimisations (versions before 1.21 give wrong results with them on networks that pad before they average).
 
 --load: instead of speed, what it takes to get there, each runtime in a process of its own, with the model in the page cache: milliseconds from path
-to first result (session creation plus first run minus a steady run) and peak memory in MB (VmHWM above what the process had before loading; ours
-counts the whole program); the lowest of the rounds.
+to first result (session creation plus first run minus a steady run) and peak memory in MB (VmHWM above what the process had before loading, ours
+above the beginning of main); the lowest of the rounds.
 """
 
 import argparse
@@ -224,7 +224,7 @@ def load_row(case, model, feeds):
         outs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(args.rounds)]
     number = lambda out, pattern: float(re.search(pattern + r" ([\d.]+)", out)[1])
     mine = min(number(out, "loaded in") + number(out, "first run") - number(out, "fastest") for out in outs)
-    peak = min(number(out, "peak memory") for out in outs)
+    peak = min(number(out, "peak memory") - number(out, "MiB,") for out in outs)
     shown = lambda numbers: " | ".join(f"{numbers[p]:.0f}" if numbers[p] == numbers[p] else "" for p in args.peers)
     print(f"| {case} | {shown(took)} | {mine:.0f} | **{np.nanmin([*took.values()]) / mine:.1f}** | {shown(used)} | {peak:.0f} |", flush=True)
 
