@@ -166,7 +166,7 @@ OCELLI_INLINE void convert_elements(dtype from, const void* x, dtype to, void* y
 OCELLI_INLINE tensor tensor::cast(dtype type) const {
     if (type == type_) return *this;
     tensor out(type, shape_);
-    detail::convert_elements(type_, memory_.get(), type, out.memory_.get(), size_);
+    detail::convert_elements(type_, raw(), type, out.memory_.get(), size_);
     return out;
 }
 
