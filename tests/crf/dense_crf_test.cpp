@@ -195,8 +195,8 @@ TEST_CASE("mean field is what the equations say") {
 }
 
 TEST_CASE("the order of terms does not matter, and runs of any length agree with double's plain ones") {
-    for (const std::size_t w : {1, 2, 3, 63, 64, 65, 67})
-        for (const std::size_t labels : {2, 9, 21, 30, 40}) {
+    for (const std::size_t w : std::initializer_list<std::size_t>{1, 2, 3, 63, 64, 65, 67})
+        for (const std::size_t labels : std::initializer_list<std::size_t>{2, 9, 21, 30, 40}) {
             CAPTURE(w);
             CAPTURE(labels);
             const auto image = noise(2, w, 3, 11);
