@@ -1,11 +1,11 @@
 #pragma once
 
 #include <ocelli/core/detail/gemm_blocks.hpp>
+#include <ocelli/core/detail/unaligned.hpp>
 #include <ocelli/core/gemm.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 
-#include <cstring>
 #include <new>
 
 #define OCELLI_KERNEL_FILE <ocelli/core/detail/gemm.kernel.hpp>
@@ -41,13 +41,6 @@ OCELLI_INLINE float* thread_scratch(std::size_t floats, int slot) {
     return m.data.get();
 }
 
-/// An element of weights that may lie at any address.
-inline float element_anywhere(const float* p) noexcept {
-    float x;
-    std::memcpy(&x, p, sizeof x);
-    return x;
-}
-
 OCELLI_INLINE void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argument& a, int panel_rows, float* packed) {
     const gemm_kernels& t = get_gemm_kernels();
     const std::int64_t panels = (m + panel_rows - 1) / panel_rows;
@@ -61,7 +54,7 @@ OCELLI_INLINE void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argu
                 continue;
             }
             for (std::int64_t j = 0; j < k; ++j, to += rows)
-                for (int i = 0; i < rows; ++i) to[i] = element_anywhere(from + i * a.row_stride + j * a.column_stride);
+                for (int i = 0; i < rows; ++i) to[i] = float_at(from + i * a.row_stride + j * a.column_stride);
         }
     });
 }
@@ -116,7 +109,7 @@ OCELLI_INLINE void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const ma
         } else {
             for (std::int64_t i = 0; i < depth; ++i)
                 for (int j = 0; j < width; ++j)
-                    memory[i * width + j] = j < columns ? detail::element_anywhere(b.data + (k0 + i) * b.row_stride + (column + j) * b.column_stride) : 0.0f;
+                    memory[i * width + j] = j < columns ? detail::float_at(b.data + (k0 + i) * b.row_stride + (column + j) * b.column_stride) : 0.0f;
         }
         return {memory, width};
     };
@@ -150,7 +143,7 @@ OCELLI_INLINE void gemm_pack_b(std::int64_t n, std::int64_t k, const matrix_argu
             for (std::int64_t k0 = 0; k0 < k; k0 += 16)
                 for (std::int64_t j = 0; j < width; ++j)
                     for (std::int64_t i = k0; i < std::min(k, k0 + 16); ++i)
-                        to[i * width + j] = j < columns ? detail::element_anywhere(from + i * b.row_stride + j * b.column_stride) : 0.0f;
+                        to[i * width + j] = j < columns ? detail::float_at(from + i * b.row_stride + j * b.column_stride) : 0.0f;
         }
     });
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/core/detail/unaligned.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
@@ -36,13 +37,6 @@ inline blocked_groups groups_in_blocks(const conv_layer& l, std::int64_t lanes) 
         return {l.group / m, m, m * channels, m * filters};
     }
     return {};
-}
-
-/// A weight that may lie at any address.
-inline float weight_at(const float* w) noexcept {
-    float x;
-    std::memcpy(&x, w, sizeof x);
-    return x;
 }
 
 /// Floats of a group's packed weights.
@@ -89,7 +83,7 @@ OCELLI_INLINE void blocked_conv_pack(const conv_layer& l, const float* w, float*
                                  for (std::int64_t f = 0; f < wide; ++f) {
                                      const std::int64_t filter = first + f;
                                      const bool real = filter < g.filters && filter / own_filters == c / own_channels;
-                                     to[f] = real ? detail::weight_at(w + ((group * g.filters + filter) * own_channels + c % own_channels) * taps + tap) : 0.0f;
+                                     to[f] = real ? ocelli::detail::float_at(w + ((group * g.filters + filter) * own_channels + c % own_channels) * taps + tap) : 0.0f;
                                  }
                      }
                  });
@@ -379,7 +373,7 @@ OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, f
                 for (std::int64_t u = c.kernel_height; u-- > 0;)
                     for (std::int64_t v = c.kernel_width; v-- > 0; ++to) {
                         const std::int64_t ky = tap_y + u * l.stride_y, kx = tap_x + v * l.stride_x;
-                        *to = detail::weight_at(w + (((f / out * in + i) * out + f % out) * l.kernel_height + ky) * l.kernel_width + kx);
+                        *to = ocelli::detail::float_at(w + (((f / out * in + i) * out + f % out) * l.kernel_height + ky) * l.kernel_width + kx);
                     }
         blocked_conv_pack(c, turned.data(), packed + offset);
     });
