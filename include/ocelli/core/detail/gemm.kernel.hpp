@@ -109,24 +109,27 @@ struct gemm_tile_state {
         if constexpr (I + 1 < R) multiply<I + 1>(a, b);
     }
     template <int I, int J>
-    OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t ldc, int rows, int columns, bool accumulate) {
-        if (I < rows) {
-            const int left = columns - J * lanes<float>;
-            if (left > 0) {
-                float* to = c + I * ldc + J * lanes<float>;
-                const int count = left < lanes<float> ? left : lanes<float>;
-                vf32 x = acc[I][J];
-                if (accumulate) x = x + (count == lanes<float> ? load<float>(to) : load_first<float>(to, count));
-                if (count == lanes<float>) store(to, x);
-                else store_first(to, x, count);
-            }
-        }
-        if constexpr (J + 1 < V) put<I, J + 1>(c, ldc, rows, columns, accumulate);
-        else if constexpr (I + 1 < R) put<I + 1, 0>(c, ldc, rows, columns, accumulate);
+    OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t ldc, bool accumulate) {
+        float* to = c + I * ldc + J * lanes<float>;
+        store(to, accumulate ? acc[I][J] + load<float>(to) : acc[I][J]);
+        if constexpr (J + 1 < V) put<I, J + 1>(c, ldc, accumulate);
+        else if constexpr (I + 1 < R) put<I + 1, 0>(c, ldc, accumulate);
     }
 };
 
-// A function of its own, over the tile just written: unrolled into every tile, it would be most of the library's compile time.
+// The tile at the result's edge. Like gemm_finish a function of its own: unrolled into every tile, they would be most of the library's compile time.
+OCELLI_NOINLINE inline void gemm_put_edge(const float* tile, std::int64_t tile_row, float* c, std::int64_t ldc, int rows, int columns, bool accumulate) {
+    for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < columns; j += lanes<float>) {
+            float* to = c + i * ldc + j;
+            const vf32 x = load(tile + i * tile_row + j);
+            const int left = columns - j;
+            if (left >= lanes<float>) store(to, accumulate ? x + load<float>(to) : x);
+            else store_first(to, accumulate ? x + load_first<float>(to, left) : x, left);
+        }
+}
+
+// Over the tile just written.
 OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
     // What most of an EfficientNet's epilogues are: without the switch in the loop.
     const bool only_silu = e->function == activation::silu && e->row_bias == nullptr && e->column_bias == nullptr && e->addend == nullptr;
@@ -161,7 +164,13 @@ void gemm_tile(std::int64_t k, const float* a, const float* b, std::int64_t ldb,
         a += R;
         b += ldb;
     }
-    t.template put<0, 0>(c, ldc, rows, columns, accumulate);
+    if (rows >= R && columns >= V * lanes<float>) {
+        t.template put<0, 0>(c, ldc, accumulate);
+    } else {
+        float tile[R * V * lanes<float>];
+        t.template put<0, 0>(tile, V * lanes<float>, false);
+        gemm_put_edge(tile, V * lanes<float>, c, ldc, rows < R ? rows : R, columns < V * lanes<float> ? columns : V * lanes<float>, accumulate);
+    }
     if (e != nullptr) gemm_finish(rows, columns, c, ldc, e, row0, column0);
 }
 
