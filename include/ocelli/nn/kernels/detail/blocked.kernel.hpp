@@ -4,54 +4,43 @@
 
 namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
 
-// R rows of Q pixels each, by B vectors of filters; neighbouring pixels of x are S floats apart. Unrolled by templates, as the tiles
-// of gemm.kernel.hpp.
+// R rows of Q pixels each, by B vectors of filters; neighbouring pixels of x are S floats apart. Unrolled by packs of numbers: one function for
+// each step of a tile, instead of one for each accumulator, is half of the compiler's work.
 template <int R, int Q, int B, int S>
 struct blocked_tile_state {
     static constexpr int P = R * Q;
-    vf32 acc[P][B];
+    vf32 acc[P * B];
 
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void clear() {
-        acc[I][J] = vf32{};
-        if constexpr (J + 1 < B) clear<I, J + 1>();
-        else if constexpr (I + 1 < P) clear<I + 1, 0>();
+    // Accumulator N is of pixel N / B.
+    template <int N>
+    static OCELLI_ALWAYS_INLINE std::int64_t place(std::int64_t block, std::int64_t jump, std::int64_t step) {
+        return N % B * block + (N / B < Q ? 0 : jump) + N / B % Q * step;
+    }
+    template <int... N>
+    OCELLI_ALWAYS_INLINE void clear(std::integer_sequence<int, N...>) {
+        ((acc[N] = vf32{}), ...);
     }
     // Behind the sum: in front of it, a large one would cost every term's last bits.
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void add_bias(const vf32 (&bias)[B]) {
-        acc[I][J] += bias[J];
-        if constexpr (J + 1 < B) add_bias<I, J + 1>(bias);
-        else if constexpr (I + 1 < P) add_bias<I + 1, 0>(bias);
+    template <int... N>
+    OCELLI_ALWAYS_INLINE void add_bias(const vf32 (&bias)[B], std::integer_sequence<int, N...>) {
+        ((acc[N] += bias[N % B]), ...);
     }
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void multiply_pixel(vf32 x, const vf32 (&w)[B]) {
-        acc[I][J] += x * w[J];
-        if constexpr (J + 1 < B) multiply_pixel<I, J + 1>(x, w);
+    template <int... N>
+    OCELLI_ALWAYS_INLINE void multiply(const float* first, const float* second, const vf32 (&w)[B], std::integer_sequence<int, N...>) {
+        ((acc[N] += (N / B < Q ? first[N / B * S] : second[(N / B - Q) * S]) * w[N % B]), ...);
     }
-    template <int I>
-    OCELLI_ALWAYS_INLINE void multiply(const float* first, const float* second, const vf32 (&w)[B]) {
-        multiply_pixel<I, 0>(broadcast(I < Q ? first[I * S] : second[(I - Q) * S]), w);
-        if constexpr (I + 1 < P) multiply<I + 1>(first, second, w);
+    template <int... N>
+    OCELLI_ALWAYS_INLINE void add(const float* from, std::int64_t block, std::int64_t jump, std::int64_t step, std::integer_sequence<int, N...>) {
+        ((acc[N] += load(from + place<N>(block, jump, step))), ...);
     }
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void add(const float* from, std::int64_t block, std::int64_t jump, std::int64_t step) {
-        acc[I][J] += load(from + J * block + (I < Q ? 0 : jump) + I % Q * step);
-        if constexpr (J + 1 < B) add<I, J + 1>(from, block, jump, step);
-        else if constexpr (I + 1 < P) add<I + 1, 0>(from, block, jump, step);
+    template <int... N>
+    OCELLI_ALWAYS_INLINE void clamp(vf32 low, vf32 high, std::integer_sequence<int, N...>) {
+        ((acc[N] = acc[N] < low ? low : acc[N]), ...);  // NaN passes: comparisons are false
+        ((acc[N] = acc[N] > high ? high : acc[N]), ...);
     }
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void clamp(vf32 low, vf32 high) {
-        const vf32 v = acc[I][J] < low ? low : acc[I][J];  // NaN passes: comparisons are false
-        acc[I][J] = v > high ? high : v;
-        if constexpr (J + 1 < B) clamp<I, J + 1>(low, high);
-        else if constexpr (I + 1 < P) clamp<I + 1, 0>(low, high);
-    }
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void put(float* to, std::int64_t block, std::int64_t jump, std::int64_t step) {
-        store(to + J * block + (I < Q ? 0 : jump) + I % Q * step, acc[I][J]);
-        if constexpr (J + 1 < B) put<I, J + 1>(to, block, jump, step);
-        else if constexpr (I + 1 < P) put<I + 1, 0>(to, block, jump, step);
+    template <int... N>
+    OCELLI_ALWAYS_INLINE void put(float* to, std::int64_t block, std::int64_t jump, std::int64_t step, std::integer_sequence<int, N...>) const {
+        (store(to + place<N>(block, jump, step), acc[N]), ...);
     }
 };
 
@@ -59,24 +48,25 @@ template <int R, int Q, int B, int S>
 void blocked_tile(const nn::detail::blocked_tile& t) {
     blocked_tile_state<R, Q, B, S> state;
     vf32 w[B];
-    state.template clear<0, 0>();
+    constexpr std::make_integer_sequence<int, R * Q * B> all{};
+    state.clear(all);
     const float* weights = t.weights;
     for (const nn::detail::blocked_segment *s = t.segments, *end = s + t.count; s != end; ++s) {
         const float* first = t.x + s->offset;
         const float* second = first + t.x_jump;
         for (std::int64_t c = s->length; c > 0; --c) {
             for (int j = 0; j < B; ++j) w[j] = load(weights + j * lanes<float>);
-            state.template multiply<0>(first, second, w);
+            state.multiply(first, second, w, all);
             ++first;
             ++second;
             weights += B * lanes<float>;
         }
     }
     for (int j = 0; j < B; ++j) w[j] = load(t.bias + j * lanes<float>);
-    state.template add_bias<0, 0>(w);
-    if (t.addend != nullptr) state.template add<0, 0>(t.addend, t.y_block, t.y_jump, t.y_step);
-    if (t.clamps) state.template clamp<0, 0>(broadcast(t.low), broadcast(t.high));
-    state.template put<0, 0>(t.y, t.y_block, t.y_jump, t.y_step);
+    state.add_bias(w, all);
+    if (t.addend != nullptr) state.add(t.addend, t.y_block, t.y_jump, t.y_step, all);
+    if (t.clamps) state.clamp(broadcast(t.low), broadcast(t.high), all);
+    state.put(t.y, t.y_block, t.y_jump, t.y_step, all);
 }
 
 // prelu with a slope for each lane, and zeros in the unused lanes; on `pixels` of one block.
