@@ -8,15 +8,11 @@ struct nms_candidate {
     vec<T> x1, y1, x2, y2, area;
 };
 
-/// The area of a row, 0 for empty boxes, NaN where a coordinate is.
-template <bool Legacy, class T>
-OCELLI_ALWAYS_INLINE T row_area(const T* box) {
-    T w = box[2] - box[0];
-    T h = box[3] - box[1];
-    if constexpr (Legacy) {
-        w = w + T(1);
-        h = h + T(1);
-    }
+/// The area of a row, 0 for empty boxes, NaN where a coordinate is. `plus`: 1 for the legacy pixel, otherwise 0.
+template <class T>
+OCELLI_ALWAYS_INLINE T row_area(const T* box, T plus) {
+    const T w = (box[2] - box[0]) + plus;
+    const T h = (box[3] - box[1]) + plus;
     return rounded((T(0) > w ? T(0) : w) * (T(0) > h ? T(0) : h));
 }
 
@@ -26,38 +22,43 @@ OCELLI_ALWAYS_INLINE bool stands_alone(T area) {
     return !(area > T(0)) || !(area <= (sizeof(T) == 4 ? T(3.4028234663852886e38) : T(1.7976931348623157e308)));
 }
 
-/// True where a lane's kept box suppresses the candidate. `low` is a little less than the threshold.
-template <bool Diou, bool Legacy, class T>
-OCELLI_ALWAYS_INLINE bool suppressed_by(const nms_candidate<T>& c, const T* kept, vec<T> low, vec<T> threshold) {
+/// What a pass compares with. `low` is a little less than the threshold.
+template <class T>
+struct nms_limits {
+    vec<T> low, threshold, plus;
+    bool diou;
+};
+
+/// True where a lane's kept box suppresses the candidate. Plain: by IoU, without the legacy pixel; a form of its own, because it is what nearly
+/// everybody asks for, while four forms would be most of this header's compile time.
+template <bool Plain, class T>
+OCELLI_ALWAYS_INLINE bool suppressed_by(const nms_candidate<T>& c, const T* kept, const nms_limits<T>& limits) {
     using V = vec<T>;
     const V zero{};
-    const V one = broadcast(T(1));
     const V x1 = load(kept), y1 = load(kept + nms_block), x2 = load(kept + 2 * nms_block), y2 = load(kept + 3 * nms_block);
     V w = min(c.x2, x2) - max(c.x1, x1);
     V h = min(c.y2, y2) - max(c.y1, y1);
-    if constexpr (Legacy) {
-        w = w + one;
-        h = h + one;
+    if constexpr (!Plain) {
+        w = w + limits.plus;
+        h = h + limits.plus;
     }
     const V inter = rounded(max(w, zero) * max(h, zero));
     const V united = (c.area + load(kept + 4 * nms_block)) - inter;
     // Division only where it can matter: "greater than the threshold" implies this, by a margin of many roundings.
-    if (greater_bits(inter, rounded(low * united)) == 0) return false;
+    if (greater_bits(inter, rounded(limits.low * united)) == 0) return false;
     V measure = inter / united;
-    if constexpr (Diou) {
-        V cw = max(c.x2, x2) - min(c.x1, x1);
-        V ch = max(c.y2, y2) - min(c.y1, y1);
-        if constexpr (Legacy) {
-            cw = cw + one;
-            ch = ch + one;
+    if constexpr (!Plain) {
+        if (limits.diou) {
+            const V cw = (max(c.x2, x2) - min(c.x1, x1)) + limits.plus;
+            const V ch = (max(c.y2, y2) - min(c.y1, y1)) + limits.plus;
+            const V half = broadcast(T(0.5));
+            const V diagonal = (rounded(cw * cw) + rounded(ch * ch)) + broadcast(T(1e-7));
+            const V dx = rounded((c.x1 + c.x2) * half) - rounded((x1 + x2) * half);
+            const V dy = rounded((c.y1 + c.y2) * half) - rounded((y1 + y2) * half);
+            measure = measure - (rounded(dx * dx) + rounded(dy * dy)) / diagonal;
         }
-        const V half = broadcast(T(0.5));
-        const V diagonal = (rounded(cw * cw) + rounded(ch * ch)) + broadcast(T(1e-7));
-        const V dx = rounded((c.x1 + c.x2) * half) - rounded((x1 + x2) * half);
-        const V dy = rounded((c.y1 + c.y2) * half) - rounded((y1 + y2) * half);
-        measure = measure - (rounded(dx * dx) + rounded(dy * dy)) / diagonal;
     }
-    return greater_bits(measure, threshold) != 0;
+    return greater_bits(measure, limits.threshold) != 0;
 }
 
 /// Appends a box to a list that begins at `blocks`.
@@ -77,16 +78,16 @@ OCELLI_ALWAYS_INLINE void append_box(T* blocks, std::size_t count, const T* box,
     block[4 * nms_block + at] = area;
 }
 
-template <bool Diou, bool Legacy, class T>
-OCELLI_ALWAYS_INLINE bool suppressed_in(const nms_candidate<T>& c, const T* blocks, std::size_t count, vec<T> low, vec<T> threshold) {
+template <bool Plain, class T>
+OCELLI_ALWAYS_INLINE bool suppressed_in(const nms_candidate<T>& c, const T* blocks, std::size_t count, const nms_limits<T>& limits) {
     constexpr std::size_t L = lanes<T>;
     for (std::size_t k = 0; k < count; k += L)
-        if (suppressed_by<Diou, Legacy, T>(c, blocks + k / nms_block * nms_block_numbers + k % nms_block, low, threshold)) return true;
+        if (suppressed_by<Plain, T>(c, blocks + k / nms_block * nms_block_numbers + k % nms_block, limits)) return true;
     return false;
 }
 
 template <class T>
-OCELLI_ALWAYS_INLINE void insert_in_cells(nms_pass<T>& pass, const T* box, T area, const nms_range& range) {
+OCELLI_NOINLINE void insert_in_cells(nms_pass<T>& pass, const T* box, T area, const nms_range& range) {
     if (range.wide == 0) {
         append_box(pass.everywhere, pass.everywhere_count++, box, area);
         return;
@@ -101,30 +102,30 @@ OCELLI_ALWAYS_INLINE void insert_in_cells(nms_pass<T>& pass, const T* box, T are
     }
 }
 
-template <bool Grid, bool Diou, bool Legacy, class T>
+template <bool Grid, bool Plain, class T>
 void greedy_kernel_of(nms_pass<T>& pass) {
     constexpr std::size_t L = lanes<T>;
+    const T plus = pass.legacy ? T(1) : T(0);
     const vec<T> threshold = broadcast(pass.threshold);
-    const vec<T> low = threshold - threshold * broadcast(sizeof(T) == 4 ? T(1e-5) : T(1e-13));
+    const nms_limits<T> limits{threshold - threshold * broadcast(sizeof(T) == 4 ? T(1e-5) : T(1e-13)), threshold, broadcast(plus), pass.diou};
     std::size_t tests = 0;
     std::size_t i = pass.next;
     for (; i < pass.candidates && pass.kept_count < pass.max_kept; ++i) {
         if constexpr (!Grid)
             if (tests > pass.tests_allowed) break;
         const T* box = pass.boxes + 4 * static_cast<std::size_t>(pass.order[i]);
-        const T area = row_area<Legacy>(box);
+        const T area = row_area(box, plus);
         if (!stands_alone(area)) {
             const nms_candidate<T> c{broadcast(box[0]), broadcast(box[1]), broadcast(box[2]), broadcast(box[3]), broadcast(area)};
             if constexpr (!Grid) tests += (pass.everywhere_count + L - 1) / L;
-            bool gone = suppressed_in<Diou, Legacy, T>(c, pass.everywhere, pass.everywhere_count, low, threshold);
+            bool gone = suppressed_in<Plain, T>(c, pass.everywhere, pass.everywhere_count, limits);
             if constexpr (Grid) {
                 const nms_range& range = pass.ranges[i - pass.ranges_begin];
                 const nms_grid_cells& g = pass.cells;
                 const std::uint32_t cell = ((static_cast<std::uint32_t>(range.y) & g.mask_y) << g.shift) +
                                            (static_cast<std::uint32_t>(range.x) & g.mask_x);
-                gone = gone || suppressed_in<Diou, Legacy, T>(
-                                   c, pass.blocks + static_cast<std::size_t>(g.first_block[cell]) * nms_block_numbers, g.count[cell],
-                                   low, threshold);
+                gone = gone || suppressed_in<Plain, T>(
+                                   c, pass.blocks + static_cast<std::size_t>(g.first_block[cell]) * nms_block_numbers, g.count[cell], limits);
                 if (pass.suppressors ? pass.suppressors[i] != 0 : !gone) insert_in_cells(pass, box, area, range);
             } else {
                 if (pass.suppressors ? pass.suppressors[i] != 0 : !gone)
@@ -140,19 +141,8 @@ void greedy_kernel_of(nms_pass<T>& pass) {
 
 template <bool Grid, class T>
 void greedy_kernel(nms_pass<T>& pass) {
-    if (pass.diou) {
-        if (pass.legacy) {
-            greedy_kernel_of<Grid, true, true, T>(pass);
-        } else {
-            greedy_kernel_of<Grid, true, false, T>(pass);
-        }
-    } else {
-        if (pass.legacy) {
-            greedy_kernel_of<Grid, false, true, T>(pass);
-        } else {
-            greedy_kernel_of<Grid, false, false, T>(pass);
-        }
-    }
+    if (pass.diou || pass.legacy) greedy_kernel_of<Grid, false, T>(pass);
+    else greedy_kernel_of<Grid, true, T>(pass);
 }
 
 /// A coordinate's cell: truncation and clamping keep the order of coordinates, which is all that is asked of it.
@@ -201,27 +191,24 @@ bool ranges_kernel(const T* boxes, const std::uint32_t* order, std::size_t n, co
 template <class T>
 void insert_kernel(nms_pass<T>& pass, std::size_t row, const nms_range& range) {
     const T* box = pass.boxes + 4 * row;
-    const T area = pass.legacy ? row_area<true>(box) : row_area<false>(box);
+    const T area = row_area(box, pass.legacy ? T(1) : T(0));
     if (!stands_alone(area)) insert_in_cells(pass, box, area, range);
 }
 
-template <bool Legacy, class T>
-OCELLI_ALWAYS_INLINE std::size_t overlaps_of(const T* blocks, std::size_t from, std::size_t to, const T* box, T* out) {
+/// The IoUs above 0 of a box with entries [from, to) of a list, in the list's order.
+template <class T>
+std::size_t overlaps_kernel(const T* blocks, std::size_t from, std::size_t to, const T* box, bool legacy, T* out) {
     constexpr std::size_t L = lanes<T>;
     const vec<T> zero{};
-    const vec<T> one = broadcast(T(1));
-    const T area = row_area<Legacy>(box);
+    const vec<T> plus = broadcast(legacy ? T(1) : T(0));
+    const T area = row_area(box, legacy ? T(1) : T(0));
     if (stands_alone(area)) return 0;
     const nms_candidate<T> c{broadcast(box[0]), broadcast(box[1]), broadcast(box[2]), broadcast(box[3]), broadcast(area)};
     std::size_t found = 0;
     for (std::size_t k = from / L * L; k < to; k += L) {
         const T* kept = blocks + k / nms_block * nms_block_numbers + k % nms_block;
-        vec<T> w = min(c.x2, load(kept + 2 * nms_block)) - max(c.x1, load(kept));
-        vec<T> h = min(c.y2, load(kept + 3 * nms_block)) - max(c.y1, load(kept + nms_block));
-        if constexpr (Legacy) {
-            w = w + one;
-            h = h + one;
-        }
+        const vec<T> w = (min(c.x2, load(kept + 2 * nms_block)) - max(c.x1, load(kept))) + plus;
+        const vec<T> h = (min(c.y2, load(kept + 3 * nms_block)) - max(c.y1, load(kept + nms_block))) + plus;
         const vec<T> inter = rounded(max(w, zero) * max(h, zero));
         unsigned bits = greater_bits(inter, zero);
         if (k < from) bits &= ~0u << (from - k);
@@ -231,12 +218,6 @@ OCELLI_ALWAYS_INLINE std::size_t overlaps_of(const T* blocks, std::size_t from, 
         for (; bits != 0; bits &= bits - 1) out[found++] = lane[__builtin_ctz(bits)];
     }
     return found;
-}
-
-/// The IoUs above 0 of a box with entries [from, to) of a list, in the list's order.
-template <class T>
-std::size_t overlaps_kernel(const T* blocks, std::size_t from, std::size_t to, const T* box, bool legacy, T* out) {
-    return legacy ? overlaps_of<true>(blocks, from, to, box, out) : overlaps_of<false>(blocks, from, to, box, out);
 }
 
 template <class T>

@@ -43,7 +43,7 @@ OCELLI_ALWAYS_INLINE void pool_taps(std::int64_t start, std::int64_t step, std::
 }
 
 template <bool Indices, class T>
-inline void pool_one(const pool_windows& w, const T* plane, std::int64_t oy, std::int64_t ox, T* out, std::int64_t* index, std::int64_t base) {
+OCELLI_NOINLINE inline void pool_one(const pool_windows& w, const T* plane, std::int64_t oy, std::int64_t ox, T* out, std::int64_t* index, std::int64_t base) {
     const std::int64_t top = oy * w.stride_y - w.pad_top, left = ox * w.stride_x - w.pad_left;
     std::int64_t y0, y1, x0, x1, at = 0;
     pool_taps(top, w.dilation_y, w.kernel_y, w.height, y0, y1);
@@ -116,12 +116,11 @@ inline void pool_rows(const pool_windows& w, const T* plane, std::int64_t begin,
         pool_taps(top, w.dilation_y, w.kernel_y, w.height, y0, y1);
         if (y0 < y1 && u1 - u0 >= L) {
             for (; ox < u0; ++ox) pool_one<Indices>(w, plane, oy, ox, to + ox, Indices ? at + ox : nullptr, base);
-            for (; ox + L <= u1; ox += L) pool_vector<S, Indices>(w, plane, top, y0, y1, ox, to + ox, Indices ? at + ox : nullptr, base);
-            if (ox < u1) {
-                ox = u1 - L;
-                pool_vector<S, Indices>(w, plane, top, y0, y1, ox, to + ox, Indices ? at + ox : nullptr, base);
-                ox = u1;
+            for (; ox < u1; ox += L) {
+                const std::int64_t from = ox + L <= u1 ? ox : u1 - L;  // the last vector overlaps the one before
+                pool_vector<S, Indices>(w, plane, top, y0, y1, from, to + from, Indices ? at + from : nullptr, base);
             }
+            ox = u1;
         }
         for (; ox < w.out_width; ++ox) pool_one<Indices>(w, plane, oy, ox, to + ox, Indices ? at + ox : nullptr, base);
     }
