@@ -88,6 +88,10 @@ struct gemm_kernels {
     /// from[f * row + c * taps + t] for f < used, zeros in the other lanes.
     void (*turn)(const float* from, std::int64_t row, int used, std::int64_t channels, std::int64_t taps, float* to, std::int64_t channel_step,
                  std::int64_t tap_step) = nullptr;
+    /// Rounds floats, wherever they lie, to bfloat16.
+    void (*round_bf16)(std::int64_t n, const float* from, std::uint16_t* to) = nullptr;
+    /// As pack_rows, of rows rounded to bfloat16, two side by side.
+    void (*pack_row_pairs)(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) = nullptr;
     /// The epilogue alone, on `rows` x `columns` elements of c.
     void (*finish)(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* epilogue, std::int64_t row0,
                    std::int64_t column0) = nullptr;
@@ -95,6 +99,8 @@ struct gemm_kernels {
 
 OCELLI_KERNEL_API_BEGIN
 const gemm_kernels& get_gemm_kernels();
+/// Tiles whose elements of k are pairs of bfloat16. `instruction`: with AVX512-BF16, which the processor must have.
+const gemm_kernels& get_gemm_bf16_kernels(bool instruction);
 OCELLI_KERNEL_API_END
 
 /// Rows of a's panels for m rows: as few panels as the tile allows, all alike.

@@ -83,7 +83,7 @@ OCELLI_ALWAYS_INLINE vf32 finish_vector(vf32 x, const gemm_epilogue& e, std::int
 }
 
 // Unrolled by templates: at -O2 compilers keep loops over accumulators, and the accumulators in memory.
-template <int R, int V>
+template <int R, int V, class Product>
 struct gemm_tile_state {
     vf32 acc[R][V];
 
@@ -100,7 +100,7 @@ struct gemm_tile_state {
     }
     template <int I, int J>
     OCELLI_ALWAYS_INLINE void multiply_row(vf32 a, const vf32 (&b)[V]) {
-        acc[I][J] += a * b[J];
+        Product::add(acc[I][J], a, b[J]);
         if constexpr (J + 1 < V) multiply_row<I, J + 1>(a, b);
     }
     template <int I>
@@ -149,10 +149,10 @@ OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns,
     }
 }
 
-template <int R, int V>
+template <int R, int V, class Product>
 void gemm_tile(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows, int columns, bool accumulate,
                const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
-    gemm_tile_state<R, V> t;
+    gemm_tile_state<R, V, Product> t;
     t.template clear<0, 0>();
     // The result's lines arrive while the products are made.
     for (int i = 0; i < rows; ++i)
@@ -204,6 +204,49 @@ inline void gemm_dot(std::int64_t n, std::int64_t k, const float* x, const float
     }
 }
 
+typedef std::uint16_t gemm_halves __attribute__((vector_size(2 * lanes<float>)));
+
+typedef std::uint32_t gemm_words __attribute__((vector_size(4 * lanes<float>)));
+
+// To the nearest bfloat16, ties to even; NaN stays NaN.
+OCELLI_ALWAYS_INLINE gemm_words gemm_round_words(vf32 x) {
+    const gemm_words u = __builtin_bit_cast(gemm_words, x);
+    const gemm_words rounded_up = (u + (0x7fffu + ((u >> 16) & 1u))) >> 16;
+    const gemm_words kept = (u >> 16) | 0x40u;
+    return (u & 0x7fffffffu) > 0x7f800000u ? kept : rounded_up;
+}
+OCELLI_ALWAYS_INLINE gemm_halves gemm_round_vector(vf32 x) {
+    return __builtin_convertvector(gemm_round_words(x), gemm_halves);
+}
+
+#if OCELLI_TARGET_LEVEL == 2
+// The same by AVX512-BF16, but for numbers below the normal ones: they become zero, as they do where it multiplies.
+OCELLI_ALWAYS_INLINE gemm_halves gemm_round_vector(vf32 x, bf16_instruction) {
+    gemm_halves out;
+    asm("vcvtneps2bf16 %1, %0" : "=v"(out) : "v"(x));
+    return out;
+}
+#endif
+template <class Product>
+OCELLI_ALWAYS_INLINE gemm_halves gemm_round_vector(vf32 x, Product) {
+    return gemm_round_vector(x);
+}
+
+template <class Product>
+void gemm_round_bf16(std::int64_t n, const float* from, std::uint16_t* to) {
+    constexpr int L = lanes<float>;
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) {
+        const gemm_halves out = gemm_round_vector(load(from + i), Product{});
+        __builtin_memcpy(to + i, &out, sizeof(out));
+    }
+    if (i == n) return;
+    vf32 x{};
+    for (int l = 0; l < static_cast<int>(n - i); ++l) x[l] = gemm_element(from + i + l);
+    const gemm_halves out = gemm_round_vector(x, Product{});
+    __builtin_memcpy(to + i, &out, static_cast<std::size_t>(2 * (n - i)));
+}
+
 inline void gemm_pack_rows(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) {
     constexpr int L = lanes<float>;
     for (std::int64_t i = 0; i < k; ++i, b += ldb, panel += width) {
@@ -212,6 +255,25 @@ inline void gemm_pack_rows(std::int64_t k, int columns, int width, const float* 
         for (; j < columns; ++j) panel[j] = gemm_element(b + j);
         for (; j < width; ++j) panel[j] = 0.0f;
     }
+}
+
+// The same with rows rounded, two side by side.
+inline void gemm_pack_row_pairs(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t i = 0; i < k; i += 2, b += 2 * ldb, panel += width)
+        for (int j = 0; j < width; j += L) {
+            vf32 one{}, two{};
+            if (j + L <= columns) {
+                one = load(b + j);
+                if (i + 1 < k) two = load(b + ldb + j);
+            } else {
+                for (int l = 0; l < columns - j; ++l) {
+                    one[l] = gemm_element(b + j + l);
+                    if (i + 1 < k) two[l] = gemm_element(b + ldb + j + l);
+                }
+            }
+            store(panel + j, __builtin_bit_cast(vf32, gemm_round_words(one) | (gemm_round_words(two) << 16)));
+        }
 }
 
 // Stores a column of a panel and, where there is room behind it, whatever else the vector holds: the next column covers it.
@@ -302,25 +364,41 @@ inline constexpr int gemm_rows = 6, gemm_vectors = 2;
 inline constexpr int gemm_rows = 6, gemm_vectors = 2;
 #endif
 
-template <int R, int V>
+template <int R, int V, class Product>
 void gemm_fill_table(gemm_kernels& t) {
-    t.tile[R - 1][V - 1] = &gemm_tile<R, V>;
-    if constexpr (V > 1) gemm_fill_table<R, V - 1>(t);
-    else if constexpr (R > 1) gemm_fill_table<R - 1, gemm_vectors>(t);
+    t.tile[R - 1][V - 1] = &gemm_tile<R, V, Product>;
+    if constexpr (V > 1) gemm_fill_table<R, V - 1, Product>(t);
+    else if constexpr (R > 1) gemm_fill_table<R - 1, gemm_vectors, Product>(t);
 }
 
-inline gemm_kernels make_gemm_kernels() {
+template <class Product>
+gemm_kernels make_gemm_kernels_of() {
     gemm_kernels t;
     t.rows = gemm_rows;
     t.vectors = gemm_vectors;
     t.lanes = lanes<float>;
-    gemm_fill_table<gemm_rows, gemm_vectors>(t);
+    gemm_fill_table<gemm_rows, gemm_vectors, Product>(t);
     t.dot = &gemm_dot;
     t.pack_rows = &gemm_pack_rows;
     t.pack_columns = &gemm_pack_columns;
     t.turn = &gemm_turn;
     t.finish = &gemm_finish;
+    t.round_bf16 = &gemm_round_bf16<Product>;
+    t.pack_row_pairs = &gemm_pack_row_pairs;
     return t;
+}
+inline gemm_kernels make_gemm_kernels() {
+    return make_gemm_kernels_of<float_product>();
+}
+inline gemm_kernels make_gemm_bf16_kernels() {
+    return make_gemm_kernels_of<bf16_product>();
+}
+inline gemm_kernels make_gemm_bf16_instruction_kernels() {
+#if OCELLI_TARGET_LEVEL == 2
+    return make_gemm_kernels_of<bf16_instruction>();
+#else
+    return make_gemm_bf16_kernels();
+#endif
 }
 
 }  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET

@@ -82,4 +82,23 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
     }
 }
 
+/// The product of a packed a with a right side that comes in panels, on all threads.
+template <class Panel>
+void gemm_packed_sides(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, const float* packed_a, const Panel& panel, float* c,
+                       std::int64_t c_stride, const gemm_epilogue& epilogue) {
+    const int panel_rows = gemm_panel_rows(t, m);
+    const gemm_cut cut = cut_gemm(t, m, n, k, panel_rows);
+    const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;
+    const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
+    const std::int64_t work = cut.column_block * cut.row_block * k;
+    const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, work)));
+    parallel_for(static_cast<std::size_t>(column_tasks * row_tasks), grain, [&](std::size_t begin, std::size_t end) {
+        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
+            const std::int64_t row = task % row_tasks * cut.row_block, column = task / row_tasks * cut.column_block;
+            gemm_block(t, cut, m, k, packed_a, panel_rows, panel, row, std::min(m, row + cut.row_block), column, std::min(n, column + cut.column_block), c,
+                       c_stride, epilogue);
+        }
+    });
+}
+
 }  // namespace ocelli::detail

@@ -20,6 +20,10 @@ OCELLI_INLINE const gemm_kernels& get_gemm_kernels() {
     static const gemm_kernels chosen = OCELLI_CHOOSE(make_gemm_kernels);
     return chosen;
 }
+OCELLI_INLINE const gemm_kernels& get_gemm_bf16_kernels(bool instruction) {
+    static const gemm_kernels chosen[2] = {OCELLI_CHOOSE(make_gemm_bf16_kernels), OCELLI_CHOOSE(make_gemm_bf16_instruction_kernels)};
+    return chosen[instruction ? 1 : 0];
+}
 OCELLI_KERNEL_API_END
 
 OCELLI_INLINE float* thread_scratch(std::size_t floats, int slot) {
@@ -63,21 +67,9 @@ OCELLI_INLINE void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argu
 template <class Panel>
 void gemm_with_panels(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const Panel& panel, float* c,
                       std::int64_t c_stride, const gemm_epilogue& epilogue) {
-    const int panel_rows = gemm_panel_rows(t, m);
     float* packed = thread_scratch(static_cast<std::size_t>(gemm_packed_size(m, k) + 1), 2);
-    gemm_pack_a(m, k, a, panel_rows, packed);
-    const gemm_cut cut = cut_gemm(t, m, n, k, panel_rows);
-    const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;
-    const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
-    const std::int64_t work = cut.column_block * cut.row_block * k;
-    const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, work)));
-    parallel_for(static_cast<std::size_t>(column_tasks * row_tasks), grain, [&](std::size_t begin, std::size_t end) {
-        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
-            const std::int64_t row = task % row_tasks * cut.row_block, column = task / row_tasks * cut.column_block;
-            gemm_block(t, cut, m, k, packed, panel_rows, panel, row, std::min(m, row + cut.row_block), column, std::min(n, column + cut.column_block), c,
-                       c_stride, epilogue);
-        }
-    });
+    gemm_pack_a(m, k, a, gemm_panel_rows(t, m), packed);
+    gemm_packed_sides(t, m, n, k, packed, panel, c, c_stride, epilogue);
 }
 
 }  // namespace detail

@@ -70,4 +70,14 @@ inline isa active() {
     return chosen;
 }
 
+/// True where the set in use comes with products of pairs of bfloat16 (AVX512-BF16).
+inline bool has_bf16() {
+#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+    static const bool has = active() == isa::avx512 && __builtin_cpu_supports("avx512bf16");
+    return has;
+#else
+    return false;
+#endif
+}
+
 }  // namespace ocelli::simd

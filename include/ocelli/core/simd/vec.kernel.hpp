@@ -209,6 +209,25 @@ OCELLI_ALWAYS_INLINE void transpose_square(vf32 (&rows)[N]) {
     exchange_rows<1, 0>(rows);
 }
 
+// How the elements of a sum of products multiply: as floats, or as two bfloat16 side by side in the place of one.
+struct float_product {
+    OCELLI_ALWAYS_INLINE static void add(vf32& sum, vf32 a, vf32 b) { sum += a * b; }
+};
+struct bf16_product {
+    OCELLI_ALWAYS_INLINE static vf32 first(vf32 pair) { return __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, pair) << 16); }
+    OCELLI_ALWAYS_INLINE static vf32 second(vf32 pair) { return __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, pair) & -65536); }
+    OCELLI_ALWAYS_INLINE static void add(vf32& sum, vf32 a, vf32 b) {
+        sum += first(a) * first(b);
+        sum += second(a) * second(b);
+    }
+};
+#if OCELLI_TARGET_LEVEL == 2
+// AVX512-BF16: only where the processor has it.
+struct bf16_instruction {
+    OCELLI_ALWAYS_INLINE static void add(vf32& sum, vf32 a, vf32 b) { asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(b), "v"(a)); }
+};
+#endif
+
 /// to[i] = from[i * step] for i < n. Whole vectors where the source is dense.
 OCELLI_ALWAYS_INLINE void copy_strided(float* to, const float* from, std::int64_t step, std::int64_t n) {
     constexpr int L = lanes<float>;

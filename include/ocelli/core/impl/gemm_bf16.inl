@@ -1,0 +1,97 @@
+#pragma once
+
+#include <ocelli/core/detail/gemm_blocks.hpp>
+#include <ocelli/core/gemm_bf16.hpp>
+#include <ocelli/core/parallel.hpp>
+#include <ocelli/core/simd/isa.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace ocelli {
+
+namespace detail {
+
+/// A row or column of a matrix to pairs of bfloat16; the last one may be half a pair, with a zero.
+inline void round_line(const gemm_kernels& t, std::int64_t k, const float* from, std::int64_t stride, std::vector<float>& room, std::uint32_t* pairs) {
+    if (k % 2 != 0) pairs[k / 2] = 0;
+    if (stride != 1) {
+        room.resize(static_cast<std::size_t>(k));
+        for (std::int64_t i = 0; i < k; ++i) std::memcpy(&room[static_cast<std::size_t>(i)], from + i * stride, sizeof(float));
+        from = room.data();
+    }
+    t.round_bf16(k, from, reinterpret_cast<std::uint16_t*>(pairs));
+}
+
+/// Pairs move through the kernels that move floats: those look at no bits.
+inline const float* as_floats(const std::uint32_t* pairs) noexcept {
+    return reinterpret_cast<const float*>(pairs);
+}
+
+OCELLI_INLINE void gemm_bf16_by(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const std::uint32_t* packed_b,
+                                float* c, std::int64_t c_stride, const gemm_epilogue& epilogue) {
+    if (m <= 0 || n <= 0) return;
+    const std::int64_t pairs = (k + 1) / 2, width = t.vectors * t.lanes;
+    const int panel_rows = gemm_panel_rows(t, m);
+    float* const packed = thread_scratch(static_cast<std::size_t>(gemm_packed_size(m, pairs) + 1), 2);
+    const std::int64_t panels = (m + panel_rows - 1) / panel_rows;
+    parallel_for(static_cast<std::size_t>(panels), static_cast<std::size_t>(1 + (1 << 16) / (panel_rows * (k + 1))), [&](std::size_t begin, std::size_t end) {
+        auto* const lines = reinterpret_cast<std::uint32_t*>(thread_scratch(static_cast<std::size_t>(panel_rows * pairs + 1), 1));
+        std::vector<float> room;
+        for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
+            const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - p * panel_rows));
+            for (int i = 0; i < rows; ++i) round_line(t, k, a.data + (p * panel_rows + i) * a.row_stride, a.column_stride, room, lines + i * pairs);
+            t.pack_columns(pairs, rows, as_floats(lines), pairs, packed + p * panel_rows * pairs);
+        }
+    });
+    const auto panel = [&](std::int64_t k0, std::int64_t, std::int64_t column, int, int, float*) -> gemm_panel {
+        return {as_floats(packed_b) + column / width * width * pairs + k0 * width, width};
+    };
+    gemm_packed_sides(t, m, n, pairs, packed, panel, c, c_stride, epilogue);
+}
+
+}  // namespace detail
+
+OCELLI_INLINE std::int64_t gemm_bf16_packed_b_size(std::int64_t n, std::int64_t k) {
+    return gemm_packed_b_size(n, (k + 1) / 2);
+}
+
+OCELLI_INLINE void gemm_bf16_pack_b(std::int64_t n, std::int64_t k, const matrix_argument& b, std::uint32_t* packed) {
+    const detail::gemm_kernels& t = detail::get_gemm_kernels();
+    const std::int64_t pairs = (k + 1) / 2, width = t.vectors * t.lanes, vectors = (n + width - 1) / width * t.vectors;
+    if (b.column_stride == 1) {
+        const auto panels = static_cast<std::size_t>((n + width - 1) / width);
+        parallel_for(panels, static_cast<std::size_t>(1 + (1 << 16) / (width * (k + 1))), [&](std::size_t begin, std::size_t end) {
+            for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
+                const int used = static_cast<int>(std::min(width, n - p * width));
+                t.pack_row_pairs(k, used, static_cast<int>(width), b.data + p * width, b.row_stride, reinterpret_cast<float*>(packed) + p * width * pairs);
+            }
+        });
+        return;
+    }
+    parallel_for(static_cast<std::size_t>(vectors), static_cast<std::size_t>(1 + (1 << 16) / (t.lanes * (k + 1))), [&](std::size_t begin, std::size_t end) {
+        auto* const lines = reinterpret_cast<std::uint32_t*>(detail::thread_scratch(static_cast<std::size_t>(t.lanes * pairs + 1), 1));
+        std::vector<float> room;
+        for (auto v = static_cast<std::int64_t>(begin); v < static_cast<std::int64_t>(end); ++v) {
+            const std::int64_t column = v * t.lanes, used = std::clamp<std::int64_t>(n - column, 0, t.lanes);
+            for (std::int64_t j = 0; j < used; ++j) detail::round_line(t, k, b.data + (column + j) * b.column_stride, b.row_stride, room, lines + j * pairs);
+            auto* const to = reinterpret_cast<float*>(packed) + column / width * width * pairs + column % width;
+            t.turn(detail::as_floats(lines), pairs, static_cast<int>(used), pairs, 1, to, width, 0);
+        }
+    });
+}
+
+OCELLI_INLINE void gemm_bf16(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const std::uint32_t* packed_b, float* c,
+                             std::int64_t c_stride, const gemm_epilogue& epilogue) {
+    detail::gemm_bf16_by(detail::get_gemm_bf16_kernels(simd::has_bf16()), m, n, k, a, packed_b, c, c_stride, epilogue);
+}
+
+OCELLI_INLINE void gemm_bf16(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const matrix_argument& b, float* c, std::int64_t c_stride,
+                             const gemm_epilogue& epilogue) {
+    auto* const packed = reinterpret_cast<std::uint32_t*>(detail::thread_scratch(static_cast<std::size_t>(gemm_bf16_packed_b_size(n, k) + 1), 3));
+    gemm_bf16_pack_b(n, k, b, packed);
+    gemm_bf16(m, n, k, a, packed, c, c_stride, epilogue);
+}
+
+}  // namespace ocelli
