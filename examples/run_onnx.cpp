@@ -135,6 +135,7 @@ double memory_mib(const std::string& key) {
 
 int main(int argc, char** argv) {
     const double program_mib = memory_mib("VmRSS:");
+    bool bf16 = false;
     CLI::App app("Runs an ONNX model");
     std::string model, save, trace, dump;
     std::vector<std::string> inputs, shapes;
@@ -147,6 +148,7 @@ int main(int argc, char** argv) {
     app.add_option("--save", save, "folder for the outputs, one .npy each");
     app.add_option("--threads", threads, "threads at most; 0: all")->capture_default_str();
     app.add_option("--repeat", repeat, "timed runs after one to warm up")->capture_default_str()->check(CLI::Range(0, 1000000));
+    app.add_flag("--bf16", bf16, "round weights and operands of products to bfloat16");
     app.add_flag("--profile", profile, "print where the time goes, node by node");
     app.add_option("--trace", trace, "file for a Chrome trace of one run");
     app.add_option("--dump", dump, "folder for the graph as loaded, simplified and lowered, as .txt and .dot");
@@ -156,7 +158,7 @@ int main(int argc, char** argv) {
     try {
         if (threads != 0) ocelli::set_num_threads(threads);
         const double before = now_ms();
-        const nn::session net(nn::read_onnx(model));
+        const nn::session net(nn::read_onnx(model), {.precision = bf16 ? nn::precision::bf16 : nn::precision::f32});
         const double load_ms = now_ms() - before;
 
         std::map<std::string, std::string> files;

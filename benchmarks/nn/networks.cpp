@@ -1,6 +1,6 @@
 // Whole networks through a session: the real ones of the fixtures folder (OCELLI_FIXTURES, or shared/fixtures beside the checkout) and the
 // bundled detector; with --models FOLDER those in that folder instead, each *.onnx under its own name. Input i there is NAME.in<i>.npy beside the
-// model where that exists, otherwise uniform numbers of the stream 1 + i (support/inputs.hpp). --list prints `case<TAB>model` and runs nothing;
+// model where that exists, otherwise uniform numbers of the stream 1 + i (support/inputs.hpp). --bf16 before all others rounds products to bfloat16. --list prints `case<TAB>model` and runs nothing;
 // --save also writes what was fed: <case>.in0.npy, <case>.out0.npy, ... in the model's order.
 #include "support/bench.hpp"
 #include "support/inputs.hpp"
@@ -83,6 +83,12 @@ void save(const bench& b, const std::string& name, const tensor& any) {
 
 int main(int argc, char** argv) {
     std::vector<network> wanted = networks;
+    ocelli::nn::session_options options;
+    if (argc > 1 && std::strcmp(argv[1], "--bf16") == 0) {
+        options.precision = ocelli::nn::precision::bf16;
+        ++argv;
+        --argc;
+    }
     if (argc > 2 && std::strcmp(argv[1], "--models") == 0) {
         wanted.clear();
         for (const auto& file : std::filesystem::directory_iterator(argv[2]))
@@ -106,7 +112,7 @@ int main(int argc, char** argv) {
             continue;
         }
         if (!b.wanted(n.name)) continue;
-        const ocelli::nn::session net(ocelli::nn::read_onnx(model));
+        const ocelli::nn::session net(ocelli::nn::read_onnx(model), options);
         ocelli::nn::named_tensors feeds;
         for (std::size_t i = 0; i < net.inputs().size(); ++i) {
             if (net.inputs()[i].optional) continue;  // old files list their weights

@@ -132,6 +132,41 @@ TEST_CASE("resnet20 gives PyTorch's logits and classes") {
     CHECK(right == 12);
 }
 
+TEST_CASE("rounded to bfloat16, resnet20 finds the same classes on every photograph") {
+    const std::string dir = ocelli_test::fixture("resnet_cifar10/");
+    if (dir.empty()) return;
+    const session net(read_onnx(dir + "resnet20.onnx"), {.precision = precision::bf16});
+    const tensor input = load(dir + "photos.input.npy"), expected = load(dir + "photos.logits.npy");
+    const tensor logits = net.run({{"image", input}})["logits"];
+    report("resnet20 (bfloat16)", net, {{"image", input}}, rel(logits, expected));
+    CHECK(rel(logits, expected) < 0.03);
+    CHECK(rel(logits, expected) > 1e-5);  // it did round
+    for (std::int64_t i = 0; i < 15; ++i) {
+        const float *row = logits.data<float>() + i * 10, *plain = expected.data<float>() + i * 10;
+        CHECK(std::max_element(row, row + 10) - row == std::max_element(plain, plain + 10) - plain);
+    }
+}
+
+TEST_CASE("rounded to bfloat16, detectors and embeddings stay close to what they are in float") {
+    const std::string dir = ocelli_test::fixture("");
+    if (dir.empty()) return;
+    const auto check = [&](const char* model, const char* photo, double most) {
+        const session plain(read_onnx(dir + model)), half(read_onnx(dir + model), {.precision = precision::bf16});
+        const tensor images = load(dir + photo), input = image_of(images, 0);
+        const feed_list feeds{{plain.inputs()[0].name, input}};
+        const auto expected = plain.run(feeds), got = half.run(feeds);
+        double error = 0;
+        for (std::size_t i = 0; i < expected.size(); ++i) error = std::max(error, rel(got[i], expected[i]));
+        report(model, half, feeds, error);
+        CHECK(error < most);
+        CHECK(error > 1e-5);
+    };
+    check("ultraface/version-RFB-320.onnx", "ultraface/RFB-320.group.input.npy", 0.05);
+    check("fastestdet/FastestDet.onnx", "fastestdet/3.input.npy", 0.15);
+    check("osnet/osnet_x0_25_msmt17.onnx", "osnet/persons.input.npy", 0.05);
+    check("espnet/espnet_p2_q8_cityscapes.onnx", "espnet/street_1024x320.input.npy", 0.05);
+}
+
 TEST_CASE("espnet gives PyTorch's logits and labels") {
     const std::string dir = ocelli_test::fixture("espnet/");
     if (dir.empty()) return;

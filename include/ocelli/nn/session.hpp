@@ -5,6 +5,7 @@
 
 #include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/onnx.hpp>
+#include <ocelli/nn/precision.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -41,6 +42,8 @@ struct session_options {
     std::size_t memory_limit = 0;
     /// Nodes that one run may take, those of sub-graphs counted in each iteration: a file may ask for 2^63 of them. 0: no limit.
     std::int64_t step_limit = 100'000'000;
+    /// What weights and operands are rounded to in products with constant weights (more than three rows) and in convolutions.
+    nn::precision precision = nn::precision::f32;
 };
 
 struct run_options {

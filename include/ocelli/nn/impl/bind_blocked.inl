@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/core/simd/isa.hpp>
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
@@ -54,6 +55,12 @@ public:
         depthwise_ = name_ == "blocked_depthwise";
         by_extents_ = name_ == "blocked_by_extents";
         tile_ = name_ == "blocked_winograd4" ? 4 : name_ == "blocked_winograd2" ? 2 : 0;
+        half_ = cache.precision() == precision::bf16 && !transposed_ && !depthwise_ && (!planes_ || blocked_conv_bf16_takes_planes(layer_));
+        if (half_ && tile_ == 0 && !by_extents_) name_ += "_bf16";
+        if (half_ && tile_ != 0) {  // chosen beside floats: direct convolution of pairs is faster than that
+            by_extents_ = true;
+            name_ = "blocked_by_extents";
+        }
         if (!by_extents_) packed(tile_);
     }
 
@@ -85,11 +92,13 @@ public:
             blocked_transpose(l, x.data<float>(), planes_, packed(0), e, y.mutable_data<float>());
             return;
         }
-        const int tile = by_extents_ ? winograd_tile(l) : tile_;
+        const int tile = by_extents_ ? winograd_tile(l, half_ ? bf16_speed() : 1) : tile_;
         if (depthwise_) blocked_depthwise(l, x.data<float>(), packed(0), e, y.mutable_data<float>());
         else if (tile != 0) winograd_conv(l, tile, x.data<float>(), packed(tile), e, y.mutable_data<float>());
         else if (!window_fits(l)) run_reference(node_, io);
-        else blocked_conv(l, x.data<float>(), planes_, packed(0), e, y.mutable_data<float>());
+        else if (half_) {
+            blocked_conv_bf16(l, x.data<float>(), planes_, packed_tensor(0).data<std::uint32_t>(), e, y.mutable_data<float>());
+        } else blocked_conv(l, x.data<float>(), planes_, packed(0), e, y.mutable_data<float>());
     }
 
     double operations(const step_io& io) const override {
@@ -104,17 +113,29 @@ public:
 private:
     /// The weights for Winograd's tile, or for the other kernels (0): packed at the first call.
     const float* packed(int tile) const {
+        const tensor& t = packed_tensor(tile);
+        return t.type() == dtype::float32 ? t.data<float>() : nullptr;
+    }
+    const tensor& packed_tensor(int tile) const {
         weights_for& w = packed_[static_cast<std::size_t>(tile / 2)];
         std::call_once(w.once, [&] {
             const std::string kernel = !by_extents_ ? name_ : tile == 0 ? "blocked_direct" : ocelli::detail::concat("blocked_winograd", tile);
             std::string key = ocelli::detail::concat(kernel, "/", layer_.group, "/", block_lanes());
             if (transposed_) key += ocelli::detail::concat("/", layer_.stride_y, "/", layer_.stride_x);
+            if (half_ && tile == 0) key += "/bf16";
             w.memory = cache_.get(weights_, key, [&] { return pack(tile); });
         });
-        return w.memory.data<float>();
+        return w.memory;
     }
+    /// How much faster than floats the processor multiplies pairs.
+    static double bf16_speed() { return ocelli::simd::has_bf16() ? 1.9 : 0.7; }
     tensor pack(int tile) const {
         const std::int64_t lanes = block_lanes(), taps = layer_.kernel_height * layer_.kernel_width;
+        if (half_ && tile == 0) {
+            tensor pairs(dtype::uint32, {blocked_conv_bf16_packed_size(layer_)});
+            blocked_conv_bf16_pack(layer_, static_cast<const float*>(weights_.stored()), pairs.mutable_data<std::uint32_t>());
+            return pairs;
+        }
         tensor packed(dtype::float32, {transposed_  ? blocked_transpose_packed_size(layer_)
                                        : depthwise_ ? block_count(layer_.filters, lanes) * lanes * taps
                                        : tile != 0  ? winograd_packed_size(layer_, tile)
@@ -146,6 +167,8 @@ private:
     /// The extents of an image, and so what is fastest, are known when it runs.
     bool by_extents_ = false;
     bool planes_ = false, depthwise_ = false, transposed_ = false;
+    /// Weights and image rounded to bfloat16, where no Winograd is.
+    bool half_ = false;
     int tile_ = 0;
 };
 

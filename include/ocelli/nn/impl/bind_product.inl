@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ocelli/core/gemm.hpp>
+#include <ocelli/core/gemm_bf16.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/ops/fused.hpp>
@@ -24,7 +24,7 @@ public:
         if (rows > in_place_rows) packed();
     }
 
-    std::string_view name() const noexcept override { return "gemm"; }
+    std::string_view name() const noexcept override { return half() ? "gemm_bf16" : "gemm"; }
 
     void run(const step_io& io) const override {
         const tensor& a = *io.inputs[0];
@@ -41,7 +41,8 @@ public:
         }
         const std::int64_t rows = product(shape, 0, shape.size() - 1);
         const matrix_argument left{a.data<float>(), k_, 1}, right{static_cast<const float*>(weights_.stored()), transposed_ ? 1 : n_, transposed_ ? k_ : 1};
-        if (rows <= in_place_rows) gemm(rows, n_, k_, left, right, y.mutable_data<float>(), n_, e);
+        if (rows > in_place_rows && half()) gemm_bf16(rows, n_, k_, left, packed().data<std::uint32_t>(), y.mutable_data<float>(), n_, e);
+        else if (rows <= in_place_rows) gemm(rows, n_, k_, left, right, y.mutable_data<float>(), n_, e);
         else gemm_packed_b(rows, n_, k_, left, packed().data<float>(), y.mutable_data<float>(), n_, e);
     }
 
@@ -51,10 +52,14 @@ private:
     /// Up to so many rows the weights are read where they lie: they are read once.
     static constexpr std::int64_t in_place_rows = 3;
 
+    bool half() const noexcept { return cache_.precision() == precision::bf16; }
+
     tensor packed() const {
-        return cache_.get(weights_, ocelli::detail::concat("gemm_b/", transposed_), [&] {
-            tensor to(dtype::float32, {gemm_packed_b_size(n_, k_)});
-            gemm_pack_b(n_, k_, {static_cast<const float*>(weights_.stored()), transposed_ ? 1 : n_, transposed_ ? k_ : 1}, to.mutable_data<float>());
+        return cache_.get(weights_, ocelli::detail::concat(name(), "_b/", transposed_), [&] {
+            const matrix_argument from{static_cast<const float*>(weights_.stored()), transposed_ ? 1 : n_, transposed_ ? k_ : 1};
+            tensor to(half() ? dtype::uint32 : dtype::float32, {half() ? gemm_bf16_packed_b_size(n_, k_) : gemm_packed_b_size(n_, k_)});
+            if (half()) gemm_bf16_pack_b(n_, k_, from, to.mutable_data<std::uint32_t>());
+            else gemm_pack_b(n_, k_, from, to.mutable_data<float>());
             return to;
         });
     }
@@ -70,8 +75,8 @@ private:
 /// MatMul of two matrices, or two equally long rows of them, that are both computed.
 class bound_product final : public bound_kernel {
 public:
-    explicit bound_product(const node& n) : node_(n) {}
-    std::string_view name() const noexcept override { return "gemm"; }
+    bound_product(const node& n, precision rounded_to) : node_(n), half_(rounded_to == precision::bf16) {}
+    std::string_view name() const noexcept override { return half_ ? "gemm_bf16" : "gemm"; }
     void run(const step_io& io) const override {
         const tensor &a = *io.inputs[0], &b = *io.inputs[1];
         const std::size_t rank = a.rank();
@@ -84,7 +89,11 @@ public:
         tensor& y = io.output(0, dtype::float32, shape);
         const float *left = a.data<float>(), *right = b.data<float>();
         float* to = y.mutable_data<float>();
-        const auto one = [&](std::int64_t i) { gemm(m, n, k, {left + i * m * k, k, 1}, {right + i * k * n, n, 1}, to + i * m * n, n); };
+        const auto one = [&](std::int64_t i) {
+            const matrix_argument l{left + i * m * k, k, 1}, r{right + i * k * n, n, 1};
+            if (half_) gemm_bf16(m, n, k, l, r, to + i * m * n, n);
+            else gemm(m, n, k, l, r, to + i * m * n, n);
+        };
         if (count == 1) return one(0);
         const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, m * n * k));
         parallel_for(static_cast<std::size_t>(count), static_cast<std::size_t>(grain), [&](std::size_t begin, std::size_t end) {
@@ -97,12 +106,14 @@ public:
 
 private:
     const node& node_;
+    const bool half_;
 };
 
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight_cache& weights) {
     if (n.op != "MatMul") return nullptr;
     if (n.domain == "ocelli") return std::make_unique<bound_matmul>(g, n, weights);
-    if (n.domain.empty() && n.inputs.size() == 2 && n.inputs[1] != no_value && g.at(n.inputs[1]).what.type == dtype::float32) return std::make_unique<bound_product>(n);
+    if (n.domain.empty() && n.inputs.size() == 2 && n.inputs[1] != no_value && g.at(n.inputs[1]).what.type == dtype::float32) 
+        return std::make_unique<bound_product>(n, weights.precision());
     return nullptr;
 }
 

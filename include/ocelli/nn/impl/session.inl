@@ -53,8 +53,10 @@ struct session_variant {
 }  // namespace detail
 
 struct session::state {
+    explicit state(const session_options& given) : options(given), weights(given.precision) {}
+
     graph loaded;
-    session_options options;
+    const session_options options;
     std::vector<value_info> inputs, outputs;
     weight_cache weights;
     /// Of runs, and of what they return.
@@ -254,7 +256,7 @@ OCELLI_INLINE session::~session() = default;
 OCELLI_INLINE session::session(session&&) noexcept = default;
 OCELLI_INLINE session& session::operator=(session&&) noexcept = default;
 
-OCELLI_INLINE session::session(graph g, session_options options) : state_(std::make_unique<state>()) {
+OCELLI_INLINE session::session(graph g, session_options options) : state_(std::make_unique<state>(options)) {
     g.verify();
     for (const node& n : g.nodes)
         if (n.def == nullptr || n.def->eval == nullptr) fail<unsupported_operator>(n, "this operator is not supported");
@@ -268,7 +270,6 @@ OCELLI_INLINE session::session(graph g, session_options options) : state_(std::m
         state_->outputs.back().optional = false;
     }
     state_->loaded = std::move(g);
-    state_->options = options;
     const memory_limit memory(state_->memory());
     state_->main = state_->build({});
 }

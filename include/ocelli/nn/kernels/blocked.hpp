@@ -43,6 +43,14 @@ bool blocked_conv_takes(const conv_layer& layer);
 /// may be the same memory.
 void blocked_conv(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& epilogue, float* y);
 
+/// The same with x and weights rounded to bfloat16 on the way, two channels in a word. Planes are taken where they fit a block. `widen`: without the
+/// processor's instruction for such products, even where it has one.
+bool blocked_conv_bf16_takes_planes(const conv_layer& layer);
+std::int64_t blocked_conv_bf16_packed_size(const conv_layer& layer);
+void blocked_conv_bf16_pack(const conv_layer& layer, const float* w, std::uint32_t* packed);
+void blocked_conv_bf16(const conv_layer& layer, const float* x, bool planes, const std::uint32_t* packed, const blocked_epilogue& epilogue, float* y,
+                       bool widen = false);
+
 /// Transposed convolution of x in blocks or planes to y in blocks, as a plain convolution for each of the stride's phases, whose results
 /// interleave. The layer is that of the convolution it turns around, as in conv_transpose(): x has `filters` channels, y `channels`. Two
 /// axes, dilation 1. w (filters, channels / group, kernel_height, kernel_width).
@@ -88,6 +96,10 @@ struct blocked_tile {
     float low, high;
 };
 using blocked_tile_function = void (*)(const blocked_tile&);
+
+/// What x is made of: floats in blocks or planes; pairs of bfloat16 in blocks, multiplied by an instruction of the processor or as floats.
+enum blocked_form { floats_in_blocks, floats_in_planes, pairs_by_instruction, pairs_widened, blocked_forms };
+
 inline constexpr int blocked_max_pixels = 14;
 
 /// Rows to be laid out for tiles; see blocked_unroll.
@@ -119,10 +131,10 @@ struct blocked_pool_args {
 struct blocked_kernels {
     int lanes = 0;
     int pixels = 0;  ///< of the largest tile
-    /// [x in planes][vectors of filters - 1][pixels - 1]
-    blocked_tile_function tile[2][2][blocked_max_pixels] = {};
-    /// Two rows: [vectors of filters - 1][pixels of a row - 1]
-    blocked_tile_function pair[2][blocked_max_pixels / 2] = {};
+    /// [blocked_form][vectors of filters - 1][pixels - 1]; null where there is no such instruction
+    blocked_tile_function tile[blocked_forms][2][blocked_max_pixels] = {};
+    /// Two rows: [blocked_form][vectors of filters - 1][pixels of a row - 1]; null for some
+    blocked_tile_function pair[blocked_forms][2][blocked_max_pixels / 2] = {};
     void (*finish)(float* y, std::int64_t pixels, const float* slope, int used) = nullptr;
     /// [x in planes]
     void (*unroll[2])(const blocked_rows& rows, const float* x, float* to) = {};

@@ -17,7 +17,7 @@ bool winograd_takes(const conv_layer& layer);
 
 /// The edge of a tile of results that is worth its transforms and weights for this layer: 4, 2, or 0 where direct convolution is faster.
 /// A function of the layer's shape alone.
-int winograd_tile(const conv_layer& layer);
+int winograd_tile(const conv_layer& layer, double direct_speed = 1);
 
 /// Floats of transformed weights, and transforming them (in double): w (filters, channels, kernel_depth, 3, 3), at any address, aligned or not.
 std::int64_t winograd_packed_size(const conv_layer& layer, int tile);

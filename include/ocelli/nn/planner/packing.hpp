@@ -5,6 +5,7 @@
 
 #include <ocelli/core/config.hpp>
 #include <ocelli/io/detail/file_mapping.hpp>
+#include <ocelli/nn/precision.hpp>
 #include <ocelli/nn/tensor.hpp>
 
 #include <functional>
@@ -18,6 +19,9 @@ namespace ocelli::nn {
 /// Packed weights by (initializer, format). Safe to use from several threads.
 class weight_cache {
 public:
+    explicit weight_cache(nn::precision rounded_to = nn::precision::f32) : precision_(rounded_to) {}
+    /// What kernels that can are to round weights to.
+    nn::precision precision() const noexcept { return precision_; }
     /// The packed form, made by `pack` at the first call. The initializer is kept alive with it.
     tensor get(const tensor& initializer, const std::string& format, const std::function<tensor()>& pack) {
         const std::lock_guard lock(mutex_);
@@ -44,6 +48,7 @@ private:
     struct entry {
         tensor packed, initializer;
     };
+    const nn::precision precision_;
     mutable std::mutex mutex_;
     std::map<std::pair<const void*, std::string>, entry> entries_;
 };

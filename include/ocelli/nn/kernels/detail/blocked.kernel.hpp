@@ -6,7 +6,7 @@ namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
 
 // R rows of Q pixels each, by B vectors of filters; neighbouring pixels of x are S floats apart. Unrolled by packs of numbers: one function for
 // each step of a tile, instead of one for each accumulator, is half of the compiler's work.
-template <int R, int Q, int B, int S>
+template <int R, int Q, int B, int S, class Product>
 struct blocked_tile_state {
     static constexpr int P = R * Q;
     vf32 acc[P * B];
@@ -27,7 +27,7 @@ struct blocked_tile_state {
     }
     template <int... N>
     OCELLI_ALWAYS_INLINE void multiply(const float* first, const float* second, const vf32 (&w)[B], std::integer_sequence<int, N...>) {
-        ((acc[N] += (N / B < Q ? first[N / B * S] : second[(N / B - Q) * S]) * w[N % B]), ...);
+        ((Product::add(acc[N], broadcast(N / B < Q ? first[N / B * S] : second[(N / B - Q) * S]), w[N % B])), ...);
     }
     template <int... N>
     OCELLI_ALWAYS_INLINE void add(const float* from, std::int64_t block, std::int64_t jump, std::int64_t step, std::integer_sequence<int, N...>) {
@@ -44,9 +44,9 @@ struct blocked_tile_state {
     }
 };
 
-template <int R, int Q, int B, int S>
+template <int R, int Q, int B, int S, class Product>
 void blocked_tile(const nn::detail::blocked_tile& t) {
-    blocked_tile_state<R, Q, B, S> state;
+    blocked_tile_state<R, Q, B, S, Product> state;
     vf32 w[B];
     constexpr std::make_integer_sequence<int, R * Q * B> all{};
     state.clear(all);
@@ -80,10 +80,15 @@ inline void blocked_finish(float* y, std::int64_t pixels, const float* slope, in
     }
 }
 
-template <int R, int Q, int B, int S>
+template <int R, int Q, int B, int S, class Product>
 void blocked_fill_row(nn::detail::blocked_tile_function* row) {
-    row[Q - 1] = &blocked_tile<R, Q, B, S>;
-    if constexpr (Q > 1) blocked_fill_row<R, Q - 1, B, S>(row);
+    row[Q - 1] = &blocked_tile<R, Q, B, S, Product>;
+    if constexpr (Q > 1) blocked_fill_row<R, Q - 1, B, S, Product>(row);
+}
+template <int R, int Q, int S, class Product, int N>
+void blocked_fill_rows(nn::detail::blocked_tile_function (&rows)[2][N]) {
+    blocked_fill_row<R, Q, 1, S, Product>(rows[0]);
+    blocked_fill_row<R, Q, 2, S, Product>(rows[1]);
 }
 
 // Copies `rows` rows of one block or plane, `E` floats a pixel, between zeros: row r of the result is row `first + r * step` of x.
@@ -259,12 +264,14 @@ inline nn::detail::blocked_kernels make_blocked_kernels() {
     nn::detail::blocked_kernels t;
     t.lanes = L;
     t.pixels = blocked_pixels;
-    blocked_fill_row<1, blocked_pixels, 1, L>(t.tile[0][0]);
-    blocked_fill_row<1, blocked_pixels, 2, L>(t.tile[0][1]);
-    blocked_fill_row<1, blocked_pixels, 1, 1>(t.tile[1][0]);
-    blocked_fill_row<1, blocked_pixels, 2, 1>(t.tile[1][1]);
-    blocked_fill_row<2, blocked_pixels / 2, 1, L>(t.pair[0]);
-    blocked_fill_row<2, blocked_pixels / 2, 2, L>(t.pair[1]);
+    blocked_fill_rows<1, blocked_pixels, L, float_product>(t.tile[nn::detail::floats_in_blocks]);
+    blocked_fill_rows<1, blocked_pixels, 1, float_product>(t.tile[nn::detail::floats_in_planes]);
+    blocked_fill_rows<1, blocked_pixels, L / 2, bf16_product>(t.tile[nn::detail::pairs_widened]);
+    blocked_fill_rows<2, blocked_pixels / 2, L, float_product>(t.pair[nn::detail::floats_in_blocks]);
+#if OCELLI_TARGET_LEVEL == 2
+    blocked_fill_rows<1, blocked_pixels, L / 2, bf16_instruction>(t.tile[nn::detail::pairs_by_instruction]);
+    blocked_fill_rows<2, blocked_pixels / 2, L / 2, bf16_instruction>(t.pair[nn::detail::pairs_by_instruction]);
+#endif
     t.finish = &blocked_finish;
     t.unroll[0] = &blocked_unroll<L>;
     t.unroll[1] = &blocked_unroll<1>;

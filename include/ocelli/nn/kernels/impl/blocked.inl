@@ -3,6 +3,7 @@
 #include <ocelli/core/detail/unaligned.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
+#include <ocelli/core/simd/isa.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
 #include <ocelli/nn/kernels/detail/taps.hpp>
@@ -100,21 +101,58 @@ struct blocked_placement {
     std::int64_t plane;  ///< pixels of a block of channels
 };
 
-OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y,
-                                       const blocked_placement& place) {
+/// Pairs of bfloat16 stand for two channels each: the convolution is one of half as many, in blocks of half as many.
+inline bool is_pairs(blocked_form form) noexcept {
+    return form == pairs_by_instruction || form == pairs_widened;
+}
+
+/// Into how many tasks each of `tasks` is to be cut for the threads at hand: as few as keep them busy.
+inline std::int64_t tasks_for_threads(std::int64_t tasks) {
+    const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    std::int64_t cuts = 1;
+    while (tasks * cuts < 4 * threads && tasks * cuts % threads != 0) ++cuts;
+    return cuts;
+}
+
+/// A plane under each word of a pixel, two channels in a word, by way of `room` for four planes. `lay_out` unrolls a plane of x.
+template <class Unroll>
+void pair_planes(const Unroll& lay_out, void (*round)(std::int64_t, const float*, std::uint16_t*), std::int64_t channels, std::int64_t pixels, std::int64_t each,
+                 float* room, float* to) {
+    auto* const halves = reinterpret_cast<std::uint16_t*>(room + 2 * pixels);
+    for (std::int64_t c = 0; c < channels; c += 2, ++to) {
+        lay_out(c, room);
+        if (c + 1 < channels) lay_out(c + 1, room + pixels);
+        else std::fill(room + pixels, room + 2 * pixels, 0.0f);
+        round(2 * pixels, room, halves);
+        for (std::int64_t i = 0; i < pixels; ++i) {
+            const std::uint32_t word = halves[i] | static_cast<std::uint32_t>(halves[pixels + i]) << 16;
+            std::memcpy(to + i * each, &word, sizeof word);
+        }
+    }
+}
+
+OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, bool planes, blocked_form form, const float* packed, const blocked_epilogue& e,
+                                       float* y, const blocked_placement& place) {
     const blocked_kernels& t = get_blocked_kernels();
     const std::int64_t lanes = t.lanes;
-    const blocked_groups groups = groups_in_blocks(layer, lanes);
+    blocked_groups groups = groups_in_blocks(layer, lanes);
     conv_layer l = layer;
+    if (is_pairs(form)) {
+        groups.channels = (groups.channels + 1) / 2;
+        l.channels = (l.channels + 1) / 2;
+    }
+    const std::int64_t packed_group = blocked_packed_group(l, groups, lanes);
     const std::int64_t out_pixels = l.out_height * l.out_width, plane_taps = l.kernel_height * l.kernel_width, taps = l.kernel_depth * plane_taps;
     if (l.batch == 0 || l.filters == 0 || l.out_depth * out_pixels == 0) return;
     // One plane of x: a block, or a channel.
-    const std::int64_t each = planes ? 1 : lanes;
-    const std::int64_t depth = block_count(groups.channels, each), all_depth = block_count(l.channels, each);
-    const std::int64_t frame = l.height * l.width * each, plane = l.depth * frame;
+    const bool rounds = is_pairs(form), pairs_planes = rounds && planes;
+    const std::int64_t each = form == floats_in_planes ? 1 : rounds ? lanes / 2 : lanes;
+    const std::int64_t depth = block_count(groups.channels, each), all_depth = planes ? layer.channels : block_count(l.channels, each);
+    const std::int64_t frame = l.height * l.width * (planes ? 1 : lanes), plane = l.depth * frame;
     const std::int64_t reach_y = (l.kernel_height - 1) * l.dilation_y + 1, reach_x = (l.kernel_width - 1) * l.dilation_x + 1;
-    const bool direct = l.stride_x == 1 && l.pad_top == 0 && l.pad_left == 0 && (l.out_height - 1) * l.stride_y + reach_y <= l.height &&
+    const bool direct = !pairs_planes && l.stride_x == 1 && l.pad_top == 0 && l.pad_left == 0 && (l.out_height - 1) * l.stride_y + reach_y <= l.height &&
                         l.out_width - 1 + reach_x <= l.width;
+    const bool copies = !direct || rounds;
     // Where a tap covers the same rows whole, the image is one long row, cut anew.
     const bool flat = direct && plane_taps == 1 && l.stride_y == 1 && l.out_height == l.height && l.out_width == l.width && place.step == 1 && place.row == l.out_width;
     std::int64_t out_row_step = place.row;
@@ -134,9 +172,9 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const auto unrolled_rows = [&](std::int64_t rows) { return std::min((rows - 1) * l.stride_y + reach_y, rows * l.kernel_height); };
     const std::int64_t row_work = l.out_width * groups.filters * groups.channels * taps;
     constexpr std::int64_t budget = std::int64_t{3} << 15, least_work = std::int64_t{1} << 19;
-    while (chunk < l.out_height &&
-           (direct ? (chunk + 1) * row_work <= 8 * least_work : unrolled_rows(chunk + 1) * row_floats * depth * l.kernel_depth <= budget))
-        ++chunk;
+    const auto has_room = [&](std::int64_t rows) { return unrolled_rows(rows) * row_floats * depth * l.kernel_depth <= budget; };
+    const auto has_time = [&](std::int64_t rows) { return rows * row_work <= 8 * least_work; };
+    while (chunk < l.out_height && (!direct || has_time(chunk + 1)) && (!copies || has_room(chunk + 1))) ++chunk;
     const std::int64_t blocks = block_count(groups.filters, lanes), pairs = (blocks + 1) / 2;
     // Enough tasks for threads, as far as there is work for them; where rows do not give them, filters do.
     const std::int64_t images = l.batch * groups.count * l.out_depth;
@@ -145,15 +183,16 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     chunk = std::max<std::int64_t>(std::min<std::int64_t>(chunk, l.out_height * images / wanted), std::min<std::int64_t>(4, chunk));
     const std::int64_t chunks = (l.out_height + chunk - 1) / chunk;
     chunk = (l.out_height + chunks - 1) / chunks;
-    const std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / (images * chunks), 1, pairs);
+    std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / (images * chunks), 1, pairs);
+    if (copies) filter_tasks = std::min(filter_tasks, tasks_for_threads(images * chunks));  // each unrolls or rounds its rows again
     const std::int64_t pairs_each = (pairs + filter_tasks - 1) / filter_tasks;
     // Rows that taps share are unrolled once; far apart, each tap's rows alone.
     const bool shared = direct || (chunk - 1) * l.stride_y + reach_y <= chunk * l.kernel_height;
     const std::int64_t rows_here = shared ? (chunk - 1) * l.stride_y + reach_y : chunk * l.kernel_height;
-    const std::int64_t plane_here = direct ? plane : rows_here * row_floats;
+    const std::int64_t plane_here = copies ? rows_here * row_floats : plane;
     const std::int64_t tap_row = shared ? l.dilation_y * row_floats : chunk * row_floats;
     const std::int64_t out_row = shared ? l.stride_y * row_floats : row_floats;
-    const std::int64_t tap_frame = direct ? l.dilation_z * frame : depth * plane_here;
+    const std::int64_t tap_frame = copies ? depth * plane_here : l.dilation_z * frame;
 
     thread_local std::vector<blocked_segment> table;
     table.clear();
@@ -164,7 +203,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                 table.push_back({c * plane_here + ky * tap_row + (at % l.stride_x * part + at / l.stride_x) * each, std::min(each, groups.channels - c * each)});
             }
     const blocked_segment* segments = table.data();
-    const bool small_rows = !planes && !flat && 2 * l.out_width <= t.pixels;  // two of them make a tile
+    const bool small_rows = t.pair[form][0][0] != nullptr && !flat && 2 * l.out_width <= t.pixels;  // two of them make a tile
     thread_local std::vector<tap_run> run_table;
     if (direct || small_rows) run_table.assign(1, {0, l.out_width, 0, l.kernel_width});
     else find_column_runs(l, t.pixels, run_table);
@@ -187,26 +226,44 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
             const std::int64_t image_frame = front * frame;
             const float* source = image + row0 * out_row;
             std::int64_t source_frame = image_frame;
-            if (!direct) {
+            if (copies) {
                 float* to = ocelli::detail::thread_scratch(static_cast<std::size_t>(l.kernel_depth * depth * plane_here), 1);
+                float* const apart = rounds ? ocelli::detail::thread_scratch(static_cast<std::size_t>(2 * plane_here), 3) : nullptr;
+                const auto round = ocelli::detail::get_gemm_bf16_kernels(form == pairs_by_instruction).round_bf16;
                 source = to;
                 source_frame = 0;
-                blocked_rows rows{rows_here, row0 * l.stride_y - l.pad_top, 1, l.height, l.width, l.pad_left, l.stride_x, part};
-                for (std::int64_t kz = kz0; kz < kz1; ++kz)
+                const auto unroll = t.unroll[planes];
+                // One plane or block of x between zeros.
+                const auto lay_out = [&](const float* from, float* unrolled, std::int64_t tap_floats) {
+                    blocked_rows rows{rows_here, row0 * l.stride_y - l.pad_top, 1, l.height, l.width, l.pad_left, l.stride_x, part};
+                    if (shared) return unroll(rows, from, unrolled);
+                    rows.rows = chunk;
+                    rows.step = l.stride_y;
+                    for (std::int64_t ky = 0; ky < l.kernel_height; ++ky) {
+                        rows.first = row0 * l.stride_y + ky * l.dilation_y - l.pad_top;
+                        unroll(rows, from, unrolled + ky * tap_floats);
+                    }
+                };
+                for (std::int64_t kz = kz0; kz < kz1; ++kz) {
+                    const float* const from_frame = image + (image_frame + kz * l.dilation_z * frame);
+                    if (pairs_planes) {
+                        const auto lay_out_channel = [&](std::int64_t c, float* unrolled) { lay_out(from_frame + c * plane, unrolled, tap_row / each); };
+                        pair_planes(lay_out_channel, round, layer.channels, plane_here / each, each, apart, to + kz * tap_frame);
+                        continue;
+                    }
                     for (std::int64_t c = 0; c < depth; ++c) {
-                        const float* from = image + c * plane + (image_frame + kz * l.dilation_z * frame);
-                        float* unrolled = to + kz * tap_frame + c * plane_here;
-                        if (shared) {
-                            t.unroll[planes](rows, from, unrolled);
+                        const float* const from = from_frame + c * plane;
+                        float* const here = to + kz * tap_frame + c * plane_here;
+                        if (!rounds) {
+                            lay_out(from, here, tap_row);
                             continue;
                         }
-                        rows.rows = chunk;
-                        rows.step = l.stride_y;
-                        for (std::int64_t ky = 0; ky < l.kernel_height; ++ky) {
-                            rows.first = row0 * l.stride_y + ky * l.dilation_y - l.pad_top;
-                            t.unroll[planes](rows, from, unrolled + ky * tap_row);
-                        }
+                        const std::int64_t first = row0 * l.stride_y * l.width * lanes;
+                        if (!direct) lay_out(from, apart, 2 * tap_row);
+                        round(direct ? std::min(2 * plane_here, frame - first) : 2 * plane_here, direct ? from + first : apart,
+                              reinterpret_cast<std::uint16_t*>(here));
                     }
+                }
             }
             const std::int64_t first_block = group * (groups.filters / lanes), out_block = place.plane * lanes;
             float* out = y + (n * block_count(l.filters, lanes) + first_block) * out_block + (place.first + z * place.frame) * lanes;
@@ -214,7 +271,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
             for (std::int64_t pair = pair0; pair < pair1; ++pair) {
                 const std::int64_t b0 = 2 * pair;
                 const int wide = b0 + 2 <= blocks ? 2 : 1;
-                const float* weights = packed + group * blocked_packed_group(l, groups, lanes) + b0 * lanes * groups.channels * taps;
+                const float* weights = packed + group * packed_group + b0 * lanes * groups.channels * taps;
                 blocked_tile tile{};
                 tile.x_jump = out_row;
                 tile.y_block = out_block;
@@ -243,7 +300,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                         const std::int64_t cuts = two ? 1 : (here + t.pixels - 1) / t.pixels;
                         for (std::int64_t cut = 0; cut < cuts; ++cut) {
                             const std::int64_t p0 = columns->first + here * cut / cuts, p1 = columns->first + here * (cut + 1) / cuts;
-                            const blocked_tile_function run = two ? t.pair[wide - 1][p1 - p0 - 1] : t.tile[planes][wide - 1][p1 - p0 - 1];
+                            const blocked_tile_function run = two ? t.pair[form][wide - 1][p1 - p0 - 1] : t.tile[form][wide - 1][p1 - p0 - 1];
                             tile.y = out + to + p0 * place.step * lanes;
                             tile.bias = e.bias + (first_block + b0) * lanes;
                             tile.addend = addend == nullptr ? nullptr : addend + (tile.y - out);
@@ -339,7 +396,53 @@ void each_phase(const conv_layer& l, const F& f) {
 
 OCELLI_INLINE void blocked_conv(const conv_layer& l, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
     const std::int64_t frame = l.out_height * l.out_width;
-    detail::blocked_conv_placed(l, x, planes, packed, e, y, {0, 1, l.out_width, frame, l.out_depth * frame});
+    detail::blocked_conv_placed(l, x, planes, planes ? detail::floats_in_planes : detail::floats_in_blocks, packed, e, y,
+                                {0, 1, l.out_width, frame, l.out_depth * frame});
+}
+
+OCELLI_INLINE std::int64_t blocked_conv_bf16_packed_size(const conv_layer& l) {
+    detail::blocked_groups g = detail::groups_in_blocks(l, block_lanes());
+    g.channels = (g.channels + 1) / 2;
+    return g.count * detail::blocked_packed_group(l, g, block_lanes());
+}
+
+OCELLI_INLINE void blocked_conv_bf16_pack(const conv_layer& l, const float* w, std::uint32_t* packed) {
+    // As floats first; then rows of filters, one for each channel, two and two.
+    const std::int64_t lanes = block_lanes(), taps = l.kernel_depth * l.kernel_height * l.kernel_width;
+    const detail::blocked_groups g = detail::groups_in_blocks(l, lanes);
+    const std::int64_t blocks = block_count(g.filters, lanes), words = (g.channels + 1) / 2;
+    std::vector<float> floats(static_cast<std::size_t>(blocked_conv_packed_size(l)));
+    blocked_conv_pack(l, w, floats.data());
+    const auto round = ocelli::detail::get_gemm_kernels().round_bf16;
+    std::vector<std::uint16_t> rows(static_cast<std::size_t>(4 * lanes), std::uint16_t{0});
+    const float* from = floats.data();
+    for (std::int64_t group = 0; group < g.count; ++group)
+        for (std::int64_t block = 0; block < blocks; block += 2) {
+            const std::int64_t wide = std::min<std::int64_t>(2, blocks - block) * lanes;
+            for (std::int64_t tap = 0; tap < taps; ++tap)
+                for (std::int64_t word = 0; word < words; ++word, packed += wide) {
+                    const std::int64_t there = std::min<std::int64_t>(2, g.channels - 2 * word) * wide;
+                    round(there, from, rows.data());
+                    std::fill(rows.begin() + there, rows.end(), std::uint16_t{0});
+                    for (std::int64_t f = 0; f < wide; ++f) {
+                        const auto second = static_cast<std::uint32_t>(rows[static_cast<std::size_t>(wide + f)]) << 16;
+                        packed[f] = second | rows[static_cast<std::size_t>(f)];
+                    }
+                    from += there;
+                }
+        }
+}
+
+OCELLI_INLINE bool blocked_conv_bf16_takes_planes(const conv_layer& l) {
+    return l.group == 1 && l.channels <= block_lanes();
+}
+
+OCELLI_INLINE void blocked_conv_bf16(const conv_layer& l, const float* x, bool planes, const std::uint32_t* packed, const blocked_epilogue& e, float* y,
+                                     bool widen) {
+    const detail::blocked_form form = !widen && ocelli::simd::has_bf16() ? detail::pairs_by_instruction : detail::pairs_widened;
+    const std::int64_t frame = l.out_height * l.out_width;
+    detail::blocked_conv_placed(l, x, planes, form, reinterpret_cast<const float*>(packed), e, y,
+                                {0, 1, l.out_width, frame, l.out_depth * frame});
 }
 
 OCELLI_INLINE bool blocked_transpose_takes(const conv_layer& l) {
@@ -411,7 +514,7 @@ OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, f
 
 OCELLI_INLINE void blocked_transpose(const conv_layer& l, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
     detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement& place, std::int64_t, std::int64_t, std::int64_t offset) {
-        detail::blocked_conv_placed(c, x, planes, packed + offset, e, y, place);
+        detail::blocked_conv_placed(c, x, planes, planes ? detail::floats_in_planes : detail::floats_in_blocks, packed + offset, e, y, place);
     });
 }
 

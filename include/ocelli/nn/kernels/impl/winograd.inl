@@ -52,7 +52,7 @@ OCELLI_INLINE bool winograd_takes(const conv_layer& l) {
            l.channels >= 16 && l.filters >= 16;
 }
 
-OCELLI_INLINE int winograd_tile(const conv_layer& l) {
+OCELLI_INLINE int winograd_tile(const conv_layer& l, double direct_speed) {
     if (!winograd_takes(l)) return 0;
     // Processor cycles: products at two vectors a cycle, weights from memory at some ten bytes a cycle, transforms as measured.
     // A third axis adds channels: those of each frame under a tap.
@@ -70,7 +70,7 @@ OCELLI_INLINE int winograd_tile(const conv_layer& l) {
     detail::find_tap_runs({l.out_height, 1, l.pad_top, l.dilation_y, 3, l.height}, runs);
     const double rows = detail::count_taps(runs);
     detail::find_column_runs(l, detail::get_blocked_kernels().pixels, runs);
-    const double direct = products(rows * detail::count_taps(runs), 9);
+    const double direct = products(rows * detail::count_taps(runs), 9) / direct_speed;
     const double four = minimal(4, 180, 120), two = minimal(2, 60, 40);
     if (std::min(four, two) > 0.9 * direct) return 0;
     return four <= two ? 4 : 2;
