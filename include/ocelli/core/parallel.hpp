@@ -53,7 +53,7 @@ void run_blocks(std::size_t blocks, void* context, void (*block)(void*, std::siz
 /// microseconds and then sleep. Inside a parallel_for, or with one thread, it does nothing. Regions nest.
 class parallel_region {
 public:
-    explicit parallel_region(std::int64_t spin_us = 100);
+    explicit parallel_region(std::int64_t spin_us = 1000);
     ~parallel_region();
     parallel_region(const parallel_region&) = delete;
     parallel_region& operator=(const parallel_region&) = delete;

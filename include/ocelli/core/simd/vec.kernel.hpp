@@ -200,6 +200,15 @@ OCELLI_ALWAYS_INLINE void exchange_rows(vf32 (&rows)[N]) {
     if constexpr (I + 1 < N) exchange_rows<S, I + 1>(rows);
     else if constexpr (2 * S < N) exchange_rows<2 * S, 0>(rows);
 }
+
+/// The lanes of even number of `a`, and then those of `b`.
+template <int... J>
+OCELLI_ALWAYS_INLINE vf32 even_lanes(vf32 a, vf32 b) {
+    return __builtin_shufflevector(a, b, (2 * J)...);
+}
+OCELLI_ALWAYS_INLINE vf32 even_lanes_of(vf32 a, vf32 b) {
+    return even_lanes<OCELLI_LANE_NUMBERS>(a, b);
+}
 #undef OCELLI_LANE_NUMBERS
 
 /// Transposes a square of as many rows as a vector has lanes, in registers; fewer rows, a power of two: each of the squares that lie side by side.
@@ -228,7 +237,7 @@ struct bf16_instruction {
 };
 #endif
 
-/// to[i] = from[i * step] for i < n. Whole vectors where the source is dense.
+/// to[i] = from[i * step] for i < n. Whole vectors where the source is dense, or every other element is taken.
 OCELLI_ALWAYS_INLINE void copy_strided(float* to, const float* from, std::int64_t step, std::int64_t n) {
     constexpr int L = lanes<float>;
     std::int64_t i = 0;
@@ -236,6 +245,8 @@ OCELLI_ALWAYS_INLINE void copy_strided(float* to, const float* from, std::int64_
         for (; i + L <= n; i += L) store(to + i, load(from + i));
         for (; i < n; ++i) to[i] = from[i];
     } else {
+        if (step == 2)
+            for (; i + L < n; i += L) store(to + i, even_lanes_of(load(from + 2 * i), load(from + 2 * i + L)));
         for (; i < n; ++i) to[i] = from[i * step];
     }
 }

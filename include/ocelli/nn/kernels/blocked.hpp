@@ -107,16 +107,25 @@ struct blocked_rows {
     std::int64_t rows, first, step, height, width, pad, stride, part;
 };
 
-/// One row of a depthwise result.
+/// A depthwise convolution of one block.
 struct blocked_depthwise_args {
-    const float* x;  ///< the row under the first row of taps
+    const float* x;  ///< the block's first pixel, as of the others
     const float* weights;
     const float* bias;
     const float* addend;
     float* y;
-    std::int64_t tap_row, kernel_rows, kernel_width, dilation, stride, pad, width, out_width;
+    std::int64_t height, width, out_width, tap_row;  ///< floats from one row of taps to the next
+    std::int64_t kernel_height, kernel_width, stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
     bool clamps;
     float low, high;
+};
+/// One row of its result: the rows of taps that lie inside.
+struct blocked_depthwise_row {
+    const float* x;
+    const float* weights;
+    const float* addend;
+    float* y;
+    std::int64_t kernel_rows;
 };
 
 /// One row of a pooling; `rows` and `columns`, of averages: how many taps count.
@@ -138,7 +147,7 @@ struct blocked_kernels {
     void (*finish)(float* y, std::int64_t pixels, const float* slope, int used) = nullptr;
     /// [x in planes]
     void (*unroll[2])(const blocked_rows& rows, const float* x, float* to) = {};
-    void (*depthwise_row)(const blocked_depthwise_args& row) = nullptr;
+    void (*depthwise_rows)(const blocked_depthwise_args& block, std::int64_t row0, std::int64_t row1) = nullptr;
     /// [average]
     void (*pool_row[2])(const blocked_pool_args& row) = {};
     void (*mean)(const float* x, std::int64_t pixels, float* y) = nullptr;

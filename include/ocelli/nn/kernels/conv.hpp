@@ -54,7 +54,7 @@ std::int64_t window_scratch(const conv_layer& layer);
 
 /// Tasks so that each takes some ten microseconds at least.
 inline std::size_t conv_grain(std::int64_t operations_per_task) {
-    return static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, operations_per_task)));
+    return static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(1, operations_per_task)));
 }
 
 }  // namespace detail

@@ -59,6 +59,8 @@ void blocked_tile(const nn::detail::blocked_tile& t) {
             state.multiply(first, second, w, all);
             ++first;
             ++second;
+            // Or GCC (-O3) carries each step's pixels over to the next one, through memory: they are neighbours.
+            if constexpr (S == 1) asm("" : "+r"(first));
             weights += B * lanes<float>;
         }
     }
@@ -123,65 +125,69 @@ void blocked_unroll(const nn::detail::blocked_rows& p, const float* x, float* to
     }
 }
 
-// One row of a depthwise convolution on one block. Taps of rows outside are left out by the caller, of columns outside here.
-template <int P, int I>
-OCELLI_ALWAYS_INLINE void depthwise_taps(vf32 (&acc)[P], const float* x, std::int64_t step, vf32 w) {
-    acc[I] += load(x + I * step) * w;
-    if constexpr (I + 1 < P) depthwise_taps<P, I + 1>(acc, x, step, w);
+// Rows of a depthwise convolution on one block. Taps of rows outside are left out; columns outside are read from zeros, by tiles at the edges.
+template <int P, bool Edge, int I>
+OCELLI_ALWAYS_INLINE void depthwise_taps(vf32 (&acc)[P], const float* row, std::int64_t at, std::int64_t step, vf32 w, std::int64_t row_floats, const float* zeros) {
+    const std::int64_t here = at + I * step;
+    const float* from = row + here;
+    if constexpr (Edge) from = static_cast<std::uint64_t>(here) < static_cast<std::uint64_t>(row_floats) ? from : zeros;
+    acc[I] += load(from) * w;
+    if constexpr (I + 1 < P) depthwise_taps<P, Edge, I + 1>(acc, row, at, step, w, row_floats, zeros);
 }
-template <int P>
-OCELLI_ALWAYS_INLINE void depthwise_pixels(const nn::detail::blocked_depthwise_args& d, std::int64_t column, const vf32 bias, const vf32 low, const vf32 high) {
+template <int P, bool Edge>
+void depthwise_pixels(const nn::detail::blocked_depthwise_args& d, const nn::detail::blocked_depthwise_row& r, std::int64_t column) {
     constexpr int L = lanes<float>;
+    const vf32 bias = load(d.bias), low = broadcast(d.low), high = broadcast(d.high);
+    alignas(64) const float zeros[L] = {};
     vf32 acc[P];
     for (int i = 0; i < P; ++i) acc[i] = vf32{};
-    const float* w = d.weights;
-    const std::int64_t step = d.stride * L;
-    for (std::int64_t ky = 0; ky < d.kernel_rows; ++ky) {
-        const float* x = d.x + ky * d.tap_row + (column * d.stride - d.pad) * L;
-        for (std::int64_t kx = 0; kx < d.kernel_width; ++kx, x += d.dilation * L, w += L) depthwise_taps<P, 0>(acc, x, step, load(w));
+    const float *w = r.weights, *row = r.x;
+    const std::int64_t step = d.stride_x * L, first = (column * d.stride_x - d.pad_left) * L, next = d.dilation_x * L;
+    for (std::int64_t ky = 0; ky < r.kernel_rows; ++ky, row += d.tap_row) {
+        std::int64_t at = first;
+        for (std::int64_t kx = 0; kx < d.kernel_width; ++kx, at += next, w += L) depthwise_taps<P, Edge, 0>(acc, row, at, step, load(w), d.width * L, zeros);
     }
     for (int i = 0; i < P; ++i) {
         vf32 v = acc[i] + bias;
-        if (d.addend != nullptr) v += load(d.addend + (column + i) * L);
+        if (r.addend != nullptr) v += load(r.addend + (column + i) * L);
         if (d.clamps) {
             v = v < low ? low : v;
             v = v > high ? high : v;
         }
-        store(d.y + (column + i) * L, v);
+        store(r.y + (column + i) * L, v);
     }
 }
-inline void blocked_depthwise_row(const nn::detail::blocked_depthwise_args& d) {
-    constexpr int L = lanes<float>;
-    const vf32 bias = load(d.bias), low = broadcast(d.low), high = broadcast(d.high);
+using depthwise_tile = void (*)(const nn::detail::blocked_depthwise_args&, const nn::detail::blocked_depthwise_row&, std::int64_t);
+template <int P>
+OCELLI_ALWAYS_INLINE depthwise_tile depthwise_tile_of(std::int64_t pixels, bool edge) {
+    if constexpr (P > 1)
+        if (pixels < P) return depthwise_tile_of<P - 1>(pixels, edge);
+    return edge ? &depthwise_pixels<P, true> : &depthwise_pixels<P, false>;
+}
+inline void blocked_depthwise_rows(const nn::detail::blocked_depthwise_args& d, std::int64_t row0, std::int64_t row1) {
+    constexpr int L = lanes<float>, P = OCELLI_TARGET_LEVEL == 2 ? 8 : 6;
     // Columns whose taps all lie inside.
-    const std::int64_t reach = (d.kernel_width - 1) * d.dilation;
-    std::int64_t inside = (d.pad + d.stride - 1) / d.stride;
-    if (inside < 0) inside = 0;
-    std::int64_t end = d.width - 1 - reach + d.pad < 0 ? 0 : (d.width - 1 - reach + d.pad) / d.stride + 1;
-    if (end > d.out_width) end = d.out_width;
-    if (inside > end) inside = end;
-    for (std::int64_t column = 0; column < d.out_width;) {
-        if (column >= inside && column < end) {
-            constexpr int P = OCELLI_TARGET_LEVEL == 2 ? 8 : 4;
-            for (; column + P <= end; column += P) depthwise_pixels<P>(d, column, bias, low, high);
-            for (; column + 2 <= end; column += 2) depthwise_pixels<2>(d, column, bias, low, high);
-            for (; column < end; ++column) depthwise_pixels<1>(d, column, bias, low, high);
-            continue;
+    const std::int64_t reach = (d.kernel_width - 1) * d.dilation_x;
+    const std::int64_t inside = d.pad_left <= 0 ? 0 : (d.pad_left + d.stride_x - 1) / d.stride_x;
+    const std::int64_t end = d.width - 1 - reach + d.pad_left < 0 ? 0 : (d.width - 1 - reach + d.pad_left) / d.stride_x + 1;
+    // Tiles as wide as each other, but for one pixel.
+    const std::int64_t cuts = (d.out_width + P - 1) / P, wide = d.out_width / cuts, wider = d.out_width % cuts;
+    const depthwise_tile tiles[2][2] = {{depthwise_tile_of<P>(wide, false), depthwise_tile_of<P>(wide, true)},
+                                        {depthwise_tile_of<P>(wide + (wider != 0), false), depthwise_tile_of<P>(wide + (wider != 0), true)}};
+    for (std::int64_t row = row0; row < row1; ++row) {
+        const std::int64_t at = row * d.stride_y - d.pad_top;
+        std::int64_t ky0 = 0, ky1 = d.kernel_height;
+        if (at < 0) ky0 = (-at + d.dilation_y - 1) / d.dilation_y;
+        if (at + (d.kernel_height - 1) * d.dilation_y >= d.height) ky1 = at >= d.height ? 0 : (d.height - 1 - at) / d.dilation_y + 1;
+        if (ky0 >= ky1) ky0 = ky1 = 0;
+        const nn::detail::blocked_depthwise_row r{d.x + (ky0 == ky1 ? 0 : at + ky0 * d.dilation_y) * d.width * L, d.weights + ky0 * d.kernel_width * L,
+                                                  d.addend == nullptr ? nullptr : d.addend + row * d.out_width * L, d.y + row * d.out_width * L, ky1 - ky0};
+        for (std::int64_t cut = 0, column = 0; cut < cuts; ++cut) {
+            const bool big = cut < wider;
+            const std::int64_t next = column + wide + big;
+            tiles[big][column < inside || next > end](d, r, column);
+            column = next;
         }
-        vf32 v{};
-        for (std::int64_t kx = 0; kx < d.kernel_width; ++kx) {
-            const std::int64_t at = column * d.stride - d.pad + kx * d.dilation;
-            if (at < 0 || at >= d.width) continue;
-            for (std::int64_t ky = 0; ky < d.kernel_rows; ++ky) v += load(d.x + ky * d.tap_row + at * L) * load(d.weights + (ky * d.kernel_width + kx) * L);
-        }
-        v += bias;
-        if (d.addend != nullptr) v += load(d.addend + column * L);
-        if (d.clamps) {
-            v = v < low ? low : v;
-            v = v > high ? high : v;
-        }
-        store(d.y + column * L, v);
-        ++column;
     }
 }
 
@@ -275,7 +281,7 @@ inline nn::detail::blocked_kernels make_blocked_kernels() {
     t.finish = &blocked_finish;
     t.unroll[0] = &blocked_unroll<L>;
     t.unroll[1] = &blocked_unroll<1>;
-    t.depthwise_row = &blocked_depthwise_row;
+    t.depthwise_rows = &blocked_depthwise_rows;
     t.pool_row[0] = &blocked_pool_row<false>;
     t.pool_row[1] = &blocked_pool_row<true>;
     t.mean = &blocked_mean;

@@ -5,6 +5,7 @@
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/core/simd/isa.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/kernels/detail/depthwise_block.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
 #include <ocelli/nn/kernels/detail/taps.hpp>
 
@@ -171,15 +172,15 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     std::int64_t chunk = 1;
     const auto unrolled_rows = [&](std::int64_t rows) { return std::min((rows - 1) * l.stride_y + reach_y, rows * l.kernel_height); };
     const std::int64_t row_work = l.out_width * groups.filters * groups.channels * taps;
-    constexpr std::int64_t budget = std::int64_t{3} << 15, least_work = std::int64_t{1} << 19;
+    constexpr std::int64_t budget = std::int64_t{3} << 15, least_work = std::int64_t{1} << 17;
     const auto has_room = [&](std::int64_t rows) { return unrolled_rows(rows) * row_floats * depth * l.kernel_depth <= budget; };
-    const auto has_time = [&](std::int64_t rows) { return rows * row_work <= 8 * least_work; };
+    const auto has_time = [&](std::int64_t rows) { return rows * row_work <= 32 * least_work; };
     while (chunk < l.out_height && (!direct || has_time(chunk + 1)) && (!copies || has_room(chunk + 1))) ++chunk;
     const std::int64_t blocks = block_count(groups.filters, lanes), pairs = (blocks + 1) / 2;
     // Enough tasks for threads, as far as there is work for them; where rows do not give them, filters do.
     const std::int64_t images = l.batch * groups.count * l.out_depth;
     const std::int64_t all_work = images * l.out_height * row_work;
-    const std::int64_t wanted = std::clamp<std::int64_t>(all_work / least_work, 1, 16);
+    const std::int64_t wanted = std::clamp<std::int64_t>(all_work / least_work, 1, std::clamp<std::int64_t>(all_work / (4 * least_work), 4, 16));
     chunk = std::max<std::int64_t>(std::min<std::int64_t>(chunk, l.out_height * images / wanted), std::min<std::int64_t>(4, chunk));
     const std::int64_t chunks = (l.out_height + chunk - 1) / chunk;
     chunk = (l.out_height + chunks - 1) / chunks;
@@ -531,34 +532,15 @@ OCELLI_INLINE void blocked_depthwise(const conv_layer& l, const float* x, const 
     const std::int64_t lanes = t.lanes, blocks = block_count(l.channels, lanes), taps = l.kernel_height * l.kernel_width;
     const std::int64_t pixels = l.out_height * l.out_width;
     if (pixels == 0) return;
-    const blocked_clamp clamp = clamp_of(e);
-    parallel_for(static_cast<std::size_t>(l.batch * blocks), conv_grain(pixels * taps * 4 * lanes / 8), [&](std::size_t begin, std::size_t end) {
-        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
-            const std::int64_t block = i % blocks;
-            blocked_depthwise_args d{};
-            d.bias = e.bias + block * lanes;
-            d.tap_row = l.dilation_y * l.width * lanes;
-            d.kernel_width = l.kernel_width;
-            d.dilation = l.dilation_x;
-            d.stride = l.stride_x;
-            d.pad = l.pad_left;
-            d.width = l.width;
-            d.out_width = l.out_width;
-            d.clamps = clamp.clamps;
-            d.low = clamp.low;
-            d.high = clamp.high;
-            for (std::int64_t row = 0; row < l.out_height; ++row) {
-                const std::int64_t at = row * l.stride_y - l.pad_top;
-                const auto [ky0, ky1] = taps_inside(at, l.dilation_y, l.kernel_height, l.height);
-                d.kernel_rows = ky1 - ky0;
-                d.x = x + (i * l.height + (ky0 == ky1 ? 0 : at + ky0 * l.dilation_y)) * l.width * lanes;
-                d.weights = packed + (block * l.kernel_height + ky0) * l.kernel_width * lanes;
-                const std::int64_t to = (i * pixels + row * l.out_width) * lanes;
-                d.y = y + to;
-                d.addend = e.addend == nullptr ? nullptr : e.addend + to;
-                t.depthwise_row(d);
-                if (clamp.finish || (block + 1) * lanes > l.channels) finish_block(t, e, clamp.finish, block * lanes, l.channels, l.out_width, y + to);
-            }
+    // Rows of a task: some ten microseconds of work.
+    const std::int64_t row_work = l.out_width * taps * lanes / 2;
+    const std::int64_t chunks = std::clamp<std::int64_t>(l.out_height * row_work >> 16, 1, std::min<std::int64_t>(8, l.out_height));
+    const std::int64_t chunk = (l.out_height + chunks - 1) / chunks;
+    parallel_for(static_cast<std::size_t>(l.batch * blocks * chunks), conv_grain(chunk * row_work), [&](std::size_t begin, std::size_t end) {
+        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
+            const std::int64_t i = task / chunks, row0 = task % chunks * chunk, to = i * pixels * lanes;
+            depthwise_block(t, l, i % blocks, x + i * l.height * l.width * lanes, packed, e, e.addend == nullptr ? nullptr : e.addend + to, y + to, row0,
+                            std::min(l.out_height, row0 + chunk));
         }
     });
 }
