@@ -140,6 +140,8 @@ std::unique_ptr<bound_kernel> bind_resample(const graph& g, const node& n);
 std::unique_ptr<bound_kernel> bind_move(const graph& g, const node& n);
 /// The same for nodes on blocks.
 std::unique_ptr<bound_kernel> bind_blocked_normalize(const graph& g, const node& n);
+/// The kernel for a PointwiseDepthwise on blocks, or null.
+std::unique_ptr<bound_kernel> bind_pointwise_depthwise(const graph& g, const node& n, weight_cache& weights);
 std::unique_ptr<bound_kernel> bind_blocked_resample(const graph& g, const node& n);
 
 /// The kernel for a product of matrices (ocelli.MatMul, MatMul), or null.
@@ -152,6 +154,7 @@ std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight
 #    include <ocelli/nn/impl/bind_move.inl>
 #    include <ocelli/nn/impl/bind_normalize.inl>
 #    include <ocelli/nn/impl/bind_pointwise.inl>
+#    include <ocelli/nn/impl/bind_pointwise_depthwise.inl>
 #    include <ocelli/nn/impl/bind_product.inl>
 #    include <ocelli/nn/impl/bind_resample.inl>
 #endif

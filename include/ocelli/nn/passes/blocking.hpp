@@ -11,6 +11,9 @@ namespace ocelli::nn::passes {
 /// on blocks as well. Unblock stands where an operator needs planes.
 std::vector<patch> channel_blocking(const graph& g);
 
+/// A pointwise convolution on blocks that a depthwise one alone reads runs together with it (ocelli.blocked.PointwiseDepthwise).
+std::vector<patch> depthwise_fusion(const graph& g);
+
 }  // namespace ocelli::nn::passes
 
 #if OCELLI_HEADER_ONLY

@@ -134,28 +134,36 @@ OCELLI_ALWAYS_INLINE void depthwise_taps(vf32 (&acc)[P], const float* row, std::
     acc[I] += load(from) * w;
     if constexpr (I + 1 < P) depthwise_taps<P, Edge, I + 1>(acc, row, at, step, w, row_floats, zeros);
 }
+template <int P, int I>
+OCELLI_ALWAYS_INLINE void depthwise_clear(vf32 (&acc)[P]) {
+    acc[I] = vf32{};
+    if constexpr (I + 1 < P) depthwise_clear<P, I + 1>(acc);
+}
+template <int P, int I>
+OCELLI_ALWAYS_INLINE void depthwise_put(vf32 (&acc)[P], const vf32 bias, const float* addend, bool clamps, vf32 low, vf32 high, float* y) {
+    constexpr int L = lanes<float>;
+    vf32 v = acc[I] + bias;
+    if (addend != nullptr) v += load(addend + I * L);
+    if (clamps) {
+        v = v < low ? low : v;
+        v = v > high ? high : v;
+    }
+    store(y + I * L, v);
+    if constexpr (I + 1 < P) depthwise_put<P, I + 1>(acc, bias, addend, clamps, low, high, y);
+}
 template <int P, bool Edge>
 void depthwise_pixels(const nn::detail::blocked_depthwise_args& d, const nn::detail::blocked_depthwise_row& r, std::int64_t column) {
     constexpr int L = lanes<float>;
-    const vf32 bias = load(d.bias), low = broadcast(d.low), high = broadcast(d.high);
     alignas(64) const float zeros[L] = {};
     vf32 acc[P];
-    for (int i = 0; i < P; ++i) acc[i] = vf32{};
+    depthwise_clear<P, 0>(acc);
     const float *w = r.weights, *row = r.x;
-    const std::int64_t step = d.stride_x * L, first = (column * d.stride_x - d.pad_left) * L, next = d.dilation_x * L;
-    for (std::int64_t ky = 0; ky < r.kernel_rows; ++ky, row += d.tap_row) {
+    const std::int64_t step = d.stride_x * L, first = (column * d.stride_x - d.pad_left) * L, next = d.dilation_x * L, row_floats = d.width * L, taps = d.kernel_width;
+    for (std::int64_t ky = r.kernel_rows; ky > 0; --ky, row += d.tap_row) {
         std::int64_t at = first;
-        for (std::int64_t kx = 0; kx < d.kernel_width; ++kx, at += next, w += L) depthwise_taps<P, Edge, 0>(acc, row, at, step, load(w), d.width * L, zeros);
+        for (std::int64_t kx = taps; kx > 0; --kx, at += next, w += L) depthwise_taps<P, Edge, 0>(acc, row, at, step, load(w), row_floats, zeros);
     }
-    for (int i = 0; i < P; ++i) {
-        vf32 v = acc[i] + bias;
-        if (r.addend != nullptr) v += load(r.addend + (column + i) * L);
-        if (d.clamps) {
-            v = v < low ? low : v;
-            v = v > high ? high : v;
-        }
-        store(r.y + (column + i) * L, v);
-    }
+    depthwise_put<P, 0>(acc, load(d.bias), r.addend == nullptr ? nullptr : r.addend + column * L, d.clamps, broadcast(d.low), broadcast(d.high), r.y + column * L);
 }
 using depthwise_tile = void (*)(const nn::detail::blocked_depthwise_args&, const nn::detail::blocked_depthwise_row&, std::int64_t);
 template <int P>

@@ -135,6 +135,56 @@ inline void eval_blocked(eval_context& c) {
             });
 }
 
+// The two convolutions of a PointwiseDepthwise, which has the second one's attributes and inputs, and then the first one's w, bias and slope.
+struct convolution_pair {
+    node first, second;
+};
+inline convolution_pair pair_of(const node& n, std::int64_t filters) {
+    convolution_pair p{.first = {.name = n.name, .op = "Conv", .domain = std::string(blocked_domain), .opset = 1,
+                                 .attributes = {{"activation", attr_string(n, "first_activation", "none")}, {"alpha", attr_float(n, "first_alpha", 0)},
+                                                {"beta", attr_float(n, "first_beta", 0)}, {"lanes", checked_lanes(n)}, {"channels", attr_ints(n, "channels")},
+                                                {"inner_domain", attr_string(n, "inner_domain")}, {"inner_opset", attr_int(n, "inner_opset")}}},
+                       .second = n};
+    p.second.op = "Conv";
+    std::erase_if(p.second.attributes, [](const attribute& a) { return a.name.starts_with("first_"); });
+    set_attribute(p.second, "channels", std::vector<std::int64_t>{filters});
+    return p;
+}
+inline constexpr std::size_t first_of_pair[] = {0, 5, 6, 3, 7};  // the first one's inputs; neither has an addend
+
+inline void infer_pair(infer_context& c) {
+    check(c.self, c.has_input(5) && !c.has_input(3), "inputs x, w, bias, none, slope, and the pointwise w, bias, slope expected");
+    const symbolic_shape& w = c.shape(5);
+    check(c.self, w.ranked() && w.rank() == 4 && w[0].known(), "the pointwise weights' shape must be known");
+    const convolution_pair p = pair_of(c.self, w[0].size);
+    std::vector<fact> in(8), between(1), out(1);
+    for (std::size_t i = 0; i < c.input_count() && i < in.size(); ++i)
+        if (c.has_input(i)) in[i] = {c.type(i), c.shape(i), c.constant(i) != nullptr ? *c.constant(i) : tensor()};
+    const auto given = [&](std::size_t i) { return c.has_input(i) ? &in[i] : nullptr; };
+    std::vector<const fact*> inputs;
+    for (const std::size_t i : first_of_pair) inputs.push_back(given(i));
+    infer_context first(p.first, inputs, between);
+    infer_blocked(first);
+    inputs = {&between[0], given(1), given(2), nullptr, given(4)};
+    infer_context second(p.second, inputs, out);
+    infer_blocked(second);
+    c.output(0, out[0].type, out[0].shape);
+}
+
+inline void eval_pair(eval_context& c) {
+    const convolution_pair p = pair_of(c.self, c.input(5).extent(0));
+    const auto given = [&](std::size_t i) { return c.has_input(i) ? c.input(i) : tensor(); };
+    std::vector<tensor> in, between(1), out(1);
+    for (const std::size_t i : first_of_pair) in.push_back(given(i));
+    eval_context first(p.first, in, between);
+    eval_blocked(first);
+    in = {between[0], given(1), given(2), tensor(), given(4)};
+    eval_context second(p.second, in, out);
+    eval_blocked(second);
+    tensor& y = c.output(0, out[0].type(), out[0].shape());
+    std::memcpy(y.mutable_raw(), out[0].raw(), out[0].bytes());
+}
+
 }  // namespace detail
 
 OCELLI_INLINE bool has_blocked_form(const node& n) {
@@ -181,6 +231,10 @@ OCELLI_INLINE std::span<const op_def> blocked_ops() {
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
                        "kernel:string" OCELLI_BLOCKED_ATTRIBUTES_,
          .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
+        {.name = "PointwiseDepthwise", .domain = detail::blocked_domain, .min_inputs = 2, .max_inputs = 8,
+         .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
+                       "kernel:string first_activation:string first_alpha:float first_beta:float" OCELLI_BLOCKED_ATTRIBUTES_,
+         .infer = detail::infer_pair, .eval = detail::eval_pair, .results = exactness::rounding},
         {.name = "ConvTranspose", .domain = detail::blocked_domain, .min_inputs = 2, .max_inputs = 5,
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints output_padding:ints output_shape:ints pads:ints strides:ints "
                        "activation:string alpha:float beta:float kernel:string" OCELLI_BLOCKED_ATTRIBUTES_,

@@ -300,4 +300,41 @@ OCELLI_INLINE std::vector<patch> channel_blocking(const graph& g) {
     return detail_blocking::walk(g).run();
 }
 
+OCELLI_INLINE std::vector<patch> depthwise_fusion(const graph& g) {
+    std::vector<patch> found;
+    const auto uses = g.use_counts();
+    const auto on = [](const node& n, std::string_view kernel) { return n.domain == "ocelli.blocked" && n.op == "Conv" && attr_string(n, "kernel", "") == kernel; };
+    const auto has = [](const node& n, std::size_t i) { return i < n.inputs.size() && n.inputs[i] != no_value; };
+    const auto are = [](const node& n, std::string_view name, std::int64_t wanted) {
+        const dims found_ints = attr_ints(n, name, dims());
+        return std::all_of(found_ints.begin(), found_ints.end(), [&](std::int64_t i) { return i == wanted; });
+    };
+    for (const node& n : g.nodes) {
+        if (!on(n, "blocked_depthwise") || has(n, 3) || g.at(n.inputs[0]).producer == no_node || !detail::used_once(g, uses, n.inputs[0])) continue;
+        const node& first = g.node_at(g.at(n.inputs[0]).producer);
+        const tensor *w = detail::constant_input(g, n, 1), *pointwise = detail::constant_input(g, first, 1);
+        if (!on(first, "blocked_pointwise") || has(first, 3) || w == nullptr || w->rank() != 4 || pointwise == nullptr || pointwise->rank() != 4) continue;
+        const bool plain = attr_int(first, "group", 1) == 1 && are(first, "strides", 1) && are(first, "pads", 0) && attr_ints(first, "channels").at(0) != 0;
+        if (!plain || (w->extent(2) == 1 && w->extent(3) == 1)) continue;
+        patch p{.reason = ocelli::detail::concat("Conv '", first.name, "' runs together with the depthwise Conv '", n.name, "'")};
+        node both = n;
+        both.op = "PointwiseDepthwise";
+        both.def = nullptr;
+        for (const std::string_view name : {"activation", "alpha", "beta"})
+            if (const attribute* a = find_attribute(first, name)) set_attribute(both, ocelli::detail::concat("first_", name), a->what);
+        set_attribute(both, "channels", attr_ints(first, "channels"));
+        set_attribute(both, "kernel", std::string("blocked_pointwise_depthwise"));
+        both.inputs.resize(8, no_value);
+        both.inputs[0] = first.inputs[0];
+        both.inputs[5] = first.inputs[1];
+        both.inputs[6] = has(first, 2) ? first.inputs[2] : no_value;
+        both.inputs[7] = has(first, 4) ? first.inputs[4] : no_value;
+        both.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};
+        p.replace.push_back({n.outputs[0], both.outputs[0]});
+        p.nodes.push_back(std::move(both));
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
 }  // namespace ocelli::nn::passes

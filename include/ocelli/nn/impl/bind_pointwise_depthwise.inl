@@ -1,0 +1,95 @@
+#pragma once
+
+#include <ocelli/nn/detail/bound.hpp>
+#include <ocelli/nn/kernels/pointwise_depthwise.hpp>
+#include <ocelli/nn/ops/blocked.hpp>
+#include <ocelli/nn/ops/fused.hpp>
+
+namespace ocelli::nn::detail {
+
+/// ocelli.blocked.PointwiseDepthwise.
+class bound_pointwise_depthwise final : public bound_kernel {
+public:
+    bound_pointwise_depthwise(const graph& g, const node& n, weight_cache& cache) : node_(n) {
+        const auto constant = [&](std::size_t i) {
+            return i < n.inputs.size() && n.inputs[i] != no_value ? g.at(n.inputs[i]).what.constant : tensor();
+        };
+        const tensor w = constant(1), pointwise = constant(5);
+        second_ = layer_of_weights(n, w);
+        kernel_extents_.assign(w.shape().begin() + 2, w.shape().end());
+        first_.filters = pointwise.extent(0);
+        first_.channels = pointwise.extent(1);
+        check(n, second_.group == first_.filters && second_.channels == second_.group && second_.filters == second_.group, "a depthwise convolution of ",
+              first_.filters, " channels expected");
+        // The keys of the two convolutions alone: the weights may be shared.
+        depthwise_.fill(cache.get(w, ocelli::detail::concat("blocked_depthwise/", second_.group, "/", block_lanes()), [&] {
+            tensor to(dtype::float32, {block_count(second_.filters, block_lanes()) * block_lanes() * w.extent(2) * w.extent(3)});
+            blocked_depthwise_pack(second_, static_cast<const float*>(w.stored()), to.mutable_data<float>());
+            return to;
+        }), constant(2), constant(4), second_.filters);
+        pointwise_.fill(cache.get(pointwise, ocelli::detail::concat("blocked_pointwise/1/", block_lanes()), [&] {
+            tensor to(dtype::float32, {blocked_conv_packed_size(first_)});
+            blocked_conv_pack(first_, static_cast<const float*>(pointwise.stored()), to.mutable_data<float>());
+            return to;
+        }), constant(6), constant(7), first_.filters);
+        read_activation(n, depthwise_.packed.epilogue);
+        pointwise_.packed.epilogue.function = parse_activation(attr_string(n, "first_activation", "none"));
+        pointwise_.packed.epilogue.alpha = attr_float(n, "first_alpha", 0);
+        pointwise_.packed.epilogue.beta = attr_float(n, "first_beta", 0);
+    }
+
+    std::string_view name() const noexcept override { return "blocked_pointwise_depthwise"; }
+
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const std::int64_t lanes = block_lanes();
+        check(node_, x.rank() == 5 && x.extent(4) == lanes && x.extent(1) == block_count(first_.channels, lanes), "an image of ", first_.channels,
+              " channels in blocks of ", lanes, " expected, got ", x);
+        const windows w = window_geometry(node_, {x.extent(2), x.extent(3)}, kernel_extents_);
+        const conv_layer l = with_windows(second_, x, w);
+        dims shape = image_shape(l.batch, block_count(second_.filters, lanes), w.output);
+        shape.push_back(lanes);
+        tensor& y = io.output(0, dtype::float32, shape);
+        blocked_pointwise_depthwise(first_, pointwise_.packed, l, depthwise_.packed, x.data<float>(), y.mutable_data<float>());
+    }
+
+    double operations(const step_io& io) const override {
+        const double filters = static_cast<double>(first_.filters), lanes = static_cast<double>(block_lanes());
+        const double in = static_cast<double>(io.inputs[0]->size()) / static_cast<double>(io.inputs[0]->extent(1)) / lanes;
+        const double out = static_cast<double>(io.outputs[0]->size()) / static_cast<double>(io.outputs[0]->extent(1)) / lanes;
+        return 2 * filters * (in * static_cast<double>(first_.channels) + out * static_cast<double>(element_count(kernel_extents_)));
+    }
+
+private:
+    struct side {
+        tensor weights, bias, slope;
+        packed_convolution packed;
+
+        void fill(tensor w, const tensor& b, const tensor& s, std::int64_t channels) {
+            weights = std::move(w);
+            bias = in_whole_blocks(b, channels);
+            slope = in_whole_blocks(s, channels);
+            packed.weights = weights.data<float>();
+            packed.epilogue.bias = bias.data<float>();
+            packed.epilogue.slope = slope.data<float>();
+        }
+        static tensor in_whole_blocks(const tensor& t, std::int64_t channels) {
+            const std::int64_t lanes = block_lanes();
+            tensor out = tensor::zeros(dtype::float32, {block_count(channels, lanes) * lanes});
+            if (t.defined()) std::copy(t.data<float>(), t.data<float>() + t.size(), out.mutable_data<float>());
+            return out;
+        }
+    };
+
+    const node& node_;
+    dims kernel_extents_;
+    conv_layer first_, second_;
+    side pointwise_, depthwise_;
+};
+
+OCELLI_INLINE std::unique_ptr<bound_kernel> bind_pointwise_depthwise(const graph& g, const node& n, weight_cache& weights) {
+    if (n.op != "PointwiseDepthwise" || !has_attribute(n, "kernel")) return nullptr;
+    return std::make_unique<bound_pointwise_depthwise>(g, n, weights);
+}
+
+}  // namespace ocelli::nn::detail

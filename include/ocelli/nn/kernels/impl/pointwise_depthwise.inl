@@ -1,0 +1,121 @@
+#pragma once
+
+#include <ocelli/core/parallel.hpp>
+#include <ocelli/nn/kernels/detail/depthwise_block.hpp>
+#include <ocelli/nn/kernels/pointwise_depthwise.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace ocelli::nn {
+
+namespace detail {
+
+/// Some pixels of a pointwise convolution for a pair of blocks of filters, to y, whose blocks are `y_block` floats apart.
+struct pointwise_pair {
+    const blocked_segment* segments;
+    std::int64_t depth, channels, filters;  ///< blocks of channels
+    std::int64_t block;                     ///< the pair's first
+    int wide;                               ///< blocks of it
+    const float* weights;
+    std::int64_t y_block;
+};
+inline void pointwise_pixels(const blocked_kernels& t, const pointwise_pair& p, const blocked_epilogue& e, const blocked_clamp& clamp, const float* x,
+                             std::int64_t count, float* y) {
+    static constexpr float zeros[2 * 16] = {};
+    const std::int64_t lanes = t.lanes, part_units = 256 / lanes;  // long sums in parts, as blocked_conv() makes them
+    blocked_tile tile{};
+    tile.y_block = p.y_block;
+    tile.y_step = lanes;
+    tile.low = clamp.low;
+    tile.high = clamp.high;
+    const std::int64_t cuts = (count + t.pixels - 1) / t.pixels;
+    for (std::int64_t cut = 0; cut < cuts; ++cut) {
+        const std::int64_t p0 = count * cut / cuts, p1 = count * (cut + 1) / cuts;
+        tile.x = x + p0 * lanes;
+        tile.y = y + p0 * lanes;
+        tile.bias = e.bias + p.block * lanes;
+        tile.addend = nullptr;
+        for (std::int64_t unit = 0; unit < p.depth;) {
+            const std::int64_t left = p.depth - unit;
+            tile.count = left <= part_units + part_units / 2 ? left : part_units;
+            tile.segments = p.segments + unit;
+            tile.weights = p.weights + unit * lanes * p.wide * lanes;
+            tile.clamps = tile.count == left && clamp.clamps;
+            t.tile[0][p.wide - 1][p1 - p0 - 1](tile);
+            unit += tile.count;
+            tile.bias = zeros;
+            tile.addend = tile.y;
+        }
+    }
+    for (std::int64_t b = 0; b < p.wide; ++b)
+        if (const std::int64_t channel = (p.block + b) * lanes; clamp.finish || channel + lanes > p.filters)
+            finish_block(t, e, clamp.finish, channel, p.filters, count, y + b * p.y_block);
+}
+
+}  // namespace detail
+
+OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const packed_convolution& pointwise, const conv_layer& l, const packed_convolution& depthwise,
+                                               const float* x, float* y) {
+    using namespace detail;
+    const blocked_kernels& t = get_blocked_kernels();
+    const std::int64_t lanes = t.lanes, depth = block_count(first.channels, lanes), blocks = block_count(first.filters, lanes), pairs = (blocks + 1) / 2;
+    const std::int64_t pixels = l.height * l.width, out_pixels = l.out_height * l.out_width, taps = l.kernel_height * l.kernel_width;
+    if (l.batch == 0 || out_pixels == 0) return;
+    // Rows of the result at a time: the rows between that they need are in the cache; what the next ones need of them is kept.
+    const std::int64_t reach = (l.kernel_height - 1) * l.dilation_y + 1;
+    const auto rows_between = [&](std::int64_t rows) { return std::min(l.height, (rows - 1) * l.stride_y + reach); };
+    std::int64_t step = 1;
+    while (step < l.out_height && rows_between(step + 1) * l.width * 2 * lanes <= 3 << 13) ++step;
+    const std::int64_t plane_here = rows_between(step) * l.width * lanes;
+    // A task: a pair of blocks of filters, and rows of which the input stays in the second-level cache. At the border of two tasks, rows are computed twice.
+    const std::int64_t work = l.batch * first.filters * (pixels * first.channels + 2 * out_pixels * taps);
+    const std::int64_t wanted = std::clamp<std::int64_t>(work >> 17, 1, 16), twice = std::max<std::int64_t>(0, reach - l.stride_y);
+    const std::int64_t most = std::max<std::int64_t>(1, l.out_height / std::max<std::int64_t>(1, 8 * twice / l.stride_y));
+    const std::int64_t parts = std::min(most, std::max((depth * pixels * lanes >> 17) + 1, (wanted + l.batch * pairs - 1) / (l.batch * pairs)));
+    const std::int64_t part_rows = (l.out_height + parts - 1) / parts;
+
+    thread_local std::vector<blocked_segment> table;
+    table.clear();
+    for (std::int64_t c = 0; c < depth; ++c) table.push_back({c * pixels * lanes, std::min(lanes, first.channels - c * lanes)});
+    const blocked_segment* segments = table.data();
+    const blocked_clamp clamp = clamp_of(pointwise.epilogue);
+    const std::int64_t tasks = l.batch * parts * pairs;
+    parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
+        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
+            const std::int64_t b0 = task % pairs * 2, image = task / (pairs * parts);
+            const std::int64_t row0 = task / pairs % parts * part_rows, row1 = std::min(l.out_height, row0 + part_rows);
+            const pointwise_pair pair{segments, depth, first.channels, first.filters, b0, b0 + 2 <= blocks ? 2 : 1, pointwise.weights + b0 * lanes * first.channels,
+                                      plane_here};
+            const float* from = x + image * depth * pixels * lanes;
+            float* between = ocelli::detail::thread_scratch(static_cast<std::size_t>(2 * plane_here), 1);
+            std::int64_t have0 = 0, have1 = 0;  // rows that are there
+            for (std::int64_t row = row0; row < row1; row += step) {
+                const std::int64_t next = std::min(row1, row + step);
+                const std::int64_t need0 = std::clamp<std::int64_t>(row * l.stride_y - l.pad_top, 0, l.height);
+                const std::int64_t need1 = std::clamp((next - 1) * l.stride_y - l.pad_top + reach, need0, l.height);
+                const std::int64_t kept = std::max<std::int64_t>(0, have1 - need0) * l.width * lanes;
+                for (int b = 0; kept != 0 && b < pair.wide; ++b)
+                    std::memmove(between + b * plane_here, between + b * plane_here + (need0 - have0) * l.width * lanes, static_cast<std::size_t>(kept) * sizeof(float));
+                // Some tiles at a time, which are in the first-level cache when they are finished.
+                const std::int64_t end_pixel = need1 * l.width, together = 8 * t.pixels;
+                for (std::int64_t pixel = need0 * l.width + kept / lanes; pixel < end_pixel; pixel += together)
+                    pointwise_pixels(t, pair, pointwise.epilogue, clamp, from + pixel * lanes, std::min(together, end_pixel - pixel),
+                                     between + (pixel - need0 * l.width) * lanes);
+                have0 = need0;
+                have1 = need1;
+                conv_layer here = l;
+                here.height = need1 - need0;
+                here.pad_top = l.pad_top + need0;
+                for (std::int64_t b = 0; b < pair.wide; ++b) {
+                    const std::int64_t block = b0 + b;
+                    depthwise_block(t, here, block, between + b * plane_here, depthwise.weights, depthwise.epilogue, nullptr,
+                                    y + (image * blocks + block) * out_pixels * lanes, row, next);
+                }
+            }
+        }
+    });
+}
+
+}  // namespace ocelli::nn
