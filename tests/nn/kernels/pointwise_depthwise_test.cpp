@@ -70,6 +70,7 @@ void check_pair(const pair_layer& l) {
     graph lowered = network(l, false);
     infer_facts(lowered);
     run_passes(lowered, kernel_passes);
+    run_passes(lowered, together_passes);
     REQUIRE(std::any_of(lowered.nodes.begin(), lowered.nodes.end(), [](const node& n) { return n.op == "PointwiseDepthwise"; }));
     const tensor reference = evaluate(lowered, {{"x", x}})["y"];
     REQUIRE(reference.shape() == expected.shape());

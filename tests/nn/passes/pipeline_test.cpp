@@ -16,7 +16,8 @@ TEST_CASE("the lists name each pass once") {
     for (const pass& p : simplify_passes) names.insert(std::string(p.name));
     for (const pass& p : lower_passes) names.insert(std::string(p.name));
     for (const pass& p : kernel_passes) names.insert(std::string(p.name));
-    CHECK(names.size() == simplify_passes.size() + lower_passes.size() + kernel_passes.size());
+    for (const pass& p : together_passes) names.insert(std::string(p.name));
+    CHECK(names.size() == simplify_passes.size() + lower_passes.size() + kernel_passes.size() + together_passes.size());
 }
 
 TEST_CASE("both lists together keep what a graph computes: Conv, batch norm, Relu, residual") {

@@ -106,7 +106,8 @@ struct session::state {
         infer_facts(g);
         if (options.simplify) v->patches = run_passes(g, simplify_passes);
         if (options.lower) {
-            for (const std::span<const pass> list : {std::span<const pass>(lower_passes), std::span<const pass>(kernel_passes)}) {
+            const std::span<const pass> together = options.precision == precision::f32 ? std::span<const pass>(together_passes) : std::span<const pass>();
+            for (const std::span<const pass> list : {std::span<const pass>(lower_passes), std::span<const pass>(kernel_passes), together}) {
                 auto more = run_passes(g, list);
                 v->patches.insert(v->patches.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
             }

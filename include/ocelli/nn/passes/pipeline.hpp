@@ -33,8 +33,12 @@ inline constexpr std::array lower_passes{
 /// and then where they run.
 inline constexpr std::array kernel_passes{
     pass{"channel_blocking", &passes::channel_blocking},
-    pass{"depthwise_fusion", &passes::depthwise_fusion},
     pass{"choose_kernels", &passes::choose_kernels},
+};
+
+/// Kernels that run together, in float32 alone.
+inline constexpr std::array together_passes{
+    pass{"depthwise_fusion", &passes::depthwise_fusion},
 };
 
 }  // namespace ocelli::nn
