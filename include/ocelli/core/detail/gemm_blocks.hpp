@@ -17,20 +17,24 @@ struct gemm_cut {
     std::int64_t row_block;     ///< rows of one task, a multiple of the panels' rows
 };
 
+/// A length cut into as few equal parts of at most `most` as possible.
+inline std::int64_t gemm_part(std::int64_t length, std::int64_t most) {
+    const std::int64_t parts = std::max<std::int64_t>(1, (length + most - 1) / most);
+    return (length + parts - 1) / parts;
+}
+
 inline gemm_cut cut_gemm(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, int panel_rows) {
     const std::int64_t width = t.vectors * t.lanes;
     gemm_cut cut{};
-    // Panels of b (k_block x width) stay in the first-level cache while the rows of a pass over them.
-    const std::int64_t depth_blocks = std::max<std::int64_t>(1, (k + 255) / 256);
-    cut.k_block = (k + depth_blocks - 1) / depth_blocks;
-    // Weights that do not fit the second-level cache are read once per task: make tasks wide.
-    const std::int64_t panels = m * k > (std::int64_t{1} << 16) ? 4 : 2;
-    cut.column_block = panels * width;
+    // Panels of b (k_block x width) stay in the second-level cache while the rows of a pass over them.
+    cut.k_block = gemm_part(k, 1024);
+    // Rows that do not fit the second-level cache are read once per task: make tasks wide.
+    cut.column_block = std::max(width, (m * k > (std::int64_t{1} << 16) ? 192 : 96) / width * width);
     // Few columns: cut the rows too, so that every thread finds work.
     cut.row_block = (m + panel_rows - 1) / panel_rows * panel_rows;
     const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;
     if (column_tasks < 4 && m * n * k > (std::int64_t{1} << 20)) {
-        if (n > width) cut.column_block = width;
+        if (n > width) cut.column_block = (n + 4 * width - 1) / (4 * width) * width;
         const std::int64_t tasks = (n + cut.column_block - 1) / cut.column_block;
         const std::int64_t row_tasks = std::min<std::int64_t>((m + 4 * panel_rows - 1) / (4 * panel_rows), (8 + tasks - 1) / tasks);
         const std::int64_t rows = (m + row_tasks - 1) / row_tasks;
@@ -56,7 +60,7 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
     const std::int64_t count = (column1 - column0 + width - 1) / width;
     float* memory = thread_scratch(static_cast<std::size_t>(cut.k_block * width * count));
     const bool plain = epilogue.row_bias == nullptr && epilogue.column_bias == nullptr && epilogue.addend == nullptr && epilogue.function == activation::none;
-    gemm_panel present[16];  // cut_gemm never asks for more than 4
+    gemm_panel present[24];  // 192 columns, in panels of eight at least
     for (std::int64_t k0 = 0; k0 < k || k0 == 0; k0 += cut.k_block) {
         const std::int64_t depth = std::min(cut.k_block, k - k0);
         const bool last = k0 + depth >= k;
@@ -66,18 +70,29 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
             const int wide = (columns + t.lanes - 1) / t.lanes * t.lanes;
             present[p] = panel(k0, depth, column, columns, wide, memory + p * cut.k_block * width);
         }
-        // A panel of b stays in the first-level cache while all rows of a pass over it.
-        for (std::int64_t p = 0; p < count; ++p) {
-            const std::int64_t column = column0 + p * width;
-            const int columns = static_cast<int>(std::min(width, column1 - column));
-            const int vectors = (columns + t.lanes - 1) / t.lanes;
-            for (std::int64_t row = row0; row < row1; row += panel_rows) {
-                const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - row));  // the last panel has a tile of its own
-                const float* a = packed_a + row * k + k0 * rows;
-                t.tile[rows - 1][vectors - 1](depth, a, present[p].data, present[p].stride, c + row * ldc + column, ldc, rows, columns, k0 != 0,
-                                                    last && !plain ? &epilogue : nullptr, row, column);
+        // Rows of a stay in the second-level cache for all panels of b, and a panel for all those rows. Long sums are made in parts: rounding errors
+        // stay small.
+        const std::int64_t rows_each = std::max<std::int64_t>(1, (std::int64_t{1} << 17) / std::max<std::int64_t>(1, depth * panel_rows)) * panel_rows;
+        const std::int64_t part = gemm_part(depth, 256);
+        for (std::int64_t first = row0; first < row1; first += rows_each)
+            for (std::int64_t p = 0; p < count; ++p) {
+                const std::int64_t column = column0 + p * width;
+                const int columns = static_cast<int>(std::min(width, column1 - column));
+                const int vectors = (columns + t.lanes - 1) / t.lanes;
+                for (std::int64_t row = first; row < std::min(row1, first + rows_each); row += panel_rows) {
+                    const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - row));  // the last panel has a tile of its own
+                    const gemm_tile_function tile = t.tile[rows - 1][vectors - 1];
+                    const float* a = packed_a + row * k + k0 * rows;
+                    std::int64_t done = 0;
+                    do {
+                        const std::int64_t now = std::min(part, depth - done);
+                        const bool finish = last && !plain && done + now == depth;
+                        tile(now, a + done * rows, present[p].data + done * present[p].stride, present[p].stride, c + row * ldc + column, ldc, rows, columns,
+                             k0 != 0 || done != 0, finish ? &epilogue : nullptr, row, column);
+                        done += now;
+                    } while (done < depth);
+                }
             }
-        }
         if (k == 0) break;
     }
 }
