@@ -17,7 +17,7 @@ struct aligned_copy {
 
 }  // namespace detail
 
-OCELLI_INLINE const void* tensor::aligned() const {
+OCELLI_NOINLINE OCELLI_INLINE const void* tensor::aligned() const {
     std::call_once(apart_->once, [&] {
         apart_->memory = detail::uncounted_memory(bytes());
         std::memcpy(apart_->memory.get(), memory_.get(), bytes());

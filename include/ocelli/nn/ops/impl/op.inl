@@ -13,7 +13,7 @@ namespace ocelli::nn {
 
 inline std::vector<std::span<const op_def>> op_tables();  // of registry.hpp, which may be the file that led here
 
-OCELLI_INLINE const symbolic_shape& infer_context::shape(std::size_t i) const noexcept {
+OCELLI_NOINLINE OCELLI_INLINE const symbolic_shape& infer_context::shape(std::size_t i) const noexcept {
     static const symbolic_shape unknown;
     return has_input(i) ? inputs_[i]->shape : unknown;
 }
