@@ -6,6 +6,7 @@
 #include <ocelli/nn/passes/pipeline.hpp>
 
 #include <cstring>
+#include <initializer_list>
 
 using namespace convolutions;
 
@@ -51,7 +52,7 @@ void check_pair(const pair_layer& l) {
     REQUIRE(fused.explain().find("reference") == std::string::npos);
     REQUIRE(plain.explain().find("runs together with") == std::string::npos);
     const tensor expected = plain.run({{"x", x}})["y"];
-    for (const std::size_t threads : {1, 3}) {
+    for (const std::size_t threads : std::initializer_list<std::size_t>{1, 3}) {
         const thread_limit limit(threads);
         const tensor got = fused.run({{"x", x}})["y"];
         REQUIRE(got.shape() == expected.shape());
