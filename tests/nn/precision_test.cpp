@@ -1,4 +1,6 @@
 // ctest: per_isa threads
+#include <support/tensors.hpp>
+
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/precision.hpp>
 #include <ocelli/nn/session.hpp>
@@ -13,6 +15,7 @@
 
 using namespace ocelli;
 using namespace ocelli::nn;
+using ocelli_test::difference;
 
 namespace {
 
@@ -25,13 +28,6 @@ tensor random_tensor(dims shape, unsigned seed, bool coarse) {
         t.mutable_data<float>()[i] = coarse ? static_cast<float>(steps % 3) - 1.0f : static_cast<float>(steps) / 8388608.0f - 1.0f;
     }
     return t;
-}
-
-double difference(const tensor& a, const tensor& b) {
-    REQUIRE(a.shape() == b.shape());
-    double worst = 0;
-    for (std::int64_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(a.data<float>()[i]) - static_cast<double>(b.data<float>()[i])));
-    return worst;
 }
 
 bool same_bits(const tensor& a, const tensor& b) {

@@ -1,4 +1,6 @@
 // ctest: per_isa threads
+#include <support/tensors.hpp>
+
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/isa.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
@@ -21,15 +23,10 @@
 
 using namespace ocelli;
 using namespace ocelli::nn;
+using ocelli_test::difference;
+using ocelli_test::random_tensor;
 
 namespace {
-
-tensor random_tensor(dims shape, unsigned seed) {
-    std::mt19937 random(seed);
-    tensor t(dtype::float32, std::move(shape));
-    for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = static_cast<float>(random() >> 8) * (2.0f / 16777216.0f) - 1.0f;
-    return t;
-}
 
 // x (n, 3, h, w) -> Conv 3x3 stride 2 -> Relu -> a;  Conv 1x1(a) + a -> Relu -> y;  MaxPool(y) -> z
 graph network() {
@@ -51,13 +48,6 @@ graph network() {
     g.outputs = {y, z};
     infer_facts(g);
     return g;
-}
-
-double difference(const tensor& a, const tensor& b) {
-    REQUIRE(a.shape() == b.shape());
-    double worst = 0;
-    for (std::int64_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(a.data<float>()[i]) - static_cast<double>(b.data<float>()[i])));
-    return worst;
 }
 
 template <class F>

@@ -2,6 +2,8 @@
 
 // A convolution with its epilogue by the session's kernels, held to the reference evaluation in double.
 
+#include <support/tensors.hpp>
+
 #include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/ops/fused.hpp>
@@ -20,13 +22,7 @@ namespace convolutions {
 
 using namespace ocelli;
 using namespace ocelli::nn;
-
-inline tensor random_tensor(dims shape, unsigned seed) {
-    std::mt19937 random(seed);
-    tensor t(dtype::float32, std::move(shape));
-    for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = static_cast<float>(random() >> 8) * (2.0f / 16777216.0f) - 1.0f;
-    return t;
-}
+using ocelli_test::random_tensor;
 
 struct layer {
     dims x, w, strides, dilations, pads;

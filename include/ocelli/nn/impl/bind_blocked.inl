@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/core/simd/isa.hpp>
+#include <ocelli/nn/detail/blocks.hpp>
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
@@ -11,21 +12,6 @@
 #include <mutex>
 
 namespace ocelli::nn::detail {
-
-/// Blocks of `channels` channels in the active instruction set's lanes.
-inline void check_blocks(const node& n, const tensor& x, std::int64_t channels) {
-    const std::int64_t lanes = block_lanes();
-    check(n, x.rank() >= 3 && x.shape().back() == lanes && x.extent(1) == block_count(channels, lanes), "an image of ", channels, " channels in blocks of ",
-          lanes, " expected, got ", x);
-}
-
-/// A value for each channel, in whole blocks with zeros behind.
-inline tensor in_whole_blocks(const tensor* t, std::int64_t channels) {
-    const std::int64_t lanes = block_lanes();
-    tensor out = tensor::zeros(dtype::float32, {block_count(channels, lanes) * lanes});
-    if (t != nullptr) std::copy(t->data<float>(), t->data<float>() + t->size(), out.mutable_data<float>());
-    return out;
-}
 
 /// ocelli.blocked.Conv and ConvTranspose.
 class bound_blocked_conv final : public bound_kernel {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/nn/detail/blocks.hpp>
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/pointwise_depthwise.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
@@ -43,8 +44,8 @@ public:
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
         const std::int64_t lanes = block_lanes();
-        check(node_, x.rank() == 5 && x.extent(4) == lanes && x.extent(1) == block_count(first_.channels, lanes), "an image of ", first_.channels,
-              " channels in blocks of ", lanes, " expected, got ", x);
+        check_blocks(node_, x, first_.channels);
+        check(node_, x.rank() == 5, "an image with two axes expected, got ", x);
         const windows w = window_geometry(node_, {x.extent(2), x.extent(3)}, kernel_extents_);
         const conv_layer l = with_windows(second_, x, w);
         dims shape = image_shape(l.batch, block_count(second_.filters, lanes), w.output);
@@ -67,17 +68,11 @@ private:
 
         void fill(tensor w, const tensor& b, const tensor& s, std::int64_t channels) {
             weights = std::move(w);
-            bias = in_whole_blocks(b, channels);
-            slope = in_whole_blocks(s, channels);
+            bias = in_whole_blocks(&b, channels);
+            slope = in_whole_blocks(&s, channels);
             packed.weights = weights.data<float>();
             packed.epilogue.bias = bias.data<float>();
             packed.epilogue.slope = slope.data<float>();
-        }
-        static tensor in_whole_blocks(const tensor& t, std::int64_t channels) {
-            const std::int64_t lanes = block_lanes();
-            tensor out = tensor::zeros(dtype::float32, {block_count(channels, lanes) * lanes});
-            if (t.defined()) std::copy(t.data<float>(), t.data<float>() + t.size(), out.mutable_data<float>());
-            return out;
         }
     };
 

@@ -138,7 +138,8 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const std::int64_t lanes = t.lanes;
     blocked_groups groups = groups_in_blocks(layer, lanes);
     conv_layer l = layer;
-    if (is_pairs(form)) {
+    const bool rounds = is_pairs(form), pairs_planes = rounds && planes;
+    if (rounds) {
         groups.channels = (groups.channels + 1) / 2;
         l.channels = (l.channels + 1) / 2;
     }
@@ -146,7 +147,6 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const std::int64_t out_pixels = l.out_height * l.out_width, plane_taps = l.kernel_height * l.kernel_width, taps = l.kernel_depth * plane_taps;
     if (l.batch == 0 || l.filters == 0 || l.out_depth * out_pixels == 0) return;
     // One plane of x: a block, or a channel.
-    const bool rounds = is_pairs(form), pairs_planes = rounds && planes;
     const std::int64_t each = form == floats_in_planes ? 1 : rounds ? lanes / 2 : lanes;
     const std::int64_t depth = block_count(groups.channels, each), all_depth = planes ? layer.channels : block_count(l.channels, each);
     const std::int64_t frame = l.height * l.width * (planes ? 1 : lanes), plane = l.depth * frame;
