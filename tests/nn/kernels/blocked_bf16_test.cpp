@@ -3,6 +3,7 @@
 
 #include <ocelli/core/simd/isa.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/kernels/blocked_bf16.hpp>
 
 #include <cmath>
 #include <cstring>

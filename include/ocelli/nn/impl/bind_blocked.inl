@@ -3,6 +3,7 @@
 #include <ocelli/core/simd/isa.hpp>
 #include <ocelli/nn/detail/blocks.hpp>
 #include <ocelli/nn/detail/bound.hpp>
+#include <ocelli/nn/kernels/blocked_bf16.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/conv_transpose.hpp>

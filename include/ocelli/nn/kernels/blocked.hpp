@@ -43,14 +43,6 @@ bool blocked_conv_takes(const conv_layer& layer);
 /// may be the same memory.
 void blocked_conv(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& epilogue, float* y);
 
-/// The same with x and weights rounded to bfloat16 on the way, two channels in a word. Planes are taken where they fit a block. `widen`: without the
-/// processor's instruction for such products, even where it has one.
-bool blocked_conv_bf16_takes_planes(const conv_layer& layer);
-std::int64_t blocked_conv_bf16_packed_size(const conv_layer& layer);
-void blocked_conv_bf16_pack(const conv_layer& layer, const float* w, std::uint32_t* packed);
-void blocked_conv_bf16(const conv_layer& layer, const float* x, bool planes, const std::uint32_t* packed, const blocked_epilogue& epilogue, float* y,
-                       bool widen = false);
-
 /// Transposed convolution of x in blocks or planes to y in blocks, as a plain convolution for each of the stride's phases, whose results
 /// interleave. The layer is that of the convolution it turns around, as in conv_transpose(): x has `filters` channels, y `channels`. Two
 /// axes, dilation 1. w (filters, channels / group, kernel_height, kernel_width).

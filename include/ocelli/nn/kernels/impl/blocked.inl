@@ -3,8 +3,9 @@
 #include <ocelli/core/detail/unaligned.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
-#include <ocelli/core/simd/isa.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/kernels/detail/blocked_groups.hpp>
+#include <ocelli/nn/kernels/detail/blocked_pairs.hpp>
 #include <ocelli/nn/kernels/detail/depthwise_block.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
 #include <ocelli/nn/kernels/detail/taps.hpp>
@@ -26,25 +27,6 @@ OCELLI_INLINE const blocked_kernels& get_blocked_kernels() {
     return chosen;
 }
 OCELLI_KERNEL_API_END
-
-/// The groups of a convolution as blocks see them: `merged` of the layer's groups in each, so that channels and filters fill blocks.
-struct blocked_groups {
-    std::int64_t count = 0, merged = 0, channels = 0, filters = 0;
-};
-inline blocked_groups groups_in_blocks(const conv_layer& l, std::int64_t lanes) {
-    const std::int64_t channels = l.channels / l.group, filters = l.filters / l.group;
-    for (std::int64_t m = 1; m <= l.group; ++m) {
-        if (l.group % m != 0 || m > lanes) continue;  // more zeros than that cost more than planes
-        if (m != l.group && (m * channels % lanes != 0 || m * filters % lanes != 0)) continue;
-        return {l.group / m, m, m * channels, m * filters};
-    }
-    return {};
-}
-
-/// Floats of a group's packed weights.
-inline std::int64_t blocked_packed_group(const conv_layer& l, const blocked_groups& g, std::int64_t lanes) {
-    return block_count(g.filters, lanes) * lanes * g.channels * l.kernel_depth * l.kernel_height * l.kernel_width;
-}
 
 }  // namespace detail
 
@@ -93,43 +75,12 @@ OCELLI_INLINE void blocked_conv_pack(const conv_layer& l, const float* w, float*
 
 namespace detail {
 
-/// Where a convolution's results stand, counted in pixels: those of a transposed one interleave with others.
-struct blocked_placement {
-    std::int64_t first;  ///< the first result
-    std::int64_t step;   ///< from one result of a row to the next
-    std::int64_t row;    ///< from one row to the next
-    std::int64_t frame;  ///< from one frame to the next
-    std::int64_t plane;  ///< pixels of a block of channels
-};
-
-/// Pairs of bfloat16 stand for two channels each: the convolution is one of half as many, in blocks of half as many.
-inline bool is_pairs(blocked_form form) noexcept {
-    return form == pairs_by_instruction || form == pairs_widened;
-}
-
 /// Into how many tasks each of `tasks` is to be cut for the threads at hand: as few as keep them busy.
 inline std::int64_t tasks_for_threads(std::int64_t tasks) {
     const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
     std::int64_t cuts = 1;
     while (tasks * cuts < 4 * threads && tasks * cuts % threads != 0) ++cuts;
     return cuts;
-}
-
-/// A plane under each word of a pixel, two channels in a word, by way of `room` for four planes. `lay_out` unrolls a plane of x.
-template <class Unroll>
-void pair_planes(const Unroll& lay_out, void (*round)(std::int64_t, const float*, std::uint16_t*), std::int64_t channels, std::int64_t pixels, std::int64_t each,
-                 float* room, float* to) {
-    auto* const halves = reinterpret_cast<std::uint16_t*>(room + 2 * pixels);
-    for (std::int64_t c = 0; c < channels; c += 2, ++to) {
-        lay_out(c, room);
-        if (c + 1 < channels) lay_out(c + 1, room + pixels);
-        else std::fill(room + pixels, room + 2 * pixels, 0.0f);
-        round(2 * pixels, room, halves);
-        for (std::int64_t i = 0; i < pixels; ++i) {
-            const std::uint32_t word = halves[i] | static_cast<std::uint32_t>(halves[pixels + i]) << 16;
-            std::memcpy(to + i * each, &word, sizeof word);
-        }
-    }
 }
 
 OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, bool planes, blocked_form form, const float* packed, const blocked_epilogue& e,
@@ -398,51 +349,6 @@ void each_phase(const conv_layer& l, const F& f) {
 OCELLI_INLINE void blocked_conv(const conv_layer& l, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
     const std::int64_t frame = l.out_height * l.out_width;
     detail::blocked_conv_placed(l, x, planes, planes ? detail::floats_in_planes : detail::floats_in_blocks, packed, e, y,
-                                {0, 1, l.out_width, frame, l.out_depth * frame});
-}
-
-OCELLI_INLINE std::int64_t blocked_conv_bf16_packed_size(const conv_layer& l) {
-    detail::blocked_groups g = detail::groups_in_blocks(l, block_lanes());
-    g.channels = (g.channels + 1) / 2;
-    return g.count * detail::blocked_packed_group(l, g, block_lanes());
-}
-
-OCELLI_INLINE void blocked_conv_bf16_pack(const conv_layer& l, const float* w, std::uint32_t* packed) {
-    // As floats first; then rows of filters, one for each channel, two and two.
-    const std::int64_t lanes = block_lanes(), taps = l.kernel_depth * l.kernel_height * l.kernel_width;
-    const detail::blocked_groups g = detail::groups_in_blocks(l, lanes);
-    const std::int64_t blocks = block_count(g.filters, lanes), words = (g.channels + 1) / 2;
-    std::vector<float> floats(static_cast<std::size_t>(blocked_conv_packed_size(l)));
-    blocked_conv_pack(l, w, floats.data());
-    const auto round = ocelli::detail::get_gemm_kernels().round_bf16;
-    std::vector<std::uint16_t> rows(static_cast<std::size_t>(4 * lanes), std::uint16_t{0});
-    const float* from = floats.data();
-    for (std::int64_t group = 0; group < g.count; ++group)
-        for (std::int64_t block = 0; block < blocks; block += 2) {
-            const std::int64_t wide = std::min<std::int64_t>(2, blocks - block) * lanes;
-            for (std::int64_t tap = 0; tap < taps; ++tap)
-                for (std::int64_t word = 0; word < words; ++word, packed += wide) {
-                    const std::int64_t there = std::min<std::int64_t>(2, g.channels - 2 * word) * wide;
-                    round(there, from, rows.data());
-                    std::fill(rows.begin() + there, rows.end(), std::uint16_t{0});
-                    for (std::int64_t f = 0; f < wide; ++f) {
-                        const auto second = static_cast<std::uint32_t>(rows[static_cast<std::size_t>(wide + f)]) << 16;
-                        packed[f] = second | rows[static_cast<std::size_t>(f)];
-                    }
-                    from += there;
-                }
-        }
-}
-
-OCELLI_INLINE bool blocked_conv_bf16_takes_planes(const conv_layer& l) {
-    return l.group == 1 && l.channels <= block_lanes();
-}
-
-OCELLI_INLINE void blocked_conv_bf16(const conv_layer& l, const float* x, bool planes, const std::uint32_t* packed, const blocked_epilogue& e, float* y,
-                                     bool widen) {
-    const detail::blocked_form form = !widen && ocelli::simd::has_bf16() ? detail::pairs_by_instruction : detail::pairs_widened;
-    const std::int64_t frame = l.out_height * l.out_width;
-    detail::blocked_conv_placed(l, x, planes, form, reinterpret_cast<const float*>(packed), e, y,
                                 {0, 1, l.out_width, frame, l.out_depth * frame});
 }
 
