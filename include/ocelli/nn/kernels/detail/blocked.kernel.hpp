@@ -44,6 +44,9 @@ struct blocked_tile_state {
     }
 };
 
+// How far ahead of their use a tile asks for weights, in floats.
+inline constexpr int blocked_ahead = 2048;
+
 template <int R, int Q, int B, int S, class Product>
 void blocked_tile(const nn::detail::blocked_tile& t) {
     blocked_tile_state<R, Q, B, S, Product> state;
@@ -55,6 +58,8 @@ void blocked_tile(const nn::detail::blocked_tile& t) {
         const float* first = t.x + s->offset;
         const float* second = first + t.x_jump;
         for (std::int64_t c = s->length; c > 0; --c) {
+            // Packed weights are read in one stream, some channels' at a time: the processor's own prefetching waits between two pages.
+            for (int j = 0; j < B; ++j) __builtin_prefetch(weights + j * lanes<float> + blocked_ahead);
             for (int j = 0; j < B; ++j) w[j] = load(weights + j * lanes<float>);
             state.multiply(first, second, w, all);
             ++first;
