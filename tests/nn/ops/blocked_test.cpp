@@ -68,6 +68,13 @@ TEST_CASE("an operator on blocks gives the blocks of its result") {
     agree({.name = "a", .op = "AveragePool", .opset = 13, .attributes = {{"kernel_shape", dims{3, 3}}, {"pads", dims{1, 1, 1, 1}}}});
     agree({.name = "g", .op = "GlobalAveragePool", .opset = 13});
     agree({.name = "c", .op = "Conv", .domain = "ocelli", .opset = 1, .attributes = {{"activation", std::string("relu")}}}, {counted({7, 6, 3, 3})});
+    // A result in planes.
+    const nn::node turned{.name = "t", .op = "ConvTranspose", .domain = "ocelli", .opset = 1, .attributes = {{"strides", dims{2, 2}}}};
+    nn::node planes = nn::blocked_form(turned, 4, {6});
+    nn::set_attribute(planes, "planes", std::int64_t{1});
+    const tensor w = counted({6, 3, 4, 4}), expected = evaluated(turned, x, {w}), got = evaluated(planes, nn::in_blocks(x, 4), {w});
+    CHECK(got.shape() == expected.shape());
+    CHECK(elements<float>(got) == elements<float>(expected));
     CHECK(!nn::has_blocked_form({.op = "Softmax", .opset = 13}));
 }
 

@@ -4,6 +4,7 @@
 #include <ocelli/nn/detail/blocks.hpp>
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/blocked_bf16.hpp>
+#include <ocelli/nn/kernels/transposed.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/conv_transpose.hpp>
@@ -40,6 +41,8 @@ public:
         epilogue_.slope = slope_.data<float>();
         name_ = attr_string(n, "kernel");
         depthwise_ = name_ == "blocked_depthwise";
+        columns_ = name_ == "blocked_transpose_columns";
+        minimal_ = name_ == "blocked_transpose_winograd";
         by_extents_ = name_ == "blocked_by_extents";
         tile_ = name_ == "blocked_winograd4" ? 4 : name_ == "blocked_winograd2" ? 2 : 0;
         half_ = cache.precision() == precision::bf16 && !transposed_ && !depthwise_ && (!planes_ || blocked_conv_bf16_takes_planes(layer_));
@@ -63,8 +66,9 @@ public:
         const windows w = transposed_ ? transposed_geometry(node_, extents, kernel_extents_) : window_geometry(node_, extents, kernel_extents_);
         conv_layer l = with_windows(layer_, x, w);
         const std::int64_t lanes = block_lanes();
-        dims shape = image_shape(l.batch, block_count(out_, lanes), w.output);
-        shape.push_back(lanes);
+        dims shape = image_shape(l.batch, columns_ ? out_ : block_count(out_, lanes), w.output);
+        if (!columns_) shape.push_back(lanes);
+        if (columns_ && !transpose_columns_fits(turned(l))) return run_reference(node_, io);
         tensor& y = io.output(0, dtype::float32, shape);
         blocked_epilogue e = epilogue_;
         if (io.inputs.size() > 3 && io.inputs[3] != nullptr) {
@@ -73,11 +77,13 @@ public:
             e.addend = io.inputs[3]->data<float>();
         }
         if (transposed_) {
-            // The convolution that this one turns around goes from y to x.
-            std::swap(l.width, l.out_width);
-            std::swap(l.height, l.out_height);
-            blocked_transpose(l, x.data<float>(), planes_, packed(0), e, y.mutable_data<float>());
-            return;
+            l = turned(l);
+            if (columns_) {
+                const gemm_epilogue rows{.row_bias = e.bias, .addend = e.addend, .function = e.function, .alpha = e.alpha, .beta = e.beta, .row_slope = e.slope};
+                return transpose_columns(l, x.data<float>(), packed(0), rows, y.mutable_data<float>());
+            }
+            if (minimal_) return transpose_winograd(l, x.data<float>(), packed(0), e, y.mutable_data<float>());
+            return blocked_transpose(l, x.data<float>(), planes_, packed(0), e, y.mutable_data<float>());
         }
         const int tile = by_extents_ ? winograd_tile(l, half_ ? bf16_speed() : 1) : tile_;
         if (depthwise_) blocked_depthwise(l, x.data<float>(), packed(0), e, y.mutable_data<float>());
@@ -91,7 +97,7 @@ public:
     double operations(const step_io& io) const override {
         const dims& y = io.outputs[0]->shape();
         double pixels = static_cast<double>(y[0]);
-        for (std::size_t i = 2; i + 1 < y.size(); ++i) pixels *= static_cast<double>(y[i]);
+        for (std::size_t i = 2; i + (columns_ ? 0 : 1) < y.size(); ++i) pixels *= static_cast<double>(y[i]);
         // A transposed convolution uses each tap for one in stride * stride results.
         const double stride = transposed_ ? static_cast<double>(element_count(attr_ints(node_, "strides", dims(kernel_extents_.size(), 1)))) : 1;
         return 2 * pixels * static_cast<double>(weights_.size()) / stride;
@@ -114,6 +120,12 @@ private:
         });
         return w.memory;
     }
+    /// The convolution that a transposed one turns around goes from y to x.
+    static conv_layer turned(conv_layer l) {
+        std::swap(l.width, l.out_width);
+        std::swap(l.height, l.out_height);
+        return l;
+    }
     /// How much faster than floats the processor multiplies pairs.
     static double bf16_speed() { return ocelli::simd::has_bf16() ? 1.9 : 0.7; }
     tensor pack(int tile) const {
@@ -123,13 +135,17 @@ private:
             blocked_conv_bf16_pack(layer_, static_cast<const float*>(weights_.stored()), pairs.mutable_data<std::uint32_t>());
             return pairs;
         }
-        tensor packed(dtype::float32, {transposed_  ? blocked_transpose_packed_size(layer_)
+        tensor packed(dtype::float32, {columns_     ? transpose_columns_packed_size(layer_)
+                                       : minimal_   ? transpose_winograd_packed_size(layer_)
+                                       : transposed_ ? blocked_transpose_packed_size(layer_)
                                        : depthwise_ ? block_count(layer_.filters, lanes) * lanes * taps
                                        : tile != 0  ? winograd_packed_size(layer_, tile)
                                                     : blocked_conv_packed_size(layer_)});
         float* to = packed.mutable_data<float>();
         const auto* from = static_cast<const float*>(weights_.stored());  // packing reads any address
-        if (transposed_) blocked_transpose_pack(layer_, from, to);
+        if (columns_) transpose_columns_pack(layer_, from, to);
+        else if (minimal_) transpose_winograd_pack(layer_, from, to);
+        else if (transposed_) blocked_transpose_pack(layer_, from, to);
         else if (depthwise_) blocked_depthwise_pack(layer_, from, to);
         else if (tile != 0) winograd_pack(layer_, tile, from, to);
         else blocked_conv_pack(layer_, from, to);
@@ -154,6 +170,8 @@ private:
     /// The extents of an image, and so what is fastest, are known when it runs.
     bool by_extents_ = false;
     bool planes_ = false, depthwise_ = false, transposed_ = false;
+    /// A transposed one's other forms.
+    bool columns_ = false, minimal_ = false;
     /// Weights and image rounded to bfloat16, where no Winograd is.
     bool half_ = false;
     int tile_ = 0;

@@ -7,7 +7,7 @@
 /// ocelli.Block (attribute `lanes`) turns (N, C, ...) into blocks, ocelli.Unblock (`channels`) turns them back. Element-wise operators
 /// work on blocks as they are. For the others there is domain `ocelli.blocked`: an operator of the same name, with its attributes and
 /// `lanes`; `channels`, which lists for each input how many channels its blocks hold, 0 for an input that is not in blocks;
-/// `inner_domain` and `inner_opset`, whose operator it is.
+/// `inner_domain` and `inner_opset`, whose operator it is. ConvTranspose has `planes`: 1 where its result is not in blocks.
 ///
 /// ocelli.blocked.PointwiseDepthwise: a depthwise Conv of a pointwise one. Inputs x, w, bias, none, slope, attributes as the depthwise Conv has them; then
 /// the pointwise w, bias and slope, and its `first_activation`, `first_alpha`, `first_beta`.

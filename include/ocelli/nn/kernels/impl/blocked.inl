@@ -9,6 +9,7 @@
 #include <ocelli/nn/kernels/detail/depthwise_block.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
 #include <ocelli/nn/kernels/detail/taps.hpp>
+#include <ocelli/nn/kernels/detail/tasks.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -74,14 +75,6 @@ OCELLI_INLINE void blocked_conv_pack(const conv_layer& l, const float* w, float*
 }
 
 namespace detail {
-
-/// Into how many tasks each of `tasks` is to be cut for the threads at hand: as few as keep them busy.
-inline std::int64_t tasks_for_threads(std::int64_t tasks) {
-    const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
-    std::int64_t cuts = 1;
-    while (tasks * cuts < 4 * threads && tasks * cuts % threads != 0) ++cuts;
-    return cuts;
-}
 
 OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, bool planes, blocked_form form, const float* packed, const blocked_epilogue& e,
                                        float* y, const blocked_placement& place) {

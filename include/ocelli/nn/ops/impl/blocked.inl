@@ -11,7 +11,7 @@ namespace ocelli::nn {
 namespace detail {
 
 inline constexpr std::string_view blocked_domain = "ocelli.blocked";
-inline constexpr std::string_view blocked_attributes[] = {"lanes", "channels", "inner_domain", "inner_opset"};
+inline constexpr std::string_view blocked_attributes[] = {"lanes", "channels", "inner_domain", "inner_opset", "planes"};
 
 inline std::int64_t checked_lanes(const node& n) {
     const std::int64_t lanes = attr_int(n, "lanes");
@@ -109,7 +109,8 @@ inline void infer_blocked(infer_context& c) {
     std::vector<fact> out(c.output_count());
     infer_context context(inner, pointers, out);
     inner.def->infer(context);
-    for (std::size_t i = 0; i < out.size(); ++i) c.output(i, out[i].type, shape_in_blocks(out[i].shape, lanes));
+    const bool planes = attr_int(c.self, "planes", 0) != 0;
+    for (std::size_t i = 0; i < out.size(); ++i) c.output(i, out[i].type, planes ? out[i].shape : shape_in_blocks(out[i].shape, lanes));
 }
 
 inline void eval_blocked(eval_context& c) {
@@ -128,6 +129,11 @@ inline void eval_blocked(eval_context& c) {
     }
     eval_context context(inner, in, out);
     inner.def->eval(context);
+    if (attr_int(c.self, "planes", 0) != 0) {
+        for (std::size_t i = 0; i < out.size(); ++i)
+            if (out[i].defined()) c.set_output(i, std::move(out[i]));
+        return;
+    }
     for (std::size_t i = 0; i < out.size(); ++i)
         if (out[i].defined())
             dispatch(c.self, real_types{}, out[i].type(), [&]<class T>(type_tag<T>) {
@@ -237,7 +243,7 @@ OCELLI_INLINE std::span<const op_def> blocked_ops() {
          .infer = detail::infer_pair, .eval = detail::eval_pair, .results = exactness::rounding},
         {.name = "ConvTranspose", .domain = detail::blocked_domain, .min_inputs = 2, .max_inputs = 5,
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints output_padding:ints output_shape:ints pads:ints strides:ints "
-                       "activation:string alpha:float beta:float kernel:string" OCELLI_BLOCKED_ATTRIBUTES_,
+                       "activation:string alpha:float beta:float kernel:string planes:int" OCELLI_BLOCKED_ATTRIBUTES_,
          .infer = detail::infer_blocked, .eval = detail::eval_blocked, .results = exactness::rounding},
         {.name = "MaxPool", .domain = detail::blocked_domain,
          .attributes = "auto_pad:string ceil_mode:int dilations:ints kernel_shape:ints pads:ints storage_order:int strides:ints" OCELLI_BLOCKED_ATTRIBUTES_,

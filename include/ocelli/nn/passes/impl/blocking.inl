@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/nn/kernels/transposed.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/op.hpp>
@@ -91,6 +92,12 @@ private:
         p_.reason += ocelli::detail::concat("\n    ", old.op, " '", old.name, "'");
         if (has_attribute(n, "kernel")) p_.reason += " on " + attr_string(n, "kernel");
         const value_id out = old.outputs[0];
+        if (attr_int(n, "planes", 0) != 0) {
+            n.outputs = {p_.add_value(g_, g_.at(out).name, g_.at(out).what)};
+            p_.replace.push_back({out, n.outputs[0]});
+            p_.nodes.push_back(std::move(n));
+            return;
+        }
         const value_id made = p_.add_value(g_, g_.at(out).name + " in blocks", {dtype::float32, {}, {}});
         n.outputs = {made};
         p_.nodes.push_back(std::move(n));
@@ -148,24 +155,47 @@ private:
         l.stride_y = strides.size() == 2 ? strides[0] : 1;
         l.dilation_y = strides.size() == 2 ? dilations[0] : 1;
         if (l.stride_x < 1 || l.stride_y < 1 || l.stride_x > 64 || l.stride_y > 64 || !blocked_transpose_takes(l)) return;
-        put_convolution(n, l.filters, l.channels, false, "blocked_transpose");
+        const conv_layer whole = transposed_with_extents(l, n, *w);
+        if (transpose_columns_takes(whole)) put_convolution(n, l.filters, l.channels, true, "blocked_transpose_columns", true);
+        else if (transpose_winograd_pays(whole)) put_convolution(n, l.filters, l.channels, true, "blocked_transpose_winograd");
+        else put_convolution(n, l.filters, l.channels, false, "blocked_transpose");
     }
 
-    /// The convolution on blocks. It reads planes as well as blocks, unless it needs blocks.
-    void put_convolution(const node& n, std::int64_t in, std::int64_t out, bool needs_blocks, std::string kernel) {
+    /// The layer with its kernel's and images' extents; those of images 0 where they are not known, or there are not two axes.
+    conv_layer transposed_with_extents(conv_layer l, const node& n, const tensor& w) const {
+        const auto in = g_.at(n.inputs[0]).what.shape, out = g_.at(n.outputs[0]).what.shape;
+        l.kernel_width = w.shape().back();
+        l.kernel_height = w.rank() == 4 ? w.extent(2) : 1;
+        l.height = l.out_height = l.width = l.out_width = 0;
+        if (w.rank() != 4 || !in.ranked() || !out.ranked() || in.rank() != 4 || out.rank() != 4) return l;
+        for (std::size_t i = 2; i < 4; ++i)
+            if (!in[i].known() || !out[i].known() || in[i].size > (1 << 24) || out[i].size > (1 << 24)) return l;
+        l.out_height = in[2].size;
+        l.out_width = in[3].size;
+        l.height = out[2].size;
+        l.width = out[3].size;
+        const auto pad = [](std::int64_t x, std::int64_t stride, std::int64_t kernel, std::int64_t y) { return std::max<std::int64_t>(0, (x - 1) * stride + kernel - y) / 2; };
+        l.pad_top = pad(l.out_height, l.stride_y, l.kernel_height, l.height);
+        l.pad_left = pad(l.out_width, l.stride_x, l.kernel_width, l.width);
+        return l;
+    }
+
+    /// The convolution on blocks. It reads planes as well as blocks, unless it needs blocks. `planes`: its addend and result are planes.
+    void put_convolution(const node& n, std::int64_t in, std::int64_t out, bool needs_blocks, std::string kernel, bool planes = false) {
         std::vector<std::int64_t> channels(n.inputs.size(), 0);
         std::vector<value_id> inputs = n.inputs;
         if (needs_blocks || blocks_of(inputs[0]) != nullptr) {
             inputs[0] = need_blocks(inputs[0], in);
             channels[0] = in;
         }
-        if (inputs.size() > 3 && inputs[3] != no_value) {
+        if (inputs.size() > 3 && inputs[3] != no_value && !planes) {
             inputs[3] = need_blocks(inputs[3], out);
             channels[3] = out;
         }
         node blocked = blocked_form(n, lanes_, std::move(channels));
         blocked.inputs = std::move(inputs);
         set_attribute(blocked, "kernel", std::move(kernel));
+        if (planes) set_attribute(blocked, "planes", std::int64_t{1});
         put(std::move(blocked), n, out);
     }
 
