@@ -65,8 +65,21 @@ void gemm_packed_b(std::int64_t m, std::int64_t n, std::int64_t k, const matrix_
 
 namespace detail {
 
-using gemm_tile_function = void (*)(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows,
-                                    int columns, bool accumulate, const gemm_epilogue* epilogue, std::int64_t row0, std::int64_t column0);
+/// Memory that is read next: a tile brings it to the second-level cache, `step` bytes with each step of its sum, because processors
+/// only see a stream coming when it has begun. Null: nothing.
+struct memory_ahead {
+    const char* at = nullptr;
+    std::int64_t step = 0;
+};
+/// `bytes` of memory spread over `steps`.
+inline memory_ahead ahead_of(const float* memory, std::int64_t bytes, std::int64_t steps) {
+    steps = steps < 1 ? 1 : steps;
+    const std::int64_t step = (bytes + steps - 1) / steps;
+    return {reinterpret_cast<const char*>(memory), step > 64 ? 64 : step};
+}
+
+using gemm_tile_function = void (*)(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows, int columns,
+                                    bool accumulate, const gemm_epilogue* epilogue, std::int64_t row0, std::int64_t column0, memory_ahead ahead);
 
 inline constexpr int gemm_max_rows = 8;
 inline constexpr int gemm_max_vectors = 3;

@@ -151,15 +151,18 @@ OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns,
 
 template <int R, int V, class Product>
 void gemm_tile(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows, int columns, bool accumulate,
-               const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
+               const gemm_epilogue* e, std::int64_t row0, std::int64_t column0, memory_ahead ahead) {
     gemm_tile_state<R, V, Product> t;
     t.template clear<0, 0>();
     // The result's lines arrive while the products are made.
     for (int i = 0; i < rows; ++i)
         for (int j = 0; j < columns; j += 16) __builtin_prefetch(c + i * ldc + j, 1);
+    if (ahead.at == nullptr) ahead = {reinterpret_cast<const char*>(b), 0};
     for (std::int64_t i = 0; i < k; ++i) {
         vf32 row[V];
         t.template load_b<0>(row, b);
+        __builtin_prefetch(ahead.at, 0, 2);
+        ahead.at += ahead.step;
         t.template multiply<0>(a, row);
         a += R;
         b += ldb;

@@ -79,7 +79,16 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
                 const std::int64_t column = column0 + p * width;
                 const int columns = static_cast<int>(std::min(width, column1 - column));
                 const int vectors = (columns + t.lanes - 1) / t.lanes;
-                for (std::int64_t row = first; row < std::min(row1, first + rows_each); row += panel_rows) {
+                // The next panel, as far as it is known; packed ones stand one behind the other.
+                const std::int64_t row_end = std::min(row1, first + rows_each);
+                memory_ahead ahead{};
+                if (present[p].stride == vectors * t.lanes) {
+                    const bool turns = p + 1 == count, again = turns && row_end < row1;
+                    const float* next = again || (turns && !last) ? present[0].data : present[turns ? p : p + 1].data;
+                    if (turns && !again) next += depth * present[p].stride;
+                    ahead = ahead_of(next, depth * width * 4, depth * ((row_end - first + panel_rows - 1) / panel_rows));
+                }
+                for (std::int64_t row = first; row < row_end; row += panel_rows) {
                     const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - row));  // the last panel has a tile of its own
                     const gemm_tile_function tile = t.tile[rows - 1][vectors - 1];
                     const float* a = packed_a + row * k + k0 * rows;
@@ -88,7 +97,8 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
                         const std::int64_t now = std::min(part, depth - done);
                         const bool finish = last && !plain && done + now == depth;
                         tile(now, a + done * rows, present[p].data + done * present[p].stride, present[p].stride, c + row * ldc + column, ldc, rows, columns,
-                             k0 != 0 || done != 0, finish ? &epilogue : nullptr, row, column);
+                             k0 != 0 || done != 0, finish ? &epilogue : nullptr, row, column, ahead);
+                        if (ahead.at != nullptr) ahead.at += now * ahead.step;
                         done += now;
                     } while (done < depth);
                 }

@@ -86,6 +86,7 @@ struct blocked_tile {
     std::int64_t y_block, y_jump, y_step;  ///< floats from one block of filters to the next, from the first row to the second, between pixels
     bool clamps;                   ///< to [low, high]
     float low, high;
+    ocelli::detail::memory_ahead ahead;  ///< a step for each channel of each segment
 };
 using blocked_tile_function = void (*)(const blocked_tile&);
 

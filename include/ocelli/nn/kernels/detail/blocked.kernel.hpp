@@ -54,6 +54,8 @@ void blocked_tile(const nn::detail::blocked_tile& t) {
     constexpr std::make_integer_sequence<int, R * Q * B> all{};
     state.clear(all);
     const float* weights = t.weights;
+    memory_ahead ahead = t.ahead;
+    if (ahead.at == nullptr) ahead = {reinterpret_cast<const char*>(weights), 0};
     for (const nn::detail::blocked_segment *s = t.segments, *end = s + t.count; s != end; ++s) {
         const float* first = t.x + s->offset;
         const float* second = first + t.x_jump;
@@ -61,6 +63,8 @@ void blocked_tile(const nn::detail::blocked_tile& t) {
             // Packed weights are read in one stream, some channels' at a time: the processor's own prefetching waits between two pages.
             for (int j = 0; j < B; ++j) __builtin_prefetch(weights + j * lanes<float> + blocked_ahead);
             for (int j = 0; j < B; ++j) w[j] = load(weights + j * lanes<float>);
+            __builtin_prefetch(ahead.at, 0, 2);
+            ahead.at += ahead.step;
             state.multiply(first, second, w, all);
             ++first;
             ++second;

@@ -218,6 +218,15 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                 const int wide = b0 + 2 <= blocks ? 2 : 1;
                 const float* weights = packed + group * packed_group + b0 * lanes * groups.channels * taps;
                 blocked_tile tile{};
+                // The weights of the next filters, or of those that this thread's next task begins with.
+                const bool turns = pair + 1 >= pair1;
+                const std::int64_t next_pair = !turns ? pair + 1 : task + 1 < static_cast<std::int64_t>(end) ? (task + 1) % filter_tasks * pairs_each : pair;
+                if (next_pair != pair) {
+                    const std::int64_t row_floats_of_weights = std::min<std::int64_t>(2, blocks - 2 * next_pair) * lanes;
+                    const std::int64_t steps_each = groups.channels * taps, tiles_here = ((row1 - row0) * l.out_width + t.pixels - 1) / t.pixels;
+                    tile.ahead = ocelli::detail::ahead_of(packed + group * packed_group + 2 * next_pair * lanes * steps_each, 4 * row_floats_of_weights * steps_each,
+                                                          tiles_here * steps_each);
+                }
                 tile.x_jump = out_row;
                 tile.y_block = out_block;
                 tile.y_jump = out_row_step * lanes;
@@ -262,6 +271,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                                 const bool last = stretch + 1 >= all && tile.count == left;
                                 tile.clamps = last && clamp.clamps;
                                 run(tile);
+                                if (tile.ahead.at != nullptr) tile.ahead.at += tile.count * each * tile.ahead.step;
                                 if (last) break;
                                 done += tile.count;
                                 if (done >= length) {

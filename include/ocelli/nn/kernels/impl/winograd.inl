@@ -183,6 +183,17 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                     for (std::int64_t pair = first; pair < last; ++pair) {
                         const int wide = 2 * pair + 2 <= blocks ? 2 : 1;
                         const std::int64_t parts = (count + t.pixels - 1) / t.pixels;
+                        // The weights of the next products, made of the same size.
+                        const bool turns = pair + 1 == last;
+                        const std::int64_t next_pair = !turns ? pair + 1 : p + 1 < n * n ? first : last, next_p = turns ? (p + 1) % (n * n) : p;
+                        if (next_pair < pairs) {
+                            const int next_wide = 2 * next_pair + 2 <= blocks ? 2 : 1;
+                            const std::int64_t next = next_pair * 2 * lanes * n * n * rows + (next_p * rows + kz0 * l.channels) * next_wide * lanes;
+                            const std::int64_t steps = (kz1 - kz0) * l.channels;
+                            tile.ahead = ocelli::detail::ahead_of(packed + next, 4 * next_wide * lanes * steps, parts * steps);
+                        } else {
+                            tile.ahead = {};
+                        }
                         const float* weights = packed + pair * 2 * lanes * n * n * rows + (p * rows + kz0 * l.channels) * wide * lanes;
                         for (std::int64_t part = 0; part < parts; ++part) {
                             const std::int64_t t0 = count * part / parts, t1 = count * (part + 1) / parts;
@@ -195,6 +206,7 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                                 tile.count = std::min(part_units, frames_depth - u);
                                 tile.weights = weights + (u / depth * l.channels + u % depth * lanes) * wide * lanes;
                                 t.tile[0][wide - 1][t1 - t0 - 1](tile);
+                                if (tile.ahead.at != nullptr) tile.ahead.at += tile.count * lanes * tile.ahead.step;
                                 tile.addend = tile.y;
                             }
                         }
