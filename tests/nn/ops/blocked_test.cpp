@@ -78,6 +78,30 @@ TEST_CASE("an operator on blocks gives the blocks of its result") {
     CHECK(!nn::has_blocked_form({.op = "Softmax", .opset = 13}));
 }
 
+TEST_CASE("Channels puts channels of images together anew") {
+    const tensor x = nn::in_blocks(counted({2, 6, 3, 2}), 4);
+    const auto channels = [&](dims images, dims numbers) {
+        return nn::node{.name = "c", .op = "Channels", .domain = "ocelli", .opset = 1, .attributes = {{"lanes", std::int64_t{4}}, {"images", images}, {"channels", numbers}}};
+    };
+    const tensor other = nn::in_blocks(counted({2, 3, 3, 2}), 4);
+    const tensor y = evaluated(channels({0, 1, 0, 1, 0}, {5, 0, 1, 2, 5}), x, {other});
+    CHECK(y.shape() == dims{2, 2, 3, 2, 4});
+    const tensor planes = evaluated(unblock(5), y), from = evaluated(unblock(6), x), from_other = evaluated(unblock(3), other);
+    for (std::int64_t n = 0; n < 2; ++n)
+        for (std::int64_t i = 0; i < 6; ++i) {
+            const float* to = planes.data<float>() + n * 30 + i;
+            CHECK(to[0] == from.data<float>()[(n * 6 + 5) * 6 + i]);
+            CHECK(to[6] == from_other.data<float>()[n * 18 + i]);
+            CHECK(to[12] == from.data<float>()[(n * 6 + 1) * 6 + i]);
+            CHECK(to[18] == from_other.data<float>()[(n * 3 + 2) * 6 + i]);
+            CHECK(to[24] == to[0]);
+        }
+    CHECK_THROWS_AS(evaluated(channels({0, 1}, {0, 8}), x, {other}), ocelli::invalid_argument);
+    CHECK_THROWS_AS(evaluated(channels({0, 2}, {0, 0}), x, {other}), ocelli::invalid_argument);
+    CHECK_THROWS_AS(evaluated(channels({0, 1}, {0}), x, {other}), ocelli::invalid_argument);
+    CHECK_THROWS_AS(evaluated(channels({0, 1}, {0, 0}), x, {nn::in_blocks(counted({2, 3, 2, 2}), 4)}), ocelli::invalid_argument);
+}
+
 TEST_CASE("a node on blocks that stands for no operator is refused") {
     nn::node n = nn::blocked_form({.name = "p", .op = "MaxPool", .opset = 13, .attributes = {{"kernel_shape", dims{2, 2}}}}, 4, {4});
     nn::set_attribute(n, "inner_domain", std::string("ocelli.blocked"));

@@ -98,3 +98,28 @@ TEST_CASE("operators that need planes get them, and an output keeps its name") {
     CHECK(n.reorders({flat}) == 1);
     CHECK(n.g.at(n.g.outputs[0]).name == "result");
 }
+
+TEST_CASE("channels that are picked, split or joined between blocks need no planes") {
+    // 24 and 24 channels, shuffled, one half through a convolution, joined, shuffled, split.
+    network n(24);
+    const auto indices = [&](std::int64_t first) {
+        tensor t(dtype::int64, {24});
+        for (std::int64_t i = 0; i < 24; ++i) t.mutable_data<std::int64_t>()[i] = 2 * i + first - (i % 2 == 0 ? 48 : 0);
+        return n.g.add_constant("", t);
+    };
+    const auto join = [&](value_id a, value_id b) { return n.add({.op = "Concat", .attributes = {{"axis", std::int64_t{-3}}}}, {a, b}); };
+    const auto take = [&](value_id x, std::int64_t first) { return n.add({.op = "Gather", .attributes = {{"axis", std::int64_t{1}}}}, {x, indices(first)}); };
+    const value_id all = join(n.conv, n.convolution(n.conv, 24, 24));
+    const value_id next = join(take(all, 0), n.convolution(take(all, 1), 24, 24));
+    const value_id one = n.g.add_value("one"), other = n.g.add_value("other");
+    tensor sizes(dtype::int64, {2});
+    sizes.mutable_data<std::int64_t>()[0] = 5;
+    sizes.mutable_data<std::int64_t>()[1] = 43;
+    n.g.add_node({.name = "split", .op = "Split", .attributes = {{"axis", std::int64_t{1}}}, .inputs = {next, n.g.add_constant("", sizes)}, .outputs = {one, other}});
+    const value_id last = join(n.convolution(one, 5, 32), n.convolution(other, 43, 32));
+    CHECK(n.reorders({n.convolution(last, 64, 16)}) == 1);
+    const auto count = [&](const char* op) { return std::count_if(n.g.nodes.begin(), n.g.nodes.end(), [&](const node& m) { return m.op == op; }); };
+    CHECK(count("Channels") == 3);
+    CHECK(count("Gather") + count("Split") == 0);
+    CHECK(count("Concat") == 1);  // of whole blocks
+}

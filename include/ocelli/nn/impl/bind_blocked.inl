@@ -4,6 +4,7 @@
 #include <ocelli/nn/detail/blocks.hpp>
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/blocked_bf16.hpp>
+#include <ocelli/nn/kernels/channels.hpp>
 #include <ocelli/nn/kernels/transposed.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
@@ -255,10 +256,47 @@ private:
     std::int64_t channels_;
 };
 
+/// ocelli.Channels.
+class bound_channels final : public bound_kernel {
+public:
+    explicit bound_channels(const node& n) : node_(n) {
+        const dims images = attr_ints(n, "images"), channels = attr_ints(n, "channels");  // which infer() has checked
+        for (std::size_t i = 0; i < images.size(); ++i) places_.push_back({images[i], channels.at(i)});
+    }
+    std::string_view name() const noexcept override { return "blocked_channels"; }
+    void run(const step_io& io) const override {
+        dims shape = io.inputs[0]->shape();
+        const std::int64_t lanes = block_lanes();
+        check(node_, shape.size() >= 3 && shape.back() == lanes, "images in blocks of ", lanes, " channels expected, got ", *io.inputs[0]);
+        thread_local std::vector<const float*> images;
+        thread_local std::vector<std::int64_t> blocks;
+        images.clear();
+        blocks.clear();
+        for (const tensor* x : io.inputs) {
+            dims other = x->shape();
+            check(node_, other.size() == shape.size(), "images of one rank expected, got ", *x);
+            blocks.push_back(other[1]);
+            other[1] = shape[1];
+            check(node_, other == shape, "images of one shape expected, got ", *io.inputs[0], " and ", *x);
+            images.push_back(x->data<float>());
+        }
+        for (const channel_place& p : places_)
+            check(node_, p.channel < blocks[static_cast<std::size_t>(p.image)] * lanes, "there is no channel ", p.channel, " of input ", p.image);
+        shape[1] = block_count(static_cast<std::int64_t>(places_.size()), lanes);
+        tensor& y = io.output(0, dtype::float32, shape);
+        pick_channels(shape[0], product(shape, 2, shape.size() - 1), places_, images, blocks, y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+    std::vector<channel_place> places_;
+};
+
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const node& n, weight_cache& weights) {
     const std::int64_t lanes = block_lanes();
     if (n.domain == "ocelli" && n.op == "Unblock") return std::make_unique<bound_reorder>(n);
     if (n.domain == "ocelli" && n.op == "Block" && attr_int(n, "lanes") == lanes) return std::make_unique<bound_reorder>(n);
+    if (n.domain == "ocelli" && n.op == "Channels" && attr_int(n, "lanes") == lanes) return std::make_unique<bound_channels>(n);
     if (n.domain != "ocelli.blocked" || attr_int(n, "lanes") != lanes) return nullptr;
     if ((n.op == "Conv" || n.op == "ConvTranspose") && has_attribute(n, "kernel")) return std::make_unique<bound_blocked_conv>(g, n, weights);
     if (auto kernel = bind_pointwise_depthwise(g, n, weights)) return kernel;

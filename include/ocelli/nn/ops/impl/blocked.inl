@@ -92,6 +92,55 @@ inline void eval_unblock(eval_context& c) {
              [&]<class T>(type_tag<T>) { tensor_in_planes<T>(x, channels, c.output(0, x.type(), dims_in_planes(c.self, x, channels))); });
 }
 
+/// The lists of a Channels node.
+struct picked_channels {
+    std::vector<std::int64_t> images, channels;
+};
+inline picked_channels picked_of(const node& n, std::size_t inputs) {
+    picked_channels p{attr_ints(n, "images"), attr_ints(n, "channels")};
+    check(n, p.images.size() == p.channels.size() && !p.images.empty(), "images and channels must be as many as each other");
+    for (std::size_t i = 0; i < p.images.size(); ++i)
+        check(n, p.images[i] >= 0 && p.images[i] < static_cast<std::int64_t>(inputs) && p.channels[i] >= 0, "there is no channel ", p.channels[i], " of image ", p.images[i]);
+    return p;
+}
+inline void infer_channels(infer_context& c) {
+    const picked_channels p = picked_of(c.self, c.input_count());
+    const std::int64_t lanes = checked_lanes(c.self);
+    const symbolic_shape& in = c.shape(0);
+    if (!in.ranked() || in.rank() < 3) return c.output(0, c.type(0), {});
+    std::vector<dim> out = in.extents();
+    out[1] = dim((static_cast<std::int64_t>(p.images.size()) + lanes - 1) / lanes);
+    c.output(0, c.type(0), out);
+}
+inline void eval_channels(eval_context& c) {
+    const picked_channels p = picked_of(c.self, c.input_count());
+    const std::int64_t lanes = checked_lanes(c.self), count = static_cast<std::int64_t>(p.images.size());
+    dims shape = c.input(0).shape();
+    check(c.self, shape.size() >= 3 && shape.back() == lanes, "images in blocks of ", lanes, " channels expected, got ", c.input(0));
+    const std::int64_t pixels = product(shape, 2, shape.size() - 1), images = shape[0];
+    for (std::size_t i = 0; i < c.input_count(); ++i) {
+        dims other = c.input(i).shape();
+        check(c.self, other.size() == shape.size() && c.input(i).type() == c.input(0).type(), "images of one shape and type expected");
+        other[1] = shape[1];
+        check(c.self, other == shape, "images of one shape expected, got ", c.input(0), " and ", c.input(i));
+    }
+    shape[1] = (count + lanes - 1) / lanes;
+    dispatch(c.self, real_types{}, c.input(0).type(), [&]<class T>(type_tag<T>) {
+        tensor& y = c.output(0, c.input(0).type(), shape);
+        T* to = y.mutable_data<T>();
+        std::fill(to, to + y.size(), T{});
+        for (std::int64_t i = 0; i < count; ++i) {
+            const tensor& x = c.input(static_cast<std::size_t>(p.images[static_cast<std::size_t>(i)]));
+            const std::int64_t channel = p.channels[static_cast<std::size_t>(i)];
+            check(c.self, channel < x.extent(1) * lanes, "there is no channel ", channel, " of ", x);
+            for (std::int64_t n = 0; n < images; ++n)
+                for (std::int64_t at = 0; at < pixels; ++at)
+                    to[((n * shape[1] + i / lanes) * pixels + at) * lanes + i % lanes] =
+                        x.data<T>()[((n * x.extent(1) + channel / lanes) * pixels + at) * lanes + channel % lanes];
+        }
+    });
+}
+
 inline void infer_blocked(infer_context& c) {
     const node inner = plain_form(c.self);
     const std::int64_t lanes = checked_lanes(c.self);
@@ -233,6 +282,8 @@ OCELLI_INLINE std::span<const op_def> blocked_ops() {
     static constexpr op_def table[] = {
         {.name = "Block", .domain = "ocelli", .attributes = "lanes:int", .infer = detail::infer_block, .eval = detail::eval_block},
         {.name = "Unblock", .domain = "ocelli", .attributes = "channels:int", .infer = detail::infer_unblock, .eval = detail::eval_unblock},
+        {.name = "Channels", .domain = "ocelli", .max_inputs = -1, .attributes = "lanes:int images:ints channels:ints", .infer = detail::infer_channels,
+         .eval = detail::eval_channels},
         {.name = "Conv", .domain = detail::blocked_domain, .min_inputs = 2, .max_inputs = 5,
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
                        "kernel:string" OCELLI_BLOCKED_ATTRIBUTES_,

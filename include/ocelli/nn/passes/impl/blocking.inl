@@ -54,11 +54,14 @@ public:
 
     std::vector<patch> run() {
         for (const node& n : g_.nodes) {
-            if (n.outputs.size() != 1 || n.outputs[0] == no_value || n.inputs.empty() || n.inputs[0] == no_value) continue;
+            if (n.inputs.empty() || n.inputs[0] == no_value) continue;
+            if (n.domain.empty() && n.op == "Split") split(n);
+            if (n.outputs.size() != 1 || n.outputs[0] == no_value) continue;
             if (n.domain == "ocelli" && n.op == "Conv") convolution(n);
             else if (n.domain == "ocelli" && n.op == "ConvTranspose") transposed(n);
             else if (!n.domain.empty()) continue;
             else if (n.op == "Concat") concat(n);
+            else if (n.op == "Gather") gather(n);
             else if (has_blocked_form(n)) window(n);
             else elementwise(n);
         }
@@ -88,10 +91,10 @@ private:
         return made;
     }
     /// The node in place of `old`, with a result in blocks; and the same in planes, for those who need them.
-    void put(node n, const node& old, std::int64_t channels) {
+    void put(node n, const node& old, std::int64_t channels) { put(std::move(n), old, old.outputs[0], channels); }
+    void put(node n, const node& old, value_id out, std::int64_t channels) {
         p_.reason += ocelli::detail::concat("\n    ", old.op, " '", old.name, "'");
         if (has_attribute(n, "kernel")) p_.reason += " on " + attr_string(n, "kernel");
-        const value_id out = old.outputs[0];
         if (attr_int(n, "planes", 0) != 0) {
             n.outputs = {p_.add_value(g_, g_.at(out).name, g_.at(out).what)};
             p_.replace.push_back({out, n.outputs[0]});
@@ -267,21 +270,96 @@ private:
         put(std::move(blocked), n, channels);
     }
 
-    void concat(const node& n) {
+    bool along_channels(const node& n, std::int64_t fallback) const {
         const symbolic_shape& shape = g_.at(n.inputs[0]).what.shape;
-        const std::int64_t axis = attr_int(n, "axis", 1);
-        if (!shape.ranked() || (axis != 1 && axis + static_cast<std::int64_t>(shape.rank()) != 1)) return;
+        const std::int64_t axis = attr_int(n, "axis", fallback);
+        return shape.ranked() && shape.rank() >= 3 && (axis == 1 || axis + static_cast<std::int64_t>(shape.rank()) == 1);
+    }
+
+    void concat(const node& n) {
+        if (!along_channels(n, 1)) return;
         node blocked = n;
         set_attribute(blocked, "axis", std::int64_t{1});
         std::int64_t channels = 0;
+        bool whole = true;
+        std::vector<place> all;
         for (std::size_t i = 0; i < n.inputs.size(); ++i) {
             const image* x = n.inputs[i] == no_value ? nullptr : blocks_of(n.inputs[i]);
-            // A block with unused lanes fits at the end only.
-            if (x == nullptr || channels % lanes_ != 0) return;
+            if (x == nullptr) return;
+            // A block with unused lanes fits at the end only; and what is picked from others need not be there.
+            whole = whole && channels % lanes_ == 0 && !(places_.count(n.inputs[i]) != 0 && places_.at(n.inputs[i]).picked);
             channels += x->channels;
             blocked.inputs[i] = x->value;
+            const std::vector<place> these = places_of(n.inputs[i]);
+            all.insert(all.end(), these.begin(), these.end());
         }
-        put(std::move(blocked), n, channels);
+        if (whole) {
+            put(std::move(blocked), n, channels);
+            places_[n.outputs[0]] = {std::move(all), false};
+        } else put_picked(n, n.outputs[0], std::move(all));
+    }
+
+    /// Channels by number.
+    void gather(const node& n) {
+        const tensor* indices = detail::constant_input(g_, n, 1);
+        const image* x = blocks_of(n.inputs[0]);
+        if (x == nullptr || indices == nullptr || indices->rank() != 1 || indices->type() != dtype::int64 || indices->size() == 0 || !along_channels(n, 0)) return;
+        const std::vector<place> from = places_of(n.inputs[0]);
+        std::vector<place> all;
+        for (std::int64_t i = 0; i < indices->size(); ++i) {
+            std::int64_t channel = indices->data<std::int64_t>()[i];
+            if (channel < 0) channel += x->channels;
+            if (channel < 0 || channel >= x->channels) return;
+            all.push_back(from[static_cast<std::size_t>(channel)]);
+        }
+        put_picked(n, n.outputs[0], std::move(all));
+    }
+
+    void split(const node& n) {
+        const image* x = blocks_of(n.inputs[0]);
+        if (x == nullptr || !along_channels(n, 0)) return;
+        const std::vector<place> from = places_of(n.inputs[0]);
+        std::int64_t first = 0;
+        std::vector<std::int64_t> channels;
+        for (const value_id v : n.outputs) {
+            const symbolic_shape& shape = v == no_value ? symbolic_shape() : g_.at(v).what.shape;
+            if (!shape.ranked() || shape.rank() < 3 || !shape[1].known() || shape[1].size < 1) return;
+            channels.push_back(shape[1].size);
+            first += shape[1].size;
+        }
+        if (first != x->channels) return;
+        first = 0;
+        for (std::size_t i = 0; i < channels.size(); first += channels[i++])
+            put_picked(n, n.outputs[i], {from.begin() + static_cast<std::ptrdiff_t>(first), from.begin() + static_cast<std::ptrdiff_t>(first + channels[i])});
+    }
+
+    /// A channel of an image in blocks.
+    struct place {
+        value_id image;
+        std::int64_t channel;
+    };
+    /// Where the channels of v, which has blocks, come from.
+    std::vector<place> places_of(value_id v) const {
+        if (const auto it = places_.find(v); it != places_.end()) return it->second.all;
+        const image& x = blocks_.at(v);
+        std::vector<place> all;
+        for (std::int64_t c = 0; c < x.channels; ++c) all.push_back({x.value, c});
+        return all;
+    }
+    /// `out` of `old` as channels picked from images in blocks. Who picks from it in turn picks from those.
+    void put_picked(const node& old, value_id out, std::vector<place> all) {
+        node n{.name = old.name, .op = "Channels", .domain = "ocelli", .opset = 1};
+        std::vector<std::int64_t> images, channels;
+        for (const place& p : all) {
+            const auto at = std::find(n.inputs.begin(), n.inputs.end(), p.image);
+            images.push_back(at - n.inputs.begin());
+            channels.push_back(p.channel);
+            if (at == n.inputs.end()) n.inputs.push_back(p.image);
+        }
+        n.attributes = {{"lanes", lanes_}, {"images", std::move(images)}, {"channels", std::move(channels)}};
+        const auto count = static_cast<std::int64_t>(all.size());
+        put(std::move(n), old, out, count);
+        places_[out] = {std::move(all), true};
     }
 
     void elementwise(const node& n) {
@@ -322,6 +400,11 @@ private:
     const std::int64_t lanes_;
     patch p_;
     std::map<value_id, image> blocks_;
+    struct origin {
+        std::vector<place> all;
+        bool picked = false;  ///< by a Channels node
+    };
+    std::map<value_id, origin> places_;
 };
 
 }  // namespace detail_blocking
