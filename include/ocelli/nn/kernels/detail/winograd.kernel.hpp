@@ -45,6 +45,8 @@ struct winograd_axis<4> {
     }
 };
 
+// Both transforms go through as many streams as there are coefficients, each some lines long, and rows of an image far apart: more than a processor
+// follows by itself. They ask for what the tiles after the next will read and write.
 template <int E>
 void winograd_input(const nn::detail::winograd_tiles& t, const float* x, float* to) {
     constexpr int N = E + 2, L = lanes<float>;
@@ -58,6 +60,8 @@ void winograd_input(const nn::detail::winograd_tiles& t, const float* x, float* 
             const float* from = x + (y0 * t.width + x0) * L;
             for (int c = 0; c < N; ++c, from += column_step) {
                 for (int r = 0; r < N; ++r) d[r] = load(from + r * row_step);
+                if (c < E)
+                    for (int r = 0; r < N; ++r) __builtin_prefetch(from + r * row_step + (2 * E + N) * column_step);
                 winograd_axis<E>::input(d, o);
                 for (int r = 0; r < N; ++r) middle[r][c] = o[r];
             }
@@ -76,7 +80,10 @@ void winograd_input(const nn::detail::winograd_tiles& t, const float* x, float* 
         float* put = to;
         for (int r = 0; r < N; ++r) {
             winograd_axis<E>::input(middle[r], o);
-            for (int c = 0; c < N; ++c, put += t.step) store(put, o[c]);
+            for (int c = 0; c < N; ++c, put += t.step) {
+                store(put, o[c]);
+                __builtin_prefetch(put + 4 * L, 1);
+            }
         }
     }
 }
@@ -92,6 +99,7 @@ void winograd_output(const nn::detail::winograd_tiles& t, const float* from, con
         const float* get = from;
         for (int c = 0; c < N; ++c, get += t.step) {
             for (int r = 0; r < N; ++r) m[r] = load(get + r * N * t.step);
+            for (int r = 0; r < N; ++r) __builtin_prefetch(get + r * N * t.step + 4 * L);
             winograd_axis<E>::output(m, o);
             for (int r = 0; r < E; ++r) middle[r][c] = o[r];
         }
@@ -110,6 +118,7 @@ void winograd_output(const nn::detail::winograd_tiles& t, const float* from, con
                     v = v > most ? most : v;
                 }
                 store(y + place, v);
+                __builtin_prefetch(y + place + 2 * E * L, 1);
             }
         }
     }
