@@ -78,8 +78,22 @@ inline memory_ahead ahead_of(const float* memory, std::int64_t bytes, std::int64
     return {reinterpret_cast<const char*>(memory), step > 64 ? 64 : step};
 }
 
-using gemm_tile_function = void (*)(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows, int columns,
-                                    bool accumulate, const gemm_epilogue* epilogue, std::int64_t row0, std::int64_t column0, memory_ahead ahead);
+/// A tile of the result: c = a b, or c += a b.
+struct gemm_tile_args {
+    std::int64_t k;
+    const float* a;      ///< rows, each dense
+    std::int64_t a_row;  ///< floats from one row to the next, as of the others
+    const float* b;      ///< whole vectors can be read, with zeros behind the columns
+    std::int64_t b_row;
+    float* c;
+    std::int64_t c_row;
+    int rows, columns;
+    bool accumulate;
+    const gemm_epilogue* epilogue;  ///< or null, at the place of the tile in the result
+    std::int64_t row, column;
+    memory_ahead ahead;
+};
+using gemm_tile_function = void (*)(const gemm_tile_args&);
 
 inline constexpr int gemm_max_rows = 8;
 inline constexpr int gemm_max_vectors = 3;
@@ -95,8 +109,6 @@ struct gemm_kernels {
     void (*dot)(std::int64_t n, std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride) = nullptr;
     /// Copies a block of k rows of b into a panel `width` floats wide, zeros behind `columns`.
     void (*pack_rows)(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) = nullptr;
-    /// Copies rows of a, `row` floats apart, to a panel over them: panel[j * rows + i] = a[i * row + j] for j < k.
-    void (*pack_columns)(std::int64_t k, int rows, const float* a, std::int64_t row, float* panel) = nullptr;
     /// Weights (filters, channels, taps) of at most `lanes` filters to vectors over them: to[c * channel_step + t * tap_step + f] =
     /// from[f * row + c * taps + t] for f < used, zeros in the other lanes.
     void (*turn)(const float* from, std::int64_t row, int used, std::int64_t channels, std::int64_t taps, float* to, std::int64_t channel_step,
@@ -116,17 +128,19 @@ const gemm_kernels& get_gemm_kernels();
 const gemm_kernels& get_gemm_bf16_kernels(bool instruction);
 OCELLI_KERNEL_API_END
 
-/// Rows of a's panels for m rows: as few panels as the tile allows, all alike.
-inline int gemm_panel_rows(const gemm_kernels& t, std::int64_t m) {
-    const std::int64_t panels = (m + t.rows - 1) / t.rows;
-    return m <= 0 ? 1 : static_cast<int>((m + panels - 1) / panels);
+/// Rows of a tile for m rows: as few tiles as it allows, all alike.
+inline int gemm_tile_rows(const gemm_kernels& t, std::int64_t m) {
+    const std::int64_t tiles = (m + t.rows - 1) / t.rows;
+    return m <= 0 ? 1 : static_cast<int>((m + tiles - 1) / tiles);
 }
-/// Floats of a packed a.
-inline std::int64_t gemm_packed_size(std::int64_t m, std::int64_t k) {
-    return m * k;
-}
-/// Packs a: panels of `panel_rows` rows, each k x panel_rows; the last has the rows that are left.
-void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argument& a, int panel_rows, float* packed);
+
+/// A matrix whose rows are dense, `stride` floats apart.
+struct gemm_lines {
+    const float* data;
+    std::int64_t stride;
+};
+/// The rows of a where they stand, or, if they are not dense or aligned, copied to this thread's scratch of slot 2.
+gemm_lines gemm_lines_of(std::int64_t m, std::int64_t k, const matrix_argument& a);
 
 /// Memory aligned to 64 bytes that the thread keeps; valid until its next call with the same slot.
 float* thread_scratch(std::size_t floats, int slot = 0);

@@ -103,10 +103,11 @@ struct gemm_tile_state {
         Product::add(acc[I][J], a, b[J]);
         if constexpr (J + 1 < V) multiply_row<I, J + 1>(a, b);
     }
+    // Rows by two pointers: what processors' addresses reach from one is three strides.
     template <int I>
-    OCELLI_ALWAYS_INLINE void multiply(const float* a, const vf32 (&b)[V]) {
-        multiply_row<I, 0>(broadcast(a[I]), b);
-        if constexpr (I + 1 < R) multiply<I + 1>(a, b);
+    OCELLI_ALWAYS_INLINE void multiply(const float* a, const float* a4, std::int64_t stride, const vf32 (&b)[V]) {
+        multiply_row<I, 0>(broadcast((I < 4 ? a : a4)[I % 4 * stride]), b);
+        if constexpr (I + 1 < R) multiply<I + 1>(a, a4, stride, b);
     }
     template <int I, int J>
     OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t ldc, bool accumulate) {
@@ -150,31 +151,34 @@ OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns,
 }
 
 template <int R, int V, class Product>
-void gemm_tile(std::int64_t k, const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t ldc, int rows, int columns, bool accumulate,
-               const gemm_epilogue* e, std::int64_t row0, std::int64_t column0, memory_ahead ahead) {
-    gemm_tile_state<R, V, Product> t;
-    t.template clear<0, 0>();
+void gemm_tile(const gemm_tile_args& t) {
+    gemm_tile_state<R, V, Product> state;
+    state.template clear<0, 0>();
     // The result's lines arrive while the products are made.
-    for (int i = 0; i < rows; ++i)
-        for (int j = 0; j < columns; j += 16) __builtin_prefetch(c + i * ldc + j, 1);
+    if (!t.accumulate)
+        for (int i = 0; i < t.rows; ++i)
+            for (int j = 0; j < t.columns; j += 16) __builtin_prefetch(t.c + i * t.c_row + j, 1);
+    const float *a = t.a, *a4 = t.a + 4 * t.a_row, *b = t.b;
+    memory_ahead ahead = t.ahead;
     if (ahead.at == nullptr) ahead = {reinterpret_cast<const char*>(b), 0};
-    for (std::int64_t i = 0; i < k; ++i) {
+    for (std::int64_t i = t.k; i > 0; --i) {
         vf32 row[V];
-        t.template load_b<0>(row, b);
+        state.template load_b<0>(row, b);
         __builtin_prefetch(ahead.at, 0, 2);
         ahead.at += ahead.step;
-        t.template multiply<0>(a, row);
-        a += R;
-        b += ldb;
+        state.template multiply<0>(a, a4, t.a_row, row);
+        ++a;
+        ++a4;
+        b += t.b_row;
     }
-    if (rows >= R && columns >= V * lanes<float>) {
-        t.template put<0, 0>(c, ldc, accumulate);
+    if (t.rows >= R && t.columns >= V * lanes<float>) {
+        state.template put<0, 0>(t.c, t.c_row, t.accumulate);
     } else {
         float tile[R * V * lanes<float>];
-        t.template put<0, 0>(tile, V * lanes<float>, false);
-        gemm_put_edge(tile, V * lanes<float>, c, ldc, rows < R ? rows : R, columns < V * lanes<float> ? columns : V * lanes<float>, accumulate);
+        state.template put<0, 0>(tile, V * lanes<float>, false);
+        gemm_put_edge(tile, V * lanes<float>, t.c, t.c_row, t.rows < R ? t.rows : R, t.columns < V * lanes<float> ? t.columns : V * lanes<float>, t.accumulate);
     }
-    if (e != nullptr) gemm_finish(rows, columns, c, ldc, e, row0, column0);
+    if (t.epilogue != nullptr) gemm_finish(t.rows, t.columns, t.c, t.c_row, t.epilogue, t.row, t.column);
 }
 
 // An element of weights that may lie anywhere, as a file has them.
@@ -279,53 +283,6 @@ inline void gemm_pack_row_pairs(std::int64_t k, int columns, int width, const fl
         }
 }
 
-// Stores a column of a panel and, where there is room behind it, whatever else the vector holds: the next column covers it.
-OCELLI_ALWAYS_INLINE void put_column(float* to, const float* end, vf32 column, int rows) {
-    if (end - to >= lanes<float>) store(to, column);
-    else store_first(to, column, rows);
-}
-
-template <int I, int N>
-OCELLI_ALWAYS_INLINE void load_rows(vf32 (&square)[N], const float* from, std::int64_t row, int rows) {
-    square[I] = I < rows ? load(from + I * row) : vf32{};
-    __builtin_prefetch(from + (I + gemm_max_rows) * row);  // of the next panel: rows are far apart, no prefetcher sees them coming
-    if constexpr (I + 1 < N) load_rows<I + 1>(square, from, row, rows);
-}
-// Lanes [first, first + N) of each vector become a column.
-template <int First, int I, int N, int... J>
-OCELLI_ALWAYS_INLINE void put_columns(const vf32 (&square)[N], float* to, const float* end, int rows, int stride, std::integer_sequence<int, J...> lane) {
-    put_column(to, end, __builtin_shufflevector(square[I], square[I], ((J + First) % lanes<float>)...), rows);
-    if constexpr (I + 1 < N) put_columns<First, I + 1>(square, to + stride, end, rows, stride, lane);
-}
-
-// See gemm_kernels::pack_columns. Squares of eight rows, two side by side in the longest vectors.
-inline void gemm_pack_columns(std::int64_t k, int rows, const float* from, std::int64_t row, float* panel) {
-    constexpr int L = lanes<float>, N = L < gemm_max_rows ? L : gemm_max_rows;
-    constexpr std::make_integer_sequence<int, L> lane{};
-    const float* const end = panel + rows * k;
-    std::int64_t j = 0;
-    for (; j + L <= k; j += L) {
-        float* to = panel + j * rows;
-        vf32 square[N];
-        load_rows<0>(square, from + j, row, rows);
-        transpose_square(square);
-        if constexpr (L < gemm_max_rows) {  // columns are longer than a vector
-            vf32 rest[N];
-            load_rows<0>(rest, from + L * row + j, row, rows - L);
-            transpose_square(rest);
-            for (int c = 0; c < L; ++c, to += rows) {
-                put_column(to, end, square[c], rows < L ? rows : L);
-                if (rows > L) put_column(to + L, end, rest[c], rows - L);
-            }
-        } else {
-            put_columns<0, 0>(square, to, end, rows, rows, lane);
-            if constexpr (L > N) put_columns<N, 0>(square, to + N * rows, end, rows, rows, lane);
-        }
-    }
-    for (; j < k; ++j)
-        for (int i = 0; i < rows; ++i) panel[j * rows + i] = gemm_element(from + i * row + j);
-}
-
 // See gemm_kernels::turn. A square of vectors at a time; the last one overlaps the one before.
 inline void gemm_turn(const float* from, std::int64_t row, int used, std::int64_t channels, std::int64_t taps, float* to, std::int64_t channel_step,
                       std::int64_t tap_step) {
@@ -383,7 +340,6 @@ gemm_kernels make_gemm_kernels_of() {
     gemm_fill_table<gemm_rows, gemm_vectors, Product>(t);
     t.dot = &gemm_dot;
     t.pack_rows = &gemm_pack_rows;
-    t.pack_columns = &gemm_pack_columns;
     t.turn = &gemm_turn;
     t.finish = &gemm_finish;
     t.round_bf16 = &gemm_round_bf16<Product>;

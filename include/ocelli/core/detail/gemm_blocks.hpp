@@ -14,7 +14,7 @@ namespace ocelli::detail {
 struct gemm_cut {
     std::int64_t k_block;       ///< depth of a panel of b
     std::int64_t column_block;  ///< columns of one task, a multiple of the panel's width (except the last)
-    std::int64_t row_block;     ///< rows of one task, a multiple of the panels' rows
+    std::int64_t row_block;     ///< rows of one task, a multiple of a tile's rows
 };
 
 /// A length cut into as few equal parts of at most `most` as possible.
@@ -23,7 +23,7 @@ inline std::int64_t gemm_part(std::int64_t length, std::int64_t most) {
     return (length + parts - 1) / parts;
 }
 
-inline gemm_cut cut_gemm(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, int panel_rows) {
+inline gemm_cut cut_gemm(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, int tile_rows) {
     const std::int64_t width = t.vectors * t.lanes;
     gemm_cut cut{};
     // Panels of b (k_block x width) stay in the second-level cache while the rows of a pass over them.
@@ -31,14 +31,14 @@ inline gemm_cut cut_gemm(const gemm_kernels& t, std::int64_t m, std::int64_t n, 
     // Rows that do not fit the second-level cache are read once per task: make tasks wide.
     cut.column_block = std::max(width, (m * k > (std::int64_t{1} << 16) ? 192 : 96) / width * width);
     // Few columns: cut the rows too, so that every thread finds work.
-    cut.row_block = (m + panel_rows - 1) / panel_rows * panel_rows;
+    cut.row_block = (m + tile_rows - 1) / tile_rows * tile_rows;
     const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;
     if (column_tasks < 4 && m * n * k > (std::int64_t{1} << 20)) {
         if (n > width) cut.column_block = (n + 4 * width - 1) / (4 * width) * width;
         const std::int64_t tasks = (n + cut.column_block - 1) / cut.column_block;
-        const std::int64_t row_tasks = std::min<std::int64_t>((m + 4 * panel_rows - 1) / (4 * panel_rows), (8 + tasks - 1) / tasks);
+        const std::int64_t row_tasks = std::min<std::int64_t>((m + 4 * tile_rows - 1) / (4 * tile_rows), (8 + tasks - 1) / tasks);
         const std::int64_t rows = (m + row_tasks - 1) / row_tasks;
-        cut.row_block = (rows + panel_rows - 1) / panel_rows * panel_rows;
+        cut.row_block = (rows + tile_rows - 1) / tile_rows * tile_rows;
     }
     return cut;
 }
@@ -53,9 +53,8 @@ struct gemm_panel {
     std::int64_t stride;
 };
 template <class Panel>
-void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std::int64_t k, const float* packed_a, int panel_rows,
-                const Panel& panel, std::int64_t row0, std::int64_t row1, std::int64_t column0, std::int64_t column1, float* c, std::int64_t ldc,
-                const gemm_epilogue& epilogue) {
+void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std::int64_t k, gemm_lines a, int tile_rows, const Panel& panel,
+                std::int64_t row0, std::int64_t row1, std::int64_t column0, std::int64_t column1, float* c, std::int64_t ldc, const gemm_epilogue& epilogue) {
     const std::int64_t width = t.vectors * t.lanes;
     const std::int64_t count = (column1 - column0 + width - 1) / width;
     float* memory = thread_scratch(static_cast<std::size_t>(cut.k_block * width * count));
@@ -72,7 +71,7 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
         }
         // Rows of a stay in the second-level cache for all panels of b, and a panel for all those rows. Long sums are made in parts: rounding errors
         // stay small.
-        const std::int64_t rows_each = std::max<std::int64_t>(1, (std::int64_t{1} << 17) / std::max<std::int64_t>(1, depth * panel_rows)) * panel_rows;
+        const std::int64_t rows_each = std::max<std::int64_t>(1, (std::int64_t{1} << 17) / std::max<std::int64_t>(1, depth * tile_rows)) * tile_rows;
         const std::int64_t part = gemm_part(depth, 256);
         for (std::int64_t first = row0; first < row1; first += rows_each)
             for (std::int64_t p = 0; p < count; ++p) {
@@ -81,24 +80,34 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
                 const int vectors = (columns + t.lanes - 1) / t.lanes;
                 // The next panel, as far as it is known; packed ones stand one behind the other.
                 const std::int64_t row_end = std::min(row1, first + rows_each);
-                memory_ahead ahead{};
+                gemm_tile_args tile{};
+                tile.a_row = a.stride;
+                tile.b_row = present[p].stride;
+                tile.c_row = ldc;
+                tile.columns = columns;
+                tile.column = column;
                 if (present[p].stride == vectors * t.lanes) {
                     const bool turns = p + 1 == count, again = turns && row_end < row1;
                     const float* next = again || (turns && !last) ? present[0].data : present[turns ? p : p + 1].data;
                     if (turns && !again) next += depth * present[p].stride;
-                    ahead = ahead_of(next, depth * width * 4, depth * ((row_end - first + panel_rows - 1) / panel_rows));
+                    tile.ahead = ahead_of(next, depth * width * 4, depth * ((row_end - first + tile_rows - 1) / tile_rows));
                 }
-                for (std::int64_t row = first; row < row_end; row += panel_rows) {
-                    const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - row));  // the last panel has a tile of its own
-                    const gemm_tile_function tile = t.tile[rows - 1][vectors - 1];
-                    const float* a = packed_a + row * k + k0 * rows;
+                for (std::int64_t row = first; row < row_end; row += tile_rows) {
+                    const int rows = static_cast<int>(std::min<std::int64_t>(tile_rows, m - row));  // the last rows have a tile of their own
+                    const gemm_tile_function run = t.tile[rows - 1][vectors - 1];
                     std::int64_t done = 0;
                     do {
                         const std::int64_t now = std::min(part, depth - done);
-                        const bool finish = last && !plain && done + now == depth;
-                        tile(now, a + done * rows, present[p].data + done * present[p].stride, present[p].stride, c + row * ldc + column, ldc, rows, columns,
-                             k0 != 0 || done != 0, finish ? &epilogue : nullptr, row, column, ahead);
-                        if (ahead.at != nullptr) ahead.at += now * ahead.step;
+                        tile.k = now;
+                        tile.a = a.data + row * a.stride + k0 + done;
+                        tile.b = present[p].data + done * present[p].stride;
+                        tile.c = c + row * ldc + column;
+                        tile.rows = rows;
+                        tile.accumulate = k0 != 0 || done != 0;
+                        tile.epilogue = last && !plain && done + now == depth ? &epilogue : nullptr;
+                        tile.row = row;
+                        run(tile);
+                        if (tile.ahead.at != nullptr) tile.ahead.at += now * tile.ahead.step;
                         done += now;
                     } while (done < depth);
                 }
@@ -107,12 +116,12 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
     }
 }
 
-/// The product of a packed a with a right side that comes in panels, on all threads.
+/// The product with a right side that comes in panels, on all threads.
 template <class Panel>
-void gemm_packed_sides(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, const float* packed_a, const Panel& panel, float* c,
-                       std::int64_t c_stride, const gemm_epilogue& epilogue) {
-    const int panel_rows = gemm_panel_rows(t, m);
-    const gemm_cut cut = cut_gemm(t, m, n, k, panel_rows);
+void gemm_with_lines(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, gemm_lines a, const Panel& panel, float* c,
+                     std::int64_t c_stride, const gemm_epilogue& epilogue) {
+    const int tile_rows = gemm_tile_rows(t, m);
+    const gemm_cut cut = cut_gemm(t, m, n, k, tile_rows);
     const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;
     const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
     const std::int64_t work = cut.column_block * cut.row_block * k;
@@ -120,7 +129,7 @@ void gemm_packed_sides(const gemm_kernels& t, std::int64_t m, std::int64_t n, st
     parallel_for(static_cast<std::size_t>(column_tasks * row_tasks), grain, [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t row = task % row_tasks * cut.row_block, column = task / row_tasks * cut.column_block;
-            gemm_block(t, cut, m, k, packed_a, panel_rows, panel, row, std::min(m, row + cut.row_block), column, std::min(n, column + cut.column_block), c,
+            gemm_block(t, cut, m, k, a, tile_rows, panel, row, std::min(m, row + cut.row_block), column, std::min(n, column + cut.column_block), c,
                        c_stride, epilogue);
         }
     });

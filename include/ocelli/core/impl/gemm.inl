@@ -45,31 +45,23 @@ OCELLI_INLINE float* thread_scratch(std::size_t floats, int slot) {
     return m.data.get();
 }
 
-OCELLI_INLINE void gemm_pack_a(std::int64_t m, std::int64_t k, const matrix_argument& a, int panel_rows, float* packed) {
-    const gemm_kernels& t = get_gemm_kernels();
-    const std::int64_t panels = (m + panel_rows - 1) / panel_rows;
-    parallel_for(static_cast<std::size_t>(panels), static_cast<std::size_t>(1 + (1 << 16) / (panel_rows * (k + 1))), [&](std::size_t begin, std::size_t end) {
-        for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
-            float* to = packed + p * panel_rows * k;
-            const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - p * panel_rows));
-            const float* from = a.data + p * panel_rows * a.row_stride;
-            if (a.column_stride == 1) {
-                t.pack_columns(k, rows, from, a.row_stride, to);
-                continue;
-            }
-            for (std::int64_t j = 0; j < k; ++j, to += rows)
-                for (int i = 0; i < rows; ++i) to[i] = float_at(from + i * a.row_stride + j * a.column_stride);
-        }
+OCELLI_INLINE gemm_lines gemm_lines_of(std::int64_t m, std::int64_t k, const matrix_argument& a) {
+    if (a.column_stride == 1 && reinterpret_cast<std::uintptr_t>(a.data) % alignof(float) == 0) return {a.data, a.row_stride};
+    float* const lines = thread_scratch(static_cast<std::size_t>(m * k + 1), 2);
+    parallel_for(static_cast<std::size_t>(m), static_cast<std::size_t>(1 + (1 << 16) / (k + 1)), [&](std::size_t begin, std::size_t end) {
+        const auto row0 = static_cast<std::int64_t>(begin), row1 = static_cast<std::int64_t>(end);
+        for (std::int64_t k0 = 0; k0 < k; k0 += 16)  // columns of a are lines of the cache where its rows are not
+            for (std::int64_t row = row0; row < row1; ++row)
+                for (std::int64_t j = k0; j < std::min(k, k0 + 16); ++j) lines[row * k + j] = float_at(a.data + row * a.row_stride + j * a.column_stride);
     });
+    return {lines, k};
 }
 
 /// The product with a right side that comes in panels; see gemm_block().
 template <class Panel>
 void gemm_with_panels(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, const matrix_argument& a, const Panel& panel, float* c,
                       std::int64_t c_stride, const gemm_epilogue& epilogue) {
-    float* packed = thread_scratch(static_cast<std::size_t>(gemm_packed_size(m, k) + 1), 2);
-    gemm_pack_a(m, k, a, gemm_panel_rows(t, m), packed);
-    gemm_packed_sides(t, m, n, k, packed, panel, c, c_stride, epilogue);
+    gemm_with_lines(t, m, n, k, gemm_lines_of(m, k, a), panel, c, c_stride, epilogue);
 }
 
 }  // namespace detail
@@ -95,7 +87,7 @@ OCELLI_INLINE void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const ma
     const auto panel = [&](std::int64_t k0, std::int64_t depth, std::int64_t column, int columns, int width, float* memory) -> gemm_panel {
         if (b.column_stride == 1) {
             const float* from = b.data + k0 * b.row_stride + column;
-            // One panel of rows reads b once: no copy pays.
+            // One tile of rows reads b once: no copy pays.
             if (m <= t.rows && columns == width) return {from, b.row_stride};
             t.pack_rows(depth, columns, width, from, b.row_stride, memory);
         } else {

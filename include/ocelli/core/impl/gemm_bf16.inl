@@ -33,22 +33,16 @@ OCELLI_INLINE void gemm_bf16_by(const gemm_kernels& t, std::int64_t m, std::int6
                                 float* c, std::int64_t c_stride, const gemm_epilogue& epilogue) {
     if (m <= 0 || n <= 0) return;
     const std::int64_t pairs = (k + 1) / 2, width = t.vectors * t.lanes;
-    const int panel_rows = gemm_panel_rows(t, m);
-    float* const packed = thread_scratch(static_cast<std::size_t>(gemm_packed_size(m, pairs) + 1), 2);
-    const std::int64_t panels = (m + panel_rows - 1) / panel_rows;
-    parallel_for(static_cast<std::size_t>(panels), static_cast<std::size_t>(1 + (1 << 16) / (panel_rows * (k + 1))), [&](std::size_t begin, std::size_t end) {
-        auto* const lines = reinterpret_cast<std::uint32_t*>(thread_scratch(static_cast<std::size_t>(panel_rows * pairs + 1), 1));
+    auto* const lines = reinterpret_cast<std::uint32_t*>(thread_scratch(static_cast<std::size_t>(m * pairs + 1), 2));
+    parallel_for(static_cast<std::size_t>(m), static_cast<std::size_t>(1 + (1 << 16) / (k + 1)), [&](std::size_t begin, std::size_t end) {
         std::vector<float> room;
-        for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
-            const int rows = static_cast<int>(std::min<std::int64_t>(panel_rows, m - p * panel_rows));
-            for (int i = 0; i < rows; ++i) round_line(t, k, a.data + (p * panel_rows + i) * a.row_stride, a.column_stride, room, lines + i * pairs);
-            t.pack_columns(pairs, rows, as_floats(lines), pairs, packed + p * panel_rows * pairs);
-        }
+        for (auto row = static_cast<std::int64_t>(begin); row < static_cast<std::int64_t>(end); ++row)
+            round_line(t, k, a.data + row * a.row_stride, a.column_stride, room, lines + row * pairs);
     });
     const auto panel = [&](std::int64_t k0, std::int64_t, std::int64_t column, int, int, float*) -> gemm_panel {
         return {as_floats(packed_b) + column / width * width * pairs + k0 * width, width};
     };
-    gemm_packed_sides(t, m, n, pairs, packed, panel, c, c_stride, epilogue);
+    gemm_with_lines(t, m, n, pairs, {as_floats(lines), pairs}, panel, c, c_stride, epilogue);
 }
 
 }  // namespace detail

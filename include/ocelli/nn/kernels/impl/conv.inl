@@ -7,6 +7,7 @@
 #include <ocelli/nn/kernels/conv.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 #define OCELLI_KERNEL_FILE <ocelli/nn/kernels/detail/conv.kernel.hpp>
 #include <ocelli/core/simd/for_each_target.hpp>
@@ -34,15 +35,11 @@ OCELLI_INLINE std::int64_t window_scratch(const conv_layer& l) {
 }  // namespace detail
 
 OCELLI_INLINE std::int64_t conv_gemm_packed_size(const conv_layer& l) {
-    const std::int64_t m = l.filters / l.group, k = l.channels / l.group * l.kernel_height * l.kernel_width;
-    return l.group * ocelli::detail::gemm_packed_size(m, k);
+    return l.filters * (l.channels / l.group) * l.kernel_height * l.kernel_width;
 }
 
 OCELLI_INLINE void conv_gemm_pack(const conv_layer& l, const float* w, float* packed) {
-    const std::int64_t m = l.filters / l.group, k = l.channels / l.group * l.kernel_height * l.kernel_width;
-    const int rows = ocelli::detail::gemm_panel_rows(ocelli::detail::get_gemm_kernels(), m);
-    for (std::int64_t g = 0; g < l.group; ++g)
-        ocelli::detail::gemm_pack_a(m, k, {w + g * m * k, k, 1}, rows, packed + g * ocelli::detail::gemm_packed_size(m, k));
+    std::memcpy(packed, w, static_cast<std::size_t>(conv_gemm_packed_size(l)) * sizeof(float));
 }
 
 OCELLI_INLINE void conv_gemm(const conv_layer& l, const float* x, const float* packed, const gemm_epilogue& epilogue, float* y) {
@@ -52,9 +49,8 @@ OCELLI_INLINE void conv_gemm(const conv_layer& l, const float* x, const float* p
     const std::int64_t channels = l.channels / l.group, m = l.filters / l.group, taps = l.kernel_height * l.kernel_width;
     const std::int64_t k = channels * taps, pixels = l.out_height * l.out_width, in_pixels = l.height * l.width;
     if (m == 0 || pixels == 0 || l.batch == 0) return;
-    const int panel_rows = gemm_panel_rows(t, m);
-    const std::int64_t packed_group = gemm_packed_size(m, k);
-    const gemm_cut cut = cut_gemm(t, m, pixels, k, panel_rows);
+    const int tile_rows = gemm_tile_rows(t, m);
+    const gemm_cut cut = cut_gemm(t, m, pixels, k, tile_rows);
     const std::int64_t column_tasks = (pixels + cut.column_block - 1) / cut.column_block;
     const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
     const std::int64_t per_image = l.group * column_tasks * row_tasks;
@@ -71,7 +67,7 @@ OCELLI_INLINE void conv_gemm(const conv_layer& l, const float* x, const float* p
             const auto panel = [&](std::int64_t k0, std::int64_t depth, std::int64_t at, int columns, int width, float* memory) -> gemm_panel {
                 if (pointwise) {
                     const float* from = image + k0 * in_pixels + at;
-                    if (m <= panel_rows && columns == width) return {from, in_pixels};
+                    if (m <= tile_rows && columns == width) return {from, in_pixels};
                     t.pack_rows(depth, columns, width, from, in_pixels, memory);
                 } else {
                     conv.im2col(part, k0, depth, at, columns, width, memory);
@@ -87,7 +83,7 @@ OCELLI_INLINE void conv_gemm(const conv_layer& l, const float* x, const float* p
                 e.addend += out;
                 e.addend_stride = pixels;
             }
-            gemm_block(t, cut, m, k, packed + g * packed_group, panel_rows, panel, row, std::min(m, row + cut.row_block), column,
+            gemm_block(t, cut, m, k, {packed + g * m * k, k}, tile_rows, panel, row, std::min(m, row + cut.row_block), column,
                        std::min(pixels, column + cut.column_block), y + out, pixels, e);
         }
     });
