@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 using namespace ocelli;
@@ -142,4 +143,54 @@ TEST_CASE("identities disappear, and outputs keep their names") {
     CHECK(out["z"].as<float, 1>()(0) == 0.f);
     CHECK(out["b"].as<float, 1>()(0) == -1.f);
     CHECK(g.nodes.size() == 2);  // Relu, and the one that hands the input out
+}
+
+TEST_CASE("zeros around an image become the padding of the convolution or mean behind them") {
+    // pads of the Pad, its value, pads of the node, whether it folds
+    struct layer {
+        dims outer;
+        float value;
+        dims pads;
+        bool folds;
+    };
+    const layer layers[] = {{{0, 0, 1, 2, 0, 0, 3, 0}, 0.0f, {0, 0, 0, 0}, true},  {{0, 0, 1, 1, 0, 0, 1, 1}, 0.0f, {1, 0, 2, 1}, true},
+                            {{0, 0, 1, 1, 0, 0, 1, 1}, 0.5f, {0, 0, 0, 0}, false}, {{0, 1, 1, 1, 0, 0, 1, 1}, 0.0f, {0, 0, 0, 0}, false},
+                            {{0, 0, -1, 1, 0, 0, 1, 1}, 0.0f, {0, 0, 0, 0}, false}};
+    for (const bool conv : {false, true})
+        for (const bool counts : {false, true})
+            for (const std::int64_t opset : {std::int64_t{10}, std::int64_t{13}})
+                for (const layer& l : layers) {
+                    if (conv && counts) continue;
+                    graph g;
+                    g.opsets[""] = opset;
+                    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{2, 2, 5, 6}, {}}), wide = g.add_value("wide"), y = g.add_value("y");
+                    if (opset < 11) {
+                        g.add_node({.name = "pad", .op = "Pad", .attributes = {{"pads", l.outer}, {"value", l.value}}, .inputs = {x}, .outputs = {wide}});
+                    } else {
+                        tensor pads(dtype::int64, {8});
+                        std::copy(l.outer.begin(), l.outer.end(), pads.mutable_data<std::int64_t>());
+                        g.add_node({.name = "pad", .op = "Pad", .inputs = {x, g.add_constant("", pads), g.add_constant("", tensor::scalar(l.value))}, .outputs = {wide}});
+                    }
+                    const std::int64_t channels = 2 + l.outer[1];
+                    node n{.name = "n", .op = conv ? "Conv" : "AveragePool", .attributes = {{"pads", l.pads}, {"kernel_shape", dims{3, 3}}, {"strides", dims{2, 1}}},
+                           .inputs = {wide}, .outputs = {y}};
+                    tensor w(dtype::float32, {1, channels, 3, 3});
+                    for (std::int64_t i = 0; i < w.size(); ++i) w.mutable_data<float>()[i] = static_cast<float>(i % 5) - 1.5f;
+                    if (conv) n.inputs.push_back(g.add_constant("w", w));
+                    else set_attribute(n, "count_include_pad", std::int64_t{counts});
+                    g.add_node(n);
+                    g.inputs = {x};
+                    g.outputs = {y};
+                    infer_facts(g);
+                    tensor image(dtype::float32, {2, 2, 5, 6});
+                    for (std::int64_t i = 0; i < image.size(); ++i) image.mutable_data<float>()[i] = static_cast<float>(i % 7) - 3.f;
+                    const tensor before = evaluate(g, {{"x", image}})["y"];
+                    const pass passes[] = {{"pad_folding", &passes::pad_folding}};
+                    run_passes(g, passes);
+                    g.verify();
+                    CHECK(g.nodes.size() == (l.folds && (conv || counts || l.pads == dims(4, 0)) ? 1u : 2u));
+                    const tensor after = evaluate(g, {{"x", image}})["y"];
+                    REQUIRE(after.shape() == before.shape());
+                    for (std::int64_t i = 0; i < before.size(); ++i) CHECK(std::abs(after.data<float>()[i] - before.data<float>()[i]) < 1e-5f);
+                }
 }

@@ -18,6 +18,7 @@ inline constexpr std::array simplify_passes{
     pass{"constant_folding", &passes::constant_folding},
     pass{"identity_elimination", &passes::identity_elimination},
     pass{"batch_norm_folding", &passes::batch_norm_folding},
+    pass{"pad_folding", &passes::pad_folding},
     pass{"channel_shuffle", &passes::channel_shuffle},
     pass{"gelu_fusion", &passes::gelu_fusion},
     pass{"layer_norm_fusion", &passes::layer_norm_fusion},

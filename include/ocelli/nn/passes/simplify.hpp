@@ -14,6 +14,8 @@ std::vector<patch> constant_folding(const graph& g);
 std::vector<patch> identity_elimination(const graph& g);
 /// Conv -> BatchNormalization with constant parameters becomes Conv. Scales are computed in double.
 std::vector<patch> batch_norm_folding(const graph& g);
+/// Pad of an image with zeros becomes padding of the Conv or AveragePool behind it.
+std::vector<patch> pad_folding(const graph& g);
 
 }  // namespace ocelli::nn::passes
 

@@ -149,4 +149,52 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
     return found;
 }
 
+namespace detail_simplify {
+
+/// What a Pad with zeros adds to each axis, in front and behind; empty where it is another one.
+inline dims zero_pads(const graph& g, const node& n) {
+    if (!n.domain.empty() || n.op != "Pad" || n.opset < 2 || attr_string(n, "mode", "constant") != "constant") return {};
+    if (n.opset < 11) return attr_float(n, "value", 0.0f) == 0.0f ? attr_ints(n, "pads", {}) : dims{};
+    const tensor *pads = detail::constant_input(g, n, 1), *value = detail::constant_input(g, n, 2);
+    const bool has_value = n.inputs.size() > 2 && n.inputs[2] != no_value, has_axes = n.inputs.size() > 3 && n.inputs[3] != no_value;
+    if (pads == nullptr || pads->type() != dtype::int64 || has_axes || (has_value && (value == nullptr || value->size() != 1 || value->item() != 0))) return {};
+    return {pads->data<std::int64_t>(), pads->data<std::int64_t>() + pads->size()};
+}
+
+}  // namespace detail_simplify
+
+OCELLI_INLINE std::vector<patch> pad_folding(const graph& g) {
+    std::vector<patch> found;
+    for (const node& n : g.nodes) {
+        const bool conv = n.op == "Conv", mean = n.op == "AveragePool" && n.opset >= 7;
+        if (!n.domain.empty() || (!conv && !mean) || n.inputs[0] == no_value || g.at(n.inputs[0]).producer == no_node) continue;
+        const node& pad = g.node_at(g.at(n.inputs[0]).producer);
+        const dims outer = detail_simplify::zero_pads(g, pad);
+        const std::size_t rank = outer.size() / 2;
+        const symbolic_shape& shape = g.at(n.inputs[0]).what.shape;
+        if (rank < 3 || !shape.ranked() || shape.rank() != rank || attr_string(n, "auto_pad", "NOTSET") != "NOTSET") continue;
+        bool fits = outer[0] == 0 && outer[1] == 0 && outer[rank] == 0 && outer[rank + 1] == 0;
+        dims pads = attr_ints(n, "pads", dims(2 * (rank - 2), 0));
+        fits = fits && pads.size() == 2 * (rank - 2);
+        // The mean over zeros counts them; behind the image, ceil_mode looks at the padding.
+        if (mean) fits = fits && attr_int(n, "ceil_mode", 0) == 0 && (attr_int(n, "count_include_pad", 0) != 0 || std::all_of(pads.begin(), pads.end(), [](auto p) { return p == 0; }));
+        for (std::size_t i = 0; fits && i < pads.size(); ++i) {
+            const std::int64_t more = outer[i < rank - 2 ? i + 2 : i + 4];
+            fits = more >= 0 && more < 1 << 20 && pads[i] >= 0 && pads[i] < 1 << 20;
+            pads[i] += more;
+        }
+        if (!fits) continue;
+        patch p{.reason = ocelli::detail::concat("Pad '", pad.name, "' folded into ", n.op, " '", n.name, "'")};
+        node padded = n;
+        set_attribute(padded, "pads", pads);
+        if (mean) set_attribute(padded, "count_include_pad", std::int64_t{1});
+        padded.inputs[0] = pad.inputs[0];
+        padded.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};
+        p.replace.push_back({n.outputs[0], padded.outputs[0]});
+        p.nodes.push_back(std::move(padded));
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
 }  // namespace ocelli::nn::passes
