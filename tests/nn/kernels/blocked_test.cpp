@@ -271,3 +271,32 @@ TEST_CASE("pooling and means on blocks agree with those on planes, and NaN wins 
             }
     }
 }
+
+TEST_CASE("maxima of windows of any width, with infinities of both signs and large numbers that cancel, are those on planes") {
+    const float inf = std::numeric_limits<float>::infinity(), large = std::numeric_limits<float>::max();
+    const std::int64_t lanes = block_lanes(), channels = lanes + 2, blocks = 2;
+    for (const std::int64_t kernel : {1, 2, 3, 5, 13})
+        for (const std::int64_t stride : {1, 2, 3}) {
+            conv_layer l;
+            l.channels = l.filters = l.group = channels;
+            l.height = 12;
+            l.width = 17;
+            l.kernel_height = l.kernel_width = kernel;
+            l.stride_x = l.stride_y = stride;
+            l.pad_left = l.pad_top = kernel / 2;
+            l.out_height = (l.height + 2 * l.pad_top - kernel) / stride + 1;
+            l.out_width = (l.width + 2 * l.pad_left - kernel) / stride + 1;
+            tensor x = random_tensor({1, channels, l.height, l.width}, 7);
+            for (std::int64_t i = 0; i < x.size(); i += 29) x.mutable_data<float>()[i] = i % 3 == 0 ? inf : -inf;
+            for (std::int64_t i = 3; i < x.size(); i += 31) x.mutable_data<float>()[i] = i % 2 == 0 ? large : -large;
+            for (std::int64_t i = 5; i < x.size(); i += 211) x.mutable_data<float>()[i] = qnan;
+            const std::int64_t in = l.height * l.width, out = l.out_height * l.out_width;
+            std::vector<float> xb(static_cast<std::size_t>(blocks * in * lanes)), yb(static_cast<std::size_t>(blocks * out * lanes), 7.0f);
+            std::vector<float> y(static_cast<std::size_t>(channels * out)), expected(y.size());
+            to_blocks(1, channels, in, x.data<float>(), xb.data());
+            max_pool(l, x.data<float>(), expected.data());
+            blocked_max_pool(l, xb.data(), yb.data());
+            from_blocks(1, channels, out, yb.data(), y.data());
+            for (std::size_t i = 0; i < y.size(); ++i) CHECK((std::isnan(expected[i]) ? std::isnan(y[i]) : y[i] == expected[i]));
+        }
+}

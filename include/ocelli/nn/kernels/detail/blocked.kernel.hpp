@@ -208,27 +208,65 @@ inline void blocked_depthwise_rows(const nn::detail::blocked_depthwise_args& d, 
     }
 }
 
-// One row of a pooling on one block. A NaN wins the maximum, as in PyTorch; a window of padding alone gives -infinity.
+// One result of a pooling. A NaN wins the maximum, as in PyTorch; a window of padding alone gives -infinity.
+template <bool Average>
+OCELLI_ALWAYS_INLINE void blocked_pool_column(const nn::detail::blocked_pool_args& d, std::int64_t column) {
+    constexpr int L = lanes<float>;
+    const std::int64_t at = column * d.stride - d.pad;
+    std::int64_t first = at >= 0 ? 0 : (-at + d.dilation - 1) / d.dilation;
+    std::int64_t end = at >= d.width ? 0 : (d.width - 1 - at) / d.dilation + 1;
+    if (end > d.kernel_width) end = d.kernel_width;
+    vf32 v = broadcast(Average ? 0.0f : -__builtin_inff());
+    for (std::int64_t ky = 0; ky < d.kernel_rows; ++ky) {
+        const float* x = d.x + ky * d.tap_row + (at + first * d.dilation) * L;
+        for (std::int64_t kx = first; kx < end; ++kx, x += d.dilation * L) {
+            const vf32 here = load(x);
+            if constexpr (Average) v += here;
+            else v = ((here > v) | (here != here)) ? here : v;
+        }
+    }
+    if constexpr (Average) v = v / (d.rows * d.columns[column]);
+    store(d.y + column * L, v);
+}
+
+// Maxima of windows of K columns (0: of any number) that lie inside. One instruction takes a maximum, but loses a NaN: the sum has one then (or where
+// infinities or large numbers cancel), and the result is made again.
+template <int K>
+OCELLI_ALWAYS_INLINE void blocked_max_inside(const nn::detail::blocked_pool_args& d, std::int64_t column, std::int64_t end) {
+    constexpr int L = lanes<float>;
+    const std::int64_t next = d.dilation * L, taps = K == 0 ? d.kernel_width : K;
+    for (; column < end; ++column) {
+        const float* row = d.x + (column * d.stride - d.pad) * L;
+        vf32 v = load(row), sum{};
+        for (std::int64_t ky = d.kernel_rows; ky > 0; --ky, row += d.tap_row)
+            for (std::int64_t kx = 0; kx < taps; ++kx) {
+                const vf32 here = load(row + kx * next);
+                v = max(here, v);
+                sum += here;
+            }
+        if (movemask(sum != sum) != 0) blocked_pool_column<false>(d, column);
+        else store(d.y + column * L, v);
+    }
+}
+
+// One row of a pooling on one block.
 template <bool Average>
 void blocked_pool_row(const nn::detail::blocked_pool_args& d) {
-    constexpr int L = lanes<float>;
-    for (std::int64_t column = 0; column < d.out_width; ++column) {
-        const std::int64_t at = column * d.stride - d.pad;
-        std::int64_t first = at >= 0 ? 0 : (-at + d.dilation - 1) / d.dilation;
-        std::int64_t end = at >= d.width ? 0 : (d.width - 1 - at) / d.dilation + 1;
-        if (end > d.kernel_width) end = d.kernel_width;
-        vf32 v = broadcast(Average ? 0.0f : -__builtin_inff());
-        for (std::int64_t ky = 0; ky < d.kernel_rows; ++ky) {
-            const float* x = d.x + ky * d.tap_row + (at + first * d.dilation) * L;
-            for (std::int64_t kx = first; kx < end; ++kx, x += d.dilation * L) {
-                const vf32 here = load(x);
-                if constexpr (Average) v += here;
-                else v = ((here > v) | (here != here)) ? here : v;
-            }
+    std::int64_t column = 0;
+    if constexpr (!Average) {
+        const std::int64_t last = d.width - 1 - (d.kernel_width - 1) * d.dilation + d.pad;
+        const std::int64_t inside = d.pad <= 0 ? 0 : (d.pad + d.stride - 1) / d.stride;
+        std::int64_t end = last < 0 || d.kernel_rows == 0 ? 0 : last / d.stride + 1;
+        if (end > d.out_width) end = d.out_width;
+        if (inside < end) {
+            for (; column < inside; ++column) blocked_pool_column<false>(d, column);
+            if (d.kernel_width == 3) blocked_max_inside<3>(d, column, end);
+            else if (d.kernel_width == 2) blocked_max_inside<2>(d, column, end);
+            else blocked_max_inside<0>(d, column, end);
+            column = end;
         }
-        if constexpr (Average) v = v / (d.rows * d.columns[column]);
-        store(d.y + column * L, v);
     }
+    for (; column < d.out_width; ++column) blocked_pool_column<Average>(d, column);
 }
 
 // The mean of each lane over `pixels` vectors.
