@@ -1,5 +1,4 @@
-// ctest: per_isa
-// ctest: threads
+// ctest: per_isa threads heavy
 #include "boxes/support/inputs.hpp"
 #include "boxes/support/naive.hpp"
 #include "support/fixtures.hpp"

@@ -1,5 +1,4 @@
-// ctest: per_isa
-// ctest: threads
+// ctest: per_isa threads heavy
 #include "crf/support/reference.hpp"
 #include "support/compare.hpp"
 

@@ -1,3 +1,4 @@
+// ctest: heavy
 #include "scenes/scene.hpp"
 
 #include "support/fixtures.hpp"

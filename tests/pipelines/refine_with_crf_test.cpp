@@ -1,4 +1,4 @@
-// ctest: per_isa
+// ctest: per_isa heavy
 #include <ocelli/metrics/segmentation.hpp>
 #include <ocelli/pipelines/refine_with_crf.hpp>
 

@@ -1,4 +1,4 @@
-// ctest: per_isa
+// ctest: per_isa heavy
 #include <ocelli/io/image.hpp>
 #include <ocelli/io/npy.hpp>
 #include <ocelli/metrics/segmentation.hpp>

@@ -1,4 +1,4 @@
-// ctest: per_isa
+// ctest: per_isa heavy
 #include <ocelli/boxes/rotated.hpp>
 #include <ocelli/io/image.hpp>
 #include <ocelli/io/npy.hpp>

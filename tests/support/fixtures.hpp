@@ -25,7 +25,7 @@ inline void skip(const std::string& why) {
 
 /// tests/golden/<name>
 inline std::string golden(const std::string& name) {
-    return std::string(OCELLI_GOLDEN_DIR) + "/" + name;
+    return (std::filesystem::path(OCELLI_GOLDEN_DIR) / name).string();
 }
 
 /// The folder of OCELLI_FIXTURES, or shared/fixtures beside the checkout; empty where there is none.
