@@ -265,6 +265,7 @@ public:
     }
     std::string_view name() const noexcept override { return "blocked_channels"; }
     void run(const step_io& io) const override {
+        if (!all_float32(io)) return run_reference(node_, io);
         dims shape = io.inputs[0]->shape();
         const std::int64_t lanes = block_lanes();
         check(node_, shape.size() >= 3 && shape.back() == lanes, "images in blocks of ", lanes, " channels expected, got ", *io.inputs[0]);

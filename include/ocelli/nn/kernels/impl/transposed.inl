@@ -56,8 +56,8 @@ inline const blocked_segment* segments_of(std::int64_t channels, std::int64_t la
     return table.data();
 }
 
-/// A tile's product with all channels; long sums in parts, as blocked_conv() makes them.
-inline void whole_product(blocked_tile tile, blocked_tile_function run, const blocked_segment* segments, std::int64_t count, std::int64_t lanes, std::int64_t wide) {
+/// A tile's product with all channels; long sums in parts, as blocked_conv() makes them. The tile is as before but for what is fetched ahead.
+inline void whole_product(blocked_tile& tile, blocked_tile_function run, const blocked_segment* segments, std::int64_t count, std::int64_t lanes, std::int64_t wide) {
     const std::int64_t part = 256 / lanes;
     const float* weights = tile.weights;
     for (std::int64_t c = 0; c == 0 || c < count; c += part) {
@@ -65,8 +65,11 @@ inline void whole_product(blocked_tile tile, blocked_tile_function run, const bl
         tile.count = std::min(part, count - c);
         tile.weights = weights + c * lanes * wide;
         run(tile);
+        if (tile.ahead.at != nullptr) tile.ahead.at += tile.count * lanes * tile.ahead.step;
         tile.addend = tile.y;
     }
+    tile.weights = weights;
+    tile.addend = nullptr;
 }
 
 }  // namespace detail
@@ -143,7 +146,6 @@ OCELLI_INLINE void transpose_columns(const conv_layer& l, const float* x, const 
                         tile.x = x + (n * depth * plane + r * l.out_width + p0) * lanes;
                         tile.y = products + (b * here + p0) * lanes;
                         tile.weights = packed + b * lanes * l.filters;
-                        tile.addend = nullptr;
                         whole_product(tile, t.tile[floats_in_blocks][wide - 1][p1 - p0 - 1], segments, depth, lanes, wide * lanes);
                     }
                 }
@@ -289,13 +291,16 @@ OCELLI_INLINE void transpose_winograd(const conv_layer& l, const float* x, const
                 tile.y_block = each * lanes;
                 tile.y_step = lanes;
                 tile.weights = packed + b * 64 * l.filters * lanes;
-                for (std::int64_t p = 0; p < 32; ++p, tile.weights += 2 * l.filters * lanes)
+                for (std::int64_t p = 0; p < 32; ++p, tile.weights += 2 * l.filters * lanes) {
+                    const std::int64_t next_floats = p + 1 < 32 || b + 1 < block1 ? 2 * l.filters * lanes : 0;
+                    tile.ahead = ocelli::detail::ahead_of(tile.weights + next_floats, 4 * next_floats, parts * l.filters);
                     for (std::int64_t part = 0; part < parts; ++part) {
                         const std::int64_t t0 = tiles.count * part / parts, t1 = tiles.count * (part + 1) / parts;
                         tile.x = in + p / 2 * step_in + t0 * lanes;
                         tile.y = out + p / 2 * step_out + (p % 2 * 2 * each + t0) * lanes;
                         whole_product(tile, t.tile[floats_in_blocks][1][t1 - t0 - 1], segments, depth, lanes, 2 * lanes);
                     }
+                }
                 float* const to = y + b * plane * lanes;
                 const float* const addend = e.addend == nullptr ? nullptr : e.addend + (to - y);
                 for (int phase = 0; phase < 4; ++phase)

@@ -106,6 +106,7 @@ inline picked_channels picked_of(const node& n, std::size_t inputs) {
 inline void infer_channels(infer_context& c) {
     const picked_channels p = picked_of(c.self, c.input_count());
     const std::int64_t lanes = checked_lanes(c.self);
+    for (std::size_t i = 0; i < c.input_count(); ++i) check(c.self, c.has_input(i) && c.type(i) == c.type(0), "images of one type expected");
     const symbolic_shape& in = c.shape(0);
     if (!in.ranked() || in.rank() < 3) return c.output(0, c.type(0), {});
     std::vector<dim> out = in.extents();
