@@ -155,9 +155,8 @@ void gemm_tile(const gemm_tile_args& t) {
     gemm_tile_state<R, V, Product> state;
     state.template clear<0, 0>();
     // The result's lines arrive while the products are made.
-    if (!t.accumulate)
-        for (int i = 0; i < t.rows; ++i)
-            for (int j = 0; j < t.columns; j += 16) __builtin_prefetch(t.c + i * t.c_row + j, 1);
+    for (int i = 0; i < t.rows; ++i)
+        for (int j = 0; j < t.columns; j += 16) __builtin_prefetch(t.c + i * t.c_row + j, 1);
     const float *a = t.a, *a4 = t.a + 4 * t.a_row, *b = t.b;
     memory_ahead ahead = t.ahead;
     if (ahead.at == nullptr) ahead = {reinterpret_cast<const char*>(b), 0};
