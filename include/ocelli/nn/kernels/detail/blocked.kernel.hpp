@@ -59,12 +59,17 @@ void blocked_tile(const nn::detail::blocked_tile& t) {
     for (const nn::detail::blocked_segment *s = t.segments, *end = s + t.count; s != end; ++s) {
         const float* first = t.x + s->offset;
         const float* second = first + t.x_jump;
+        const float* later = t.x + s[s + 2 < end ? 2 : 0].offset;  // in another block of channels, where no processor's own prefetching finds it
         for (std::int64_t c = s->length; c > 0; --c) {
             // Packed weights are read in one stream, some channels' at a time: the processor's own prefetching waits between two pages.
             for (int j = 0; j < B; ++j) __builtin_prefetch(weights + j * lanes<float> + blocked_ahead);
             for (int j = 0; j < B; ++j) w[j] = load(weights + j * lanes<float>);
             __builtin_prefetch(ahead.at, 0, 2);
             ahead.at += ahead.step;
+            if constexpr (S > 1) {
+                __builtin_prefetch(later);
+                later += lanes<float>;
+            }
             state.multiply(first, second, w, all);
             ++first;
             ++second;
