@@ -130,7 +130,9 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
     const std::int64_t wanted = std::clamp<std::int64_t>(work >> 20, 1, 8);
     const std::int64_t place_tasks = image_tasks * l.out_depth * cuts;
     const std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / place_tasks, 1, std::max<std::int64_t>(1, pairs / 4));
-    const std::int64_t pairs_each = (pairs + filter_tasks - 1) / filter_tasks, together = 2;
+    const std::int64_t pairs_each = (pairs + filter_tasks - 1) / filter_tasks;
+    // Pairs of filters together read the tiles' coefficients once, which with many channels come from far away.
+    const std::int64_t together = rows >= 1024 ? 8 : 2;
     // An odd number of cache lines apart: coefficients of one tile do not fall on one another in the first-level cache.
     const auto apart = [&](std::int64_t floats) { return (floats / 16 | 1) * 16 + 32; };
     const std::int64_t step_in = apart(units * each * lanes), step_out = apart(2 * together * each * lanes);
