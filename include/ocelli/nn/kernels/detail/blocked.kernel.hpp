@@ -34,6 +34,10 @@ struct blocked_tile_state {
         ((acc[N] += load(from + place<N>(block, jump, step))), ...);
     }
     template <int... N>
+    static OCELLI_ALWAYS_INLINE void fetch(const float* from, std::int64_t block, std::int64_t jump, std::int64_t step, std::integer_sequence<int, N...>) {
+        (__builtin_prefetch(from + place<N>(block, jump, step)), ...);
+    }
+    template <int... N>
     OCELLI_ALWAYS_INLINE void clamp(vf32 low, vf32 high, std::integer_sequence<int, N...>) {
         ((acc[N] = acc[N] < low ? low : acc[N]), ...);  // NaN passes: comparisons are false
         ((acc[N] = acc[N] > high ? high : acc[N]), ...);
@@ -53,6 +57,7 @@ void blocked_tile(const nn::detail::blocked_tile& t) {
     vf32 w[B];
     constexpr std::make_integer_sequence<int, R * Q * B> all{};
     state.clear(all);
+    if (t.addend != nullptr && t.addend != t.y) state.fetch(t.addend, t.y_block, t.y_jump, t.y_step, all);
     const float* weights = t.weights;
     memory_ahead ahead = t.ahead;
     if (ahead.at == nullptr) ahead = {reinterpret_cast<const char*>(weights), 0};

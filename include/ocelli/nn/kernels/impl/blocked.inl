@@ -157,6 +157,10 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const std::int64_t part_segments = std::max<std::int64_t>(1, 256 / each);
     static constexpr float zeros[2 * 16] = {};
     const std::int64_t tasks = images * chunks * filter_tasks;
+    // What tiles fetch meanwhile: where all weights stay in the second-level cache beside two tasks' pixels, the next task's pixels; else the next weights.
+    const std::int64_t row_bytes = row_floats * 4, tiles_of_row = (l.out_width + t.pixels - 1) / t.pixels;
+    const bool fetches_pixels = direct && !rounds && filter_tasks == 1 && taps == 1 && groups.count == 1 && l.depth == 1 && depth <= part_segments + part_segments / 2 &&
+                                4 * blocks * lanes * groups.channels + 2 * depth * chunk * row_bytes <= std::int64_t{3} << 18;
     parallel_for(static_cast<std::size_t>(tasks), conv_grain(all_work / tasks), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t pair0 = task % filter_tasks * pairs_each, pair1 = std::min(pairs, pair0 + pairs_each);
@@ -220,8 +224,9 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                 blocked_tile tile{};
                 // The weights of the next filters, or of those that this thread's next task begins with.
                 const bool turns = pair + 1 >= pair1;
+                const bool pixels_ahead = fetches_pixels && row1 < l.out_height;
                 const std::int64_t next_pair = !turns ? pair + 1 : task + 1 < static_cast<std::int64_t>(end) ? (task + 1) % filter_tasks * pairs_each : pair;
-                if (next_pair != pair) {
+                if (next_pair != pair && next_pair < pairs && !pixels_ahead) {
                     const std::int64_t row_floats_of_weights = std::min<std::int64_t>(2, blocks - 2 * next_pair) * lanes;
                     const std::int64_t steps_each = groups.channels * taps, tiles_here = ((row1 - row0) * l.out_width + t.pixels - 1) / t.pixels;
                     tile.ahead = ocelli::detail::ahead_of(packed + group * packed_group + 2 * next_pair * lanes * steps_each, 4 * row_floats_of_weights * steps_each,
@@ -270,6 +275,12 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                                 tile.x = source + (row - row0) * out_row + p0 * each + (source_frame + kz * tap_frame);
                                 const bool last = stretch + 1 >= all && tile.count == left;
                                 tile.clamps = last && clamp.clamps;
+                                if (pixels_ahead) {
+                                    const std::int64_t calls = (pair1 - pair0) * (row1 - row0) * tiles_of_row, chunk_bytes = (row1 - row0) * row_bytes;
+                                    const std::int64_t bytes = depth * chunk_bytes / calls, at = (((pair - pair0) * (row1 - row0) + row - row0) * tiles_of_row + cut) * bytes;
+                                    tile.ahead = ocelli::detail::ahead_of(source + (row1 - row0) * out_row + at / chunk_bytes * plane + at % chunk_bytes / 4, bytes,
+                                                                          tile.count * each);
+                                }
                                 run(tile);
                                 if (tile.ahead.at != nullptr) tile.ahead.at += tile.count * each * tile.ahead.step;
                                 if (last) break;
