@@ -132,12 +132,21 @@ OCELLI_NOINLINE inline void gemm_put_edge(const float* tile, std::int64_t tile_r
 
 // Over the tile just written.
 OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
-    // What most of an EfficientNet's epilogues are: without the switch in the loop.
+    // What most epilogues of an EfficientNet and of a transformer are: without the switch in the loop.
+    const bool only_columns = e->function == activation::none && e->row_bias == nullptr && e->column_bias != nullptr;
     const bool only_silu = e->function == activation::silu && e->row_bias == nullptr && e->column_bias == nullptr && e->addend == nullptr;
     for (std::int64_t i = 0; i < rows; ++i) {
         std::int64_t j = 0;
         if (only_silu)
             for (; j + lanes<float> <= columns; j += lanes<float>) store(c + i * ldc + j, silu_fast(load<float>(c + i * ldc + j)));
+        if (only_columns) {
+            const float* bias = e->column_bias + column0;
+            const float* addend = e->addend == nullptr ? nullptr : e->addend + (row0 + i) * e->addend_stride + column0;
+            for (; j + lanes<float> <= columns; j += lanes<float>) {
+                const vf32 x = load<float>(c + i * ldc + j) + load(bias + j);
+                store(c + i * ldc + j, addend == nullptr ? x : x + load(addend + j));
+            }
+        }
         for (; j < columns; j += lanes<float>) {
             float* to = c + i * ldc + j;
             const std::int64_t left = columns - j;

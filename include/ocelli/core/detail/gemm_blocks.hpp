@@ -71,7 +71,8 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
         }
         // Rows of a stay in the second-level cache for all panels of b, and a panel for all those rows. Long sums are made in parts: rounding errors
         // stay small.
-        const std::int64_t rows_each = std::max<std::int64_t>(1, (std::int64_t{1} << 17) / std::max<std::int64_t>(1, depth * tile_rows)) * tile_rows;
+        const std::int64_t most_rows = std::max<std::int64_t>(1, (std::int64_t{5} << 15) / std::max<std::int64_t>(1, depth * tile_rows)) * tile_rows;
+        const std::int64_t rows_each = (gemm_part(row1 - row0, most_rows) + tile_rows - 1) / tile_rows * tile_rows;
         const std::int64_t part = gemm_part(depth, 256);
         for (std::int64_t first = row0; first < row1; first += rows_each)
             for (std::int64_t p = 0; p < count; ++p) {
