@@ -59,7 +59,8 @@ using namespace ocelli::nn;
 
 namespace {
 
-// x (1, 3, 96, 96) -> Conv 3x3 + Relu -> depthwise 3x3 -> Conv 1x1 + residual -> MaxPool -> Conv 3x3 -> Reshape -> y, and the pool's result
+// x (1, 3, 96, 96) -> Conv 3x3 + Relu -> depthwise 3x3 -> Conv 1x1 + residual -> MaxPool -> Conv 3x3 -> Reshape -> y, and the pool's result;
+// both, shuffled, -> two transposed convolutions -> t
 graph network() {
     graph g;
     g.opsets[""] = 13;
@@ -81,7 +82,11 @@ graph network() {
     const value_id p = node_of("MaxPool", "p", {{"kernel_shape", two}, {"strides", two}}, {r});
     const value_id c = node_of("Conv", "c4", {{"pads", pads}}, {p, weights("w4", {8, 16, 3, 3})});
     const value_id y = node_of("Reshape", "y", {}, {c, g.add_constant("shape", tensor::from<std::int64_t>({2}, {8, -1}))});
-    g.outputs = {y, p};
+    const tensor order = tensor::from<std::int64_t>({12}, {1, 3, 5, 7, 9, 11, 0, 2, 4, 6, 8, 10});
+    const value_id q = node_of("Concat", "q", {{"axis", std::int64_t{1}}}, {node_of("Gather", "s", {{"axis", std::int64_t{1}}}, {p, g.add_constant("order", order)}), c});
+    const value_id u = node_of("ConvTranspose", "u", {{"pads", pads}, {"strides", two}}, {q, weights("w5", {20, 16, 4, 4})});
+    const value_id t = node_of("ConvTranspose", "t", {{"pads", pads}, {"strides", two}}, {u, weights("w6", {16, 2, 4, 4})});
+    g.outputs = {y, p, t};
     infer_facts(g);
     return g;
 }
@@ -104,10 +109,13 @@ TEST_CASE("a run into the caller's memory allocates nothing from the second one 
         set_num_threads(threads);
         const session net(network());
         REQUIRE(net.explain().find("reference: Conv") == std::string::npos);
+        REQUIRE(net.explain().find("blocked_transpose_winograd") != std::string::npos);
+        REQUIRE(net.explain().find("blocked_transpose_columns") != std::string::npos);
         xt::xtensor<float, 4> x = xt::ones<float>({1, 3, 96, 96}), p = xt::zeros<float>({1, 16, 48, 48});
         xt::xtensor<float, 2> y = xt::zeros<float>({8, 2304});
+        xt::xtensor<float, 4> t = xt::zeros<float>({1, 2, 192, 192});
         const feed_list feeds{{"x", x}};
-        const output_list outputs{{"y", y}, {"p", p}}, one{{"p", p}};
+        const output_list outputs{{"y", y}, {"p", p}, {"t", t}}, one{{"p", p}};
         const run_options options;
         const auto expected = net.run(feeds);
         for (int i = 0; i < 20; ++i) {  // helpers may come late: each thread that works once has its memory
@@ -123,6 +131,7 @@ TEST_CASE("a run into the caller's memory allocates nothing from the second one 
         }
         CHECK(least == 0);
         CHECK(std::memcmp(y.data(), expected["y"].raw(), expected["y"].bytes()) == 0);
+        CHECK(std::memcmp(t.data(), expected["t"].raw(), expected["t"].bytes()) == 0);
         CHECK(std::memcmp(p.data(), expected["p"].raw(), expected["p"].bytes()) == 0);
     }
 }

@@ -185,12 +185,12 @@ inline std::int64_t element_count(const dims& shape) {
     std::int64_t n = 1;
     bool empty = false;
     for (const std::int64_t d : shape) {
-        ocelli::detail::check(d >= 0, "a shape has a negative extent: ", ocelli::detail::shape_text(shape));
+        if (d < 0) ocelli::detail::fail("a shape has a negative extent: ", ocelli::detail::shape_text(shape));
         if (d == 0) {
             empty = true;
             continue;
         }
-        ocelli::detail::check(n <= (std::int64_t{1} << 62) / d, "a shape is too large: ", ocelli::detail::shape_text(shape));
+        if (n > (std::int64_t{1} << 62) / d) ocelli::detail::fail("a shape is too large: ", ocelli::detail::shape_text(shape));
         n *= d;
     }
     return empty ? 0 : n;
