@@ -27,3 +27,10 @@ endif()
 # The presets lower the optimisation of tests and examples: the library's is what counts, and a test costs half the time. At -O1 GCC 12 gives false
 # warnings of array bounds, overflows and null arguments out of the standard library, so that these are off there; the library is compiled with them.
 set(OCELLI_TEST_FLAGS "" CACHE STRING "Compiler options of tests and examples")
+
+# With everything inlined and every pointer's arithmetic checked, Clang takes 171 s for these kernels, and 50 s so. An access by a pointer that wrapped is
+# one that the address sanitizer reports.
+if(TARGET ocelli_compiled AND CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_FLAGS MATCHES "sanitize=address")
+  set_source_files_properties("${PROJECT_BINARY_DIR}/compiled/ocelli_crf_impl_lattice.inl.cpp" PROPERTIES
+    COMPILE_OPTIONS "-O1;-fno-sanitize=pointer-overflow")
+endif()
