@@ -41,6 +41,13 @@ OCELLI_ALWAYS_INLINE vf32 silu_fast(vf32 x) {
     return x * sigmoid_of_number(x);
 }
 
+OCELLI_ALWAYS_INLINE vf32 hard_swish(vf32 x) {
+    const vf32 one = broadcast(1.0f), zero{};
+    vf32 v = x * (1.0f / 6.0f) + 0.5f;
+    v = v < zero ? zero : v;
+    return x * (v > one ? one : v);
+}
+
 // Comparisons stand so that NaN passes on.
 OCELLI_ALWAYS_INLINE vf32 activate(vf32 x, const gemm_epilogue& e, std::int64_t row) {
     const vf32 zero{};
@@ -59,12 +66,7 @@ OCELLI_ALWAYS_INLINE vf32 activate(vf32 x, const gemm_epilogue& e, std::int64_t 
         v = v < zero ? zero : v;
         return v > one ? one : v;
     }
-    case activation::hard_swish: {
-        const vf32 one = broadcast(1.0f);
-        vf32 v = x * (1.0f / 6.0f) + 0.5f;
-        v = v < zero ? zero : v;
-        return x * (v > one ? one : v);
-    }
+    case activation::hard_swish: return hard_swish(x);
     case activation::sigmoid: return sigmoid_fast(x);
     case activation::silu: return silu_fast(x);
     default: return x;
@@ -132,13 +134,16 @@ OCELLI_NOINLINE inline void gemm_put_edge(const float* tile, std::int64_t tile_r
 
 // Over the tile just written.
 OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
-    // What most epilogues of an EfficientNet and of a transformer are: without the switch in the loop.
+    // What most epilogues of mobile networks and of a transformer are: without the switch in the loop.
+    const bool alone = e->row_bias == nullptr && e->column_bias == nullptr && e->addend == nullptr;
+    const bool only_silu = alone && e->function == activation::silu, only_hard_swish = alone && e->function == activation::hard_swish;
     const bool only_columns = e->function == activation::none && e->row_bias == nullptr && e->column_bias != nullptr;
-    const bool only_silu = e->function == activation::silu && e->row_bias == nullptr && e->column_bias == nullptr && e->addend == nullptr;
     for (std::int64_t i = 0; i < rows; ++i) {
         std::int64_t j = 0;
         if (only_silu)
             for (; j + lanes<float> <= columns; j += lanes<float>) store(c + i * ldc + j, silu_fast(load<float>(c + i * ldc + j)));
+        if (only_hard_swish)
+            for (; j + lanes<float> <= columns; j += lanes<float>) store(c + i * ldc + j, hard_swish(load<float>(c + i * ldc + j)));
         if (only_columns) {
             const float* bias = e->column_bias + column0;
             const float* addend = e->addend == nullptr ? nullptr : e->addend + (row0 + i) * e->addend_stride + column0;
