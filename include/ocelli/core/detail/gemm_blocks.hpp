@@ -122,8 +122,12 @@ template <class Panel>
 void gemm_with_lines(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, gemm_lines a, const Panel& panel, float* c,
                      std::int64_t c_stride, const gemm_epilogue& epilogue) {
     const int tile_rows = gemm_tile_rows(t, m);
-    const gemm_cut cut = cut_gemm(t, m, n, k, tile_rows);
+    gemm_cut cut = cut_gemm(t, m, n, k, tile_rows);
     const std::int64_t column_tasks = (n + cut.column_block - 1) / cut.column_block;
+    // Where columns leave one thread more to do than another, rows are cut for the threads at hand: tiles and their bits are the same.
+    const auto threads = inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    const std::int64_t longest = (column_tasks + threads - 1) / threads * cut.column_block;
+    if (cut.row_block >= m && m >= 64 * threads && 16 * threads * longest > 17 * n) cut.row_block = (gemm_part(m, (m + threads - 1) / threads) + tile_rows - 1) / tile_rows * tile_rows;
     const std::int64_t row_tasks = (m + cut.row_block - 1) / cut.row_block;
     const std::int64_t work = cut.column_block * cut.row_block * k;
     const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, work)));
