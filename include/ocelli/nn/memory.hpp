@@ -62,7 +62,8 @@ private:
 };
 
 /// Large blocks of memory that tensors have let go of, for the next ones: what the system gives anew it has to clear, page by page, which
-/// costs more than most operators. Holds no more than the tensors of its scopes held at one time. Safe to use from several threads.
+/// costs more than most operators. With what is in use it holds no more than twice what its scopes ever used at one time. Safe to use from
+/// several threads.
 class memory_pool {
 public:
     memory_pool();

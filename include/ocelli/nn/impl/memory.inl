@@ -75,14 +75,15 @@ struct memory_blocks {
     };
     std::mutex mutex;
     std::vector<block> idle;
-    std::size_t idle_bytes = 0;
+    std::size_t idle_bytes = 0, used_bytes = 0, most_used_bytes = 0;
 
     ~memory_blocks() {
         for (const block& b : idle) delete_block(b.memory);
     }
 
-    /// A block of `bytes`, or of a quarter more at most; nothing where there is none. For a new one as many bytes of idle ones go back to
-    /// the system.
+    /// A block of `bytes`, or of a quarter more at most; nothing where there is none, and the caller makes one. Then idle ones, the oldest first, go back to the
+    /// system, as far as there is more than twice of what was ever in use at once: tensors that follow each other are not as large as each other, and the next
+    /// run wants all of their blocks again.
     std::optional<block> take(std::size_t bytes) noexcept {
         const std::lock_guard lock(mutex);
         auto best = idle.end();
@@ -92,11 +93,13 @@ struct memory_blocks {
             const block found = *best;
             idle.erase(best);
             idle_bytes -= found.bytes;
+            use(found.bytes);
             return found;
         }
+        use(bytes);
         std::size_t freed = 0;
         auto last = idle.begin();
-        for (; last != idle.end() && freed < bytes; ++last) {
+        for (; last != idle.end() && used_bytes + (idle_bytes - freed) > 2 * most_used_bytes; ++last) {
             freed += last->bytes;
             delete_block(last->memory);
         }
@@ -106,12 +109,24 @@ struct memory_blocks {
     }
     void give_back(block b) noexcept {
         const std::lock_guard lock(mutex);
+        used_bytes -= b.bytes;
         try {
             idle.push_back(b);
             idle_bytes += b.bytes;
         } catch (...) {
             delete_block(b.memory);  // no memory to note it down
         }
+    }
+    /// The block that take() did not find could not be made.
+    void forget(std::size_t bytes) noexcept {
+        const std::lock_guard lock(mutex);
+        used_bytes -= bytes;
+    }
+
+private:
+    void use(std::size_t bytes) noexcept {
+        used_bytes += bytes;
+        most_used_bytes = std::max(most_used_bytes, used_bytes);
     }
 };
 
@@ -151,6 +166,7 @@ OCELLI_INLINE std::shared_ptr<void> take_memory(std::size_t bytes) {
     }
     if (memory == nullptr) memory = new_block(bytes);
     if (memory == nullptr && keeper.account != nullptr) keeper.account->give_back(keeper.counted);
+    if (memory == nullptr && keeper.blocks != nullptr) keeper.blocks->forget(bytes);
     ocelli::detail::check<error>(memory != nullptr, "tensor: the system has no ", bytes, " bytes of memory");
     return std::shared_ptr<void>(memory, std::move(keeper));
 }
