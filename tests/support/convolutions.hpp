@@ -17,12 +17,29 @@
 #include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace convolutions {
 
 using namespace ocelli;
 using namespace ocelli::nn;
 using ocelli_test::random_tensor;
+
+/// Random values for `count` channels, and zeros to whole blocks.
+inline std::vector<float> in_whole_blocks(std::int64_t count, unsigned seed) {
+    std::vector<float> v(static_cast<std::size_t>(block_count(count, block_lanes()) * block_lanes()));
+    const tensor t = random_tensor({count}, seed);
+    std::copy(t.data<float>(), t.data<float>() + count, v.begin());
+    return v;
+}
+
+/// An image (N, C, H, W) in blocks.
+inline std::vector<float> blocks_of(const tensor& t) {
+    const std::int64_t pixels = t.extent(2) * t.extent(3);
+    std::vector<float> out(static_cast<std::size_t>(t.extent(0) * block_count(t.extent(1), block_lanes()) * block_lanes() * pixels));
+    to_blocks(t.extent(0), t.extent(1), pixels, t.data<float>(), out.data());
+    return out;
+}
 
 struct layer {
     dims x, w, strides, dilations, pads;

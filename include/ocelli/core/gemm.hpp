@@ -70,6 +70,9 @@ namespace detail {
 struct memory_ahead {
     const char* at = nullptr;
     std::int64_t step = 0;
+
+    /// Behind a tile that has made `steps` of the sum.
+    void advance(std::int64_t steps) noexcept { at += steps * step; }
 };
 /// `bytes` of memory spread over `steps`.
 inline memory_ahead ahead_of(const float* memory, std::int64_t bytes, std::int64_t steps) {

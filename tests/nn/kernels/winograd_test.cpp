@@ -13,20 +13,6 @@ using namespace convolutions;
 
 namespace {
 
-std::vector<float> in_whole_blocks(std::int64_t count, unsigned seed) {
-    std::vector<float> v(static_cast<std::size_t>(block_count(count, block_lanes()) * block_lanes()));
-    const tensor t = random_tensor({count}, seed);
-    std::copy(t.data<float>(), t.data<float>() + count, v.begin());
-    return v;
-}
-
-std::vector<float> blocks_of(const tensor& t) {
-    const std::int64_t pixels = t.extent(2) * t.extent(3);
-    std::vector<float> out(static_cast<std::size_t>(t.extent(0) * block_count(t.extent(1), block_lanes()) * block_lanes() * pixels));
-    to_blocks(t.extent(0), t.extent(1), pixels, t.data<float>(), out.data());
-    return out;
-}
-
 conv_layer layer_of(std::int64_t batch, std::int64_t channels, std::int64_t filters, std::int64_t height, std::int64_t width, std::int64_t pad_top,
                     std::int64_t pad_left, std::int64_t dilation) {
     conv_layer l;

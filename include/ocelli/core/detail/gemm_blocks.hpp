@@ -108,7 +108,7 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
                         tile.epilogue = last && !plain && done + now == depth ? &epilogue : nullptr;
                         tile.row = row;
                         run(tile);
-                        if (tile.ahead.at != nullptr) tile.ahead.at += now * tile.ahead.step;
+                        tile.ahead.advance(now);
                         done += now;
                     } while (done < depth);
                 }

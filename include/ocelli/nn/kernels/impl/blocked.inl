@@ -282,7 +282,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                                                                           tile.count * each);
                                 }
                                 run(tile);
-                                if (tile.ahead.at != nullptr) tile.ahead.at += tile.count * each * tile.ahead.step;
+                                tile.ahead.advance(tile.count * each);
                                 if (last) break;
                                 done += tile.count;
                                 if (done >= length) {

@@ -65,7 +65,7 @@ inline void whole_product(blocked_tile& tile, blocked_tile_function run, const b
         tile.count = std::min(part, count - c);
         tile.weights = weights + c * lanes * wide;
         run(tile);
-        if (tile.ahead.at != nullptr) tile.ahead.at += tile.count * lanes * tile.ahead.step;
+        tile.ahead.advance(tile.count * lanes);
         tile.addend = tile.y;
     }
     tile.weights = weights;

@@ -208,7 +208,7 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
                                 tile.count = std::min(part_units, frames_depth - u);
                                 tile.weights = weights + (u / depth * l.channels + u % depth * lanes) * wide * lanes;
                                 t.tile[0][wide - 1][t1 - t0 - 1](tile);
-                                if (tile.ahead.at != nullptr) tile.ahead.at += tile.count * lanes * tile.ahead.step;
+                                tile.ahead.advance(tile.count * lanes);
                                 tile.addend = tile.y;
                             }
                         }
