@@ -37,6 +37,25 @@ TEST_CASE("pixels outside count as zero even where they stand beside infinity") 
     CHECK(error_of(r, 1e-3) < 1e-6);
 }
 
+TEST_CASE("regions agree with the reference: averages and maxima, both rules of coordinates, adaptive and fixed samples") {
+    const tensor x = random_tensor({2, 19, 13, 17}, 1), images = tensor::ints(std::vector<std::int64_t>{0, 1, 1, 0});
+    const tensor rois = tensor::from<float>({4, 4}, {1.5f, 2.0f, 30.0f, 20.0f, -4.0f, -3.0f, 8.0f, 9.0f, 5.0f, 5.0f, 5.0f, 5.0f, 25.0f, 1.0f, 60.0f, 22.5f});
+    for (const char* mode : {"avg", "max"})
+        for (const char* rule : {"half_pixel", "output_half_pixel"})
+            for (const std::int64_t ratio : std::initializer_list<std::int64_t>{0, 2}) {
+                CAPTURE(std::string(mode));
+                CAPTURE(std::string(rule));
+                CAPTURE(ratio);
+                const node n{.op = "RoiAlign", .attributes = {{"mode", std::string(mode)}, {"coordinate_transformation_mode", std::string(rule)}, {"sampling_ratio", ratio},
+                                                              {"output_height", std::int64_t{5}}, {"output_width", std::int64_t{3}}, {"spatial_scale", 0.5f}}};
+                const result r = run_node(n, {x, rois, images});
+                CHECK(r.kernel == "roi_align");
+                CHECK(error_of(r, 1.0) < 3e-6);
+                CHECK(run_node(n, {x, tensor::zeros(dtype::float32, {0, 4}), tensor::zeros(dtype::int64, {0})}).outputs[0].size() == 0);
+                CHECK_THROWS_AS(run_node(n, {x, rois, tensor::ints(std::vector<std::int64_t>{0, 1, 2, 0})}), invalid_argument);
+            }
+}
+
 TEST_CASE("resizing agrees with the reference in double over modes, coordinates and scales") {
     unsigned seed = 1;
     for (const char* mode : {"nearest", "linear", "cubic"})

@@ -99,3 +99,35 @@ TEST_CASE("repeating, gathering and padding agree with the reference") {
     }
     CHECK(error_of(run_node({.op = "Pad"}, {table, ints({1, 2}), tensor(), ints({-1})}), 1e-30) == 0);
 }
+
+TEST_CASE("fills agree with the reference") {
+    for (const auto& shape : {std::vector<std::int64_t>{3, 5, 7}, std::vector<std::int64_t>{100003}, std::vector<std::int64_t>{}, std::vector<std::int64_t>{4, 0}})
+        for (const float value : {0.0f, -2.5f, qnan}) {
+            const result r = run_node({.op = "ConstantOfShape", .attributes = {{"value", tensor::from<float>({1}, {value})}}}, {tensor::ints(shape)});
+            CHECK(r.kernel == "move_fill");
+            CHECK(r.outputs[0].shape() == dims(shape));
+            CHECK(error_of(r, 1e-30) == 0);
+        }
+    CHECK(run_node({.op = "ConstantOfShape"}, {tensor::ints(std::vector<std::int64_t>{2})}).kernel == "move_fill");
+    CHECK_THROWS_AS(run_node({.op = "ConstantOfShape"}, {tensor::ints(std::vector<std::int64_t>{2, -1})}), invalid_argument);
+}
+
+TEST_CASE("rows that are scattered agree with the reference: into data, into a value, one scatter after the other") {
+    const auto rows = [](std::vector<std::int64_t> v) { return tensor::from<std::int64_t>({static_cast<std::int64_t>(v.size()), 1, 1}, v); };
+    const auto ints = [](std::vector<std::int64_t> v) { return tensor::ints(v); };
+    const tensor data = random_tensor({7, 5, 33}, 1), value = tensor::from<float>({1}, {0.5f});
+    const tensor two = random_tensor({2, 5, 33}, 2), three = random_tensor({3, 5, 33}, 3), none = random_tensor({0, 5, 33}, 4), part = random_tensor({2, 4, 33}, 5);
+    const node into_data{.op = "ScatterRows", .domain = "ocelli"}, into_value{.op = "ScatterRows", .domain = "ocelli", .attributes = {{"value", value}}};
+    for (const bool filled : {false, true}) {
+        const node& n = filled ? into_value : into_data;
+        const tensor first = filled ? ints({7, 5, 33}) : data;
+        const result r = run_node(n, {first, rows({6, -7}), two, ints({2, 5, 33}), rows({0, 3, 3}), three, ints({1, 5, 33}), rows({}), none, ints({0, 5, 33})});
+        CHECK(r.kernel == "move_rows");
+        CHECK(error_of(r, 1e-30) == 0);
+        CHECK(r.outputs[0].data<float>()[3 * 165 + 7] == three.data<float>()[2 * 165 + 7]);  // the last wins
+        // What the kernel is not made for: parts of rows.
+        CHECK(error_of(run_node(n, {first, rows({6, 1}), part, ints({2, 4, 33}), rows({1, 2}), two, ints({2, 5, 33})}), 1e-30) == 0);
+        CHECK_THROWS_AS(run_node(n, {first, rows({6, 7}), two, ints({2, 5, 33})}), invalid_argument);
+        CHECK_THROWS_AS(run_node(n, {first, rows({6, 1}), three, ints({2, 5, 33})}), invalid_argument);
+    }
+}

@@ -149,3 +149,44 @@ TEST_CASE("one index per row, expanded, scatters whole rows, and what does not f
     CHECK_THROWS_AS(both({2, 2, 3}, {4, 3, 1}, {3, 2, 3}), invalid_argument);
     CHECK_THROWS_AS(both({3, 2, 4}, {4, 3, 1}, {3, 2, 4}), invalid_argument);
 }
+
+TEST_CASE("scatters of rows one into the other, and into zeros, become one") {
+    graph g;
+    g.opsets[""] = 16;
+    const auto input = [&](const char* name, dtype type, symbolic_shape shape) {
+        g.inputs.push_back(g.add_value(name, {type, std::move(shape), {}}));
+        return g.inputs.back();
+    };
+    value_id y = g.add_value("data");
+    g.add_node({.name = "zeros", .op = "ConstantOfShape", .inputs = {input("extents", dtype::int64, symbolic_shape{2})}, .outputs = {y}});
+    named_tensors feeds = {{"extents", tensor::ints(std::vector<std::int64_t>{6, 3})}};
+    for (const char* level : {"a", "b", "c"}) {
+        const std::string name = level;
+        const value_id rows = input((name + "_rows").c_str(), dtype::int64, symbolic_shape{dim("n"), 1}), shape = input((name + "_shape").c_str(), dtype::int64, symbolic_shape{2});
+        const value_id updates = input((name + "_updates").c_str(), dtype::float32, symbolic_shape::of_rank(2)), index = g.add_value("");
+        g.add_node({.name = name + "_expand", .op = "Expand", .inputs = {rows, shape}, .outputs = {index}});
+        const value_id next = g.add_value(name + "_y");
+        g.add_node({.name = name + "_scatter", .op = "ScatterElements", .inputs = {y, index, updates}, .outputs = {next}});
+        y = next;
+        const std::int64_t first = static_cast<std::int64_t>(level[0] - 'a');
+        feeds.add(name + "_rows", tensor::from<std::int64_t>({2, 1}, {first, first + 2}));
+        feeds.add(name + "_shape", tensor::ints(std::vector<std::int64_t>{2, 3}));
+        const float v = static_cast<float>(first + 1);
+        feeds.add(name + "_updates", tensor::from<float>({2, 3}, {v, v, v, -v, -v, -v}));
+    }
+    g.outputs = {y};
+    infer_facts(g);
+    const tensor expected = evaluate(g, feeds)[0];
+    graph low = g;
+    run_passes(low, lower_passes);
+    REQUIRE(low.nodes.size() == 1);
+    CHECK(low.nodes[0].inputs.size() == 10);
+    const tensor got = evaluate(low, feeds)[0];
+    REQUIRE(got.shape() == expected.shape());
+    CHECK(std::equal(expected.data<float>(), expected.data<float>() + 18, got.data<float>()));
+    // What somebody else reads stays.
+    g.outputs.push_back(g.find("a_y"));
+    run_passes(g, lower_passes);
+    REQUIRE(g.nodes.size() == 2);
+    CHECK(g.nodes[1].inputs.size() == 7);
+}

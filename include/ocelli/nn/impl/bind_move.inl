@@ -284,6 +284,87 @@ private:
     const node& node_;
 };
 
+/// ConstantOfShape of a float.
+class bound_fill final : public bound_kernel {
+public:
+    bound_fill(const node& n, float value) : node_(n), value_(value) {}
+    std::string_view name() const noexcept override { return "move_fill"; }
+    void run(const step_io& io) const override {
+        const dims shape = ints_of(io, 0);
+        for (const std::int64_t e : shape)
+            if (e < 0) return run_reference(node_, io);  // which says why
+        tensor& y = io.output(0, dtype::float32, shape);
+        fill_floats(y.size(), value_, y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+    float value_;
+};
+
+/// ocelli.ScatterRows of whole rows: each row of the result is written once, from where the last scatter has it.
+class bound_scatter_rows final : public bound_kernel {
+public:
+    explicit bound_scatter_rows(const node& n) : node_(n), filled_(has_attribute(n, "value")) {
+        if (filled_) value_ = *attr_tensor(n, "value").data<float>();
+    }
+    static bool takes(const graph& g, const node& n) {
+        if (n.inputs.size() % 3 != 1 || n.inputs.size() < 4) return false;
+        if (!has_attribute(n, "value")) return g.at(n.inputs[0]).what.type == dtype::float32;
+        const tensor& value = attr_tensor(n, "value");
+        return value.type() == dtype::float32 && value.size() == 1;
+    }
+    std::string_view name() const noexcept override { return "move_rows"; }
+    void run(const step_io& io) const override {
+        const dims shape = filled_ ? ints_of(io, 0) : io.inputs[0]->shape();
+        if (!whole_rows(io, shape)) return run_reference(node_, io);
+        const std::int64_t rows = shape[0], inner = product(shape, 1, shape.size());
+        std::vector<const float*> sources(static_cast<std::size_t>(rows), nullptr);
+        if (!filled_)
+            for (std::int64_t r = 0; r < rows; ++r) sources[static_cast<std::size_t>(r)] = io.inputs[0]->data<float>() + r * inner;
+        for (std::size_t i = 1; i < io.inputs.size(); i += 3) {
+            const float* from = io.inputs[i + 1]->data<float>();
+            for (const std::int64_t place : ints_of(io, i)) {
+                if (place < -rows || place >= rows) return run_reference(node_, io);
+                sources[static_cast<std::size_t>(place < 0 ? place + rows : place)] = from;
+                from += inner;
+            }
+        }
+        collect_rows(inner, sources, value_, io.output(0, dtype::float32, shape).mutable_data<float>());
+    }
+
+private:
+    /// Whether every scatter writes rows of the data as they are.
+    bool whole_rows(const step_io& io, const dims& shape) const {
+        if (shape.empty() || (!filled_ && io.inputs[0]->type() != dtype::float32)) return false;
+        for (const std::int64_t e : shape)
+            if (e < 0) return false;
+        for (std::size_t i = 1; i < io.inputs.size(); i += 3) {
+            const tensor &index = *io.inputs[i], &updates = *io.inputs[i + 1];
+            if ((index.type() != dtype::int64 && index.type() != dtype::int32) || updates.type() != dtype::float32 || index.rank() != shape.size()) return false;
+            if (updates.shape() != broadcast_shape(node_, index.shape(), ints_of(io, i + 2)) || updates.rank() != shape.size()) return false;
+            if (updates.extent(0) != index.extent(0)) return false;
+            for (std::size_t d = 1; d < shape.size(); ++d)
+                if (updates.extent(d) != shape[d] || index.extent(d) != 1) return false;
+        }
+        return true;
+    }
+
+    const node& node_;
+    bool filled_;
+    float value_ = 0;
+};
+
+OCELLI_INLINE std::unique_ptr<bound_kernel> bind_by_shape(const graph& g, const node& n) {
+    if (n.op == "ScatterRows" && n.domain == "ocelli" && bound_scatter_rows::takes(g, n)) return std::make_unique<bound_scatter_rows>(n);
+    if (n.op == "ConstantOfShape" && n.domain.empty()) {
+        if (!has_attribute(n, "value")) return std::make_unique<bound_fill>(n, 0.0f);
+        const tensor& value = attr_tensor(n, "value");
+        if (value.type() == dtype::float32 && value.size() == 1) return std::make_unique<bound_fill>(n, *value.data<float>());
+    }
+    return nullptr;
+}
+
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_move(const graph&, const node& n) {
     if (n.op == "Transpose") return std::make_unique<bound_transpose>(n);
     if (n.op == "Concat") return std::make_unique<bound_concat>(n);

@@ -4,6 +4,7 @@
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/detail/resize_taps.hpp>
+#include <ocelli/nn/ops/detection.hpp>
 
 #include <cstring>
 #include <mutex>
@@ -133,9 +134,26 @@ private:
     bool border_, align_;
 };
 
+/// RoiAlign.
+class bound_roi_align final : public bound_kernel {
+public:
+    explicit bound_roi_align(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "roi_align"; }
+    void run(const step_io& io) const override {
+        const tensor &x = *io.inputs[0], &rois = *io.inputs[1], &images = *io.inputs[2];
+        if (x.type() != dtype::float32 || rois.type() != dtype::float32) return run_reference(node_, io);
+        const roi_align_options options = roi_align_options_of(node_, x, rois, images);
+        align_float_rois(x, rois, images, options, io.output(0, dtype::float32, {rois.extent(0), x.extent(1), options.output_height, options.output_width}));
+    }
+
+private:
+    const node& node_;
+};
+
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_resample(const graph&, const node& n) {
     if (n.op == "Resize" || n.op == "Upsample") return std::make_unique<bound_resize>(n, false);
     if (n.op == "GridSample" && bound_grid_sample::takes(n)) return std::make_unique<bound_grid_sample>(n);
+    if (n.op == "RoiAlign") return std::make_unique<bound_roi_align>(n);
     return nullptr;
 }
 

@@ -31,6 +31,9 @@ void move_floats(const move_axes& axes, const float* x, float* y);
 /// Copies blocks of x (outer, extent, inner): y (outer, places, inner). The places lie inside the extent.
 void gather_floats(std::int64_t outer, std::int64_t extent, std::int64_t inner, std::span<const std::int64_t> places, const float* x, float* y);
 
+/// Row r of y (sources.size(), inner) is a copy of the one at sources[r], or `value` everywhere where that is null.
+void collect_rows(std::int64_t inner, std::span<const float* const> sources, float value, float* y);
+
 /// y[i] = value for i < n.
 void fill_floats(std::int64_t n, float value, float* y);
 

@@ -12,7 +12,8 @@
 namespace ocelli::nn {
 
 /// Gather, GatherElements, GatherND, Scatter, ScatterElements, ScatterND, Compress; and ocelli.ScatterRows (data, indices, updates, shape), which is
-/// ScatterElements of axis 0 with the indices expanded to the shape.
+/// ScatterElements of axis 0 with the indices expanded to the shape; three more inputs, of any number of times, are another scatter into the result.
+/// With an attribute `value` the first input is a shape, and the data is this value everywhere.
 std::span<const op_def> gather_ops();
 
 }  // namespace ocelli::nn

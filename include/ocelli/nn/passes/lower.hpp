@@ -12,7 +12,7 @@ std::vector<patch> lower_convolution(const graph& g);
 /// MatMul and Gemm with constant float32 weights become ocelli.MatMul, with the bias that a Gemm has or an Add brings.
 std::vector<patch> lower_products(const graph& g);
 /// ScatterElements along axis 0 whose indices are one per row, expanded, becomes ocelli.ScatterRows, which copies whole rows: RoIAlign over a
-/// pyramid's levels is exported so, with as many indices as values.
+/// pyramid's levels is exported so, with as many indices as values. Scatters one into the other, and into zeros, become one that writes each row once.
 std::vector<patch> lower_row_scatters(const graph& g);
 /// ocelli.Conv or ocelli.MatMul -> Add of a tensor of the same shape becomes its addend.
 std::vector<patch> residual_fusion(const graph& g);

@@ -123,6 +123,18 @@ OCELLI_INLINE void gather_floats(std::int64_t outer, std::int64_t extent, std::i
     });
 }
 
+OCELLI_INLINE void collect_rows(std::int64_t inner, std::span<const float* const> sources, float value, float* y) {
+    if (inner <= 0) return;
+    const auto fill = detail::get_move_kernels().fill;
+    parallel_for(sources.size(), static_cast<std::size_t>(std::max<std::int64_t>(1, detail::moved_block / inner)), [&](std::size_t begin, std::size_t end) {
+        for (std::size_t r = begin; r < end; ++r) {
+            float* to = y + static_cast<std::int64_t>(r) * inner;
+            if (sources[r] == nullptr) fill(inner, value, to);
+            else std::memcpy(to, sources[r], static_cast<std::size_t>(inner) * sizeof(float));
+        }
+    });
+}
+
 OCELLI_INLINE void fill_floats(std::int64_t n, float value, float* y) {
     const auto fill = detail::get_move_kernels().fill;
     parallel_for(static_cast<std::size_t>(std::max<std::int64_t>(0, n)), static_cast<std::size_t>(detail::moved_block),

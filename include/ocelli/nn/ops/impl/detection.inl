@@ -34,43 +34,53 @@ inline ocelli::detail::roi_shape roi_shape_of(const tensor& x, const tensor& roi
     return {size(x.extent(0)), size(x.extent(1)), size(x.extent(2)), size(x.extent(3)), size(rois.extent(0))};
 }
 
-inline void eval_roi_align(eval_context& c) {
-    const tensor& x = c.input(0);
-    const tensor& rois = c.input(1);
-    check(c.self, x.rank() == 4 && rois.rank() == 2 && rois.extent(1) == 4 && c.input(2).rank() == 1 && c.input(2).size() == rois.extent(0),
-          "inputs must have shapes (N, C, H, W), (R, 4) and (R), got ", text(x), ", ", text(rois), " and ", text(c.input(2)));
-    const std::int64_t out_h = attr_int(c.self, "output_height", 1), out_w = attr_int(c.self, "output_width", 1), ratio = attr_int(c.self, "sampling_ratio", 0);
+OCELLI_INLINE roi_align_options roi_align_options_of(const node& n, const tensor& x, const tensor& rois, const tensor& images) {
+    check(n, x.rank() == 4 && rois.rank() == 2 && rois.extent(1) == 4 && images.rank() == 1 && images.size() == rois.extent(0),
+          "inputs must have shapes (N, C, H, W), (R, 4) and (R), got ", text(x), ", ", text(rois), " and ", text(images));
+    const std::int64_t out_h = attr_int(n, "output_height", 1), out_w = attr_int(n, "output_width", 1), ratio = attr_int(n, "sampling_ratio", 0);
     constexpr std::int64_t limit = std::int64_t{1} << 20;
-    check(c.self, out_h >= 1 && out_h < limit && out_w >= 1 && out_w < limit && ratio >= 0 && ratio < 4096,
+    check(n, out_h >= 1 && out_h < limit && out_w >= 1 && out_w < limit && ratio >= 0 && ratio < 4096,
           "output_height and output_width must be at least 1, sampling_ratio in [0, 4096)");
-    const double scale = static_cast<double>(attr_float(c.self, "spatial_scale", 1.0f));
-    const std::string mode = attr_string(c.self, "mode", "avg");
-    check<unsupported_operator>(c.self, mode == "avg" || mode == "max", "mode '", mode, "' is not supported");
-    const std::string rule = attr_string(c.self, "coordinate_transformation_mode", c.self.opset < 16 ? "output_half_pixel" : "half_pixel");
-    check<unsupported_operator>(c.self, rule == "half_pixel" || rule == "output_half_pixel", "coordinate_transformation_mode '", rule, "' is not supported");
-    const bool half_pixel = rule == "half_pixel";
-    const auto batch = c.input(2).to_ints();
-    const std::int64_t channels = x.extent(1), height = x.extent(2), width = x.extent(3);
-    for (const std::int64_t b : batch) check(c.self, b >= 0 && b < x.extent(0), "batch index ", b, " is outside a batch of ", x.extent(0));
-    check(c.self, height > 0 && width > 0, "the feature map has no elements: ", text(x));
-    check(c.self, scale > 0 && ocelli::detail::is_finite(scale), "spatial_scale must be positive, got ", scale);
-    check(c.self, height < (std::int64_t{1} << 30) && width < (std::int64_t{1} << 30), "the feature map is too large: ", text(x));
-    const roi_align_options options{.output_height = out_h,
-                                    .output_width = out_w,
-                                    .spatial_scale = scale,
-                                    .sampling_ratio = ratio,
-                                    .aligned = half_pixel,
-                                    .mode = mode == "avg" ? roi_align_mode::average : roi_align_mode::max_of_corners};
+    const double scale = static_cast<double>(attr_float(n, "spatial_scale", 1.0f));
+    const std::string mode = attr_string(n, "mode", "avg");
+    check<unsupported_operator>(n, mode == "avg" || mode == "max", "mode '", mode, "' is not supported");
+    const std::string rule = attr_string(n, "coordinate_transformation_mode", n.opset < 16 ? "output_half_pixel" : "half_pixel");
+    check<unsupported_operator>(n, rule == "half_pixel" || rule == "output_half_pixel", "coordinate_transformation_mode '", rule, "' is not supported");
+    const std::int64_t height = x.extent(2), width = x.extent(3);
+    for (const std::int64_t b : images.to_ints()) check(n, b >= 0 && b < x.extent(0), "batch index ", b, " is outside a batch of ", x.extent(0));
+    check(n, height > 0 && width > 0, "the feature map has no elements: ", text(x));
+    check(n, scale > 0 && ocelli::detail::is_finite(scale), "spatial_scale must be positive, got ", scale);
+    check(n, height < (std::int64_t{1} << 30) && width < (std::int64_t{1} << 30), "the feature map is too large: ", text(x));
+    return {.output_height = out_h,
+            .output_width = out_w,
+            .spatial_scale = scale,
+            .sampling_ratio = ratio,
+            .aligned = rule == "half_pixel",
+            .mode = mode == "avg" ? roi_align_mode::average : roi_align_mode::max_of_corners};
+}
+
+template <class T>
+void align_rois(const tensor& x, const tensor& rois, const tensor& images, const roi_align_options& options, tensor& y) {
+    // Image and box side by side, as the kernel takes them.
+    const tensor boxes = rois.cast(dtype_of<T>);
+    const auto batch = images.to_ints();
+    std::vector<T> rows(5 * batch.size());
+    for (std::size_t r = 0; r < batch.size(); ++r) {
+        rows[5 * r] = static_cast<T>(batch[r]);
+        std::copy_n(boxes.data<T>() + 4 * r, 4, rows.data() + 5 * r + 1);
+    }
+    ocelli::detail::roi_align(x.data<T>(), rows.data(), roi_shape_of(x, rois), options, y.mutable_data<T>());
+}
+
+OCELLI_INLINE void align_float_rois(const tensor& x, const tensor& rois, const tensor& images, const roi_align_options& options, tensor& y) {
+    align_rois<float>(x, rois, images, options, y);
+}
+
+inline void eval_roi_align(eval_context& c) {
+    const tensor &x = c.input(0), &rois = c.input(1), &images = c.input(2);
+    const roi_align_options options = roi_align_options_of(c.self, x, rois, images);
     dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
-        T* to = c.output(0, x.type(), {rois.extent(0), channels, out_h, out_w}).template mutable_data<T>();
-        // Image and box side by side, as the kernel takes them.
-        const tensor boxes = rois.cast(dtype_of<T>);
-        std::vector<T> rows(static_cast<std::size_t>(5 * rois.extent(0)));
-        for (std::size_t r = 0; r < batch.size(); ++r) {
-            rows[5 * r] = static_cast<T>(batch[r]);
-            std::copy_n(boxes.data<T>() + 4 * r, 4, rows.data() + 5 * r + 1);
-        }
-        ocelli::detail::roi_align(x.data<T>(), rows.data(), roi_shape_of(x, rois), options, to);
+        align_rois<T>(x, rois, images, options, c.output(0, x.type(), {rois.extent(0), x.extent(1), options.output_height, options.output_width}));
     });
 }
 

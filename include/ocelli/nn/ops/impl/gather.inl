@@ -174,24 +174,53 @@ inline void eval_scatter_elements(eval_context& c) {
     scatter(c.self, x, updates, c.output(0, x.type(), x.shape()), places, 1);
 }
 
-// ocelli.ScatterRows(data, indices (n, 1, ...), updates, shape) = ScatterElements(data, Expand(indices, shape), updates) along axis 0.
-inline void eval_scatter_rows(eval_context& c) {
-    const tensor& x = c.input(0);
-    const tensor& index = c.input(1);
-    const tensor& updates = c.input(2);
-    const dims shape = broadcast_shape(c.self, index.shape(), dims(list_input(c, 3)));
-    check_same_type(c.self, x, updates);
-    check(c.self, updates.shape() == shape, "indices and updates must have one shape, got ", shape, " and ", nn::text(updates));
-    std::vector<std::int64_t> rows = checked_indices(c.self, index, x.rank() == 0 ? 0 : x.extent(0));
-    bool whole = shape.size() == x.rank() && index.rank() == x.rank() && shape[0] == index.extent(0);
-    for (std::size_t i = 1; whole && i < shape.size(); ++i) whole = shape[i] == x.extent(i) && index.extent(i) == 1;
-    if (whole) return scatter(c.self, x, updates, c.output(0, x.type(), x.shape()), rows, product(shape, 1, shape.size()));
+// --- ocelli.ScatterRows -------------------------------------------------------------------------------------------------------------
+
+inline void infer_scatter_rows(infer_context& c) {
+    if (!has_attribute(c.self, "value")) return infer_same(c);
+    const dtype type = attr_tensor(c.self, "value").type();
+    if (const auto shape = c.constant_ints(0)) {
+        for (const std::int64_t e : *shape) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(*shape), " has a negative extent");
+        return c.output(0, type, symbolic_shape(dims(*shape)));
+    }
+    const symbolic_shape& list = c.shape(0);
+    const bool ranked = list.ranked() && list.rank() == 1 && list[0].known() && list[0].size >= 0 && list[0].size <= 64;
+    c.output(0, type, ranked ? symbolic_shape::of_rank(static_cast<std::size_t>(list[0].size)) : symbolic_shape());
+}
+
+// y = ScatterElements(x, Expand(index, shape), updates) along axis 0.
+inline void scatter_rows(const node& n, const tensor& x, const tensor& index, const tensor& updates, const dims& expanded_to, tensor& y) {
+    const dims shape = broadcast_shape(n, index.shape(), expanded_to);
+    check_same_type(n, x, updates);
+    check(n, updates.shape() == shape, "indices and updates must have one shape, got ", shape, " and ", nn::text(updates));
     tensor expanded(index.type(), shape);
     move_elements(index, 0, expanded, 0, broadcast_loop<2>(shape, {&index.shape(), &shape}));
     const tensor inputs[] = {x, std::move(expanded), updates};
-    tensor& y = c.output(0, x.type(), x.shape());
-    eval_context elements(c.self, inputs, std::span<tensor>(&y, 1));
+    eval_context elements(n, inputs, std::span<tensor>(&y, 1));
     eval_scatter_elements(elements);
+}
+
+// ocelli.ScatterRows(data, indices (n, 1, ...), updates, shape, indices, updates, shape, ...): one scatter after the other. With `value`, input 0 is the
+// shape of data that is all this value.
+inline void eval_scatter_rows(eval_context& c) {
+    check(c.self, c.input_count() % 3 == 1 && c.input_count() >= 4, "data and then indices, updates and shape in threes expected, got ", c.input_count(), " inputs");
+    tensor x = c.input(0);
+    if (has_attribute(c.self, "value")) {
+        const tensor& value = attr_tensor(c.self, "value");
+        check(c.self, value.size() == 1, "attribute 'value' must hold one element, got ", nn::text(value));
+        const dims shape = list_input(c, 0);
+        for (const std::int64_t e : shape) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(shape), " has a negative extent");
+        x = tensor(value.type(), shape);
+        const tensor one = value.reshaped({});
+        move_elements(one, 0, x, 0, broadcast_loop<2>(shape, {&one.shape(), &shape}));
+    }
+    for (std::size_t i = 1; i < c.input_count(); i += 3) {
+        const bool last = i + 3 == c.input_count();
+        tensor between;
+        tensor& y = last ? c.output(0, x.type(), x.shape()) : between;
+        scatter_rows(c.self, x, c.input(i), c.input(i + 1), list_input(c, i + 2), y);
+        if (!last) x = std::move(between);
+    }
 }
 
 // --- GatherND, ScatterND -----------------------------------------------------------------------------------------------------------------
@@ -318,7 +347,8 @@ OCELLI_INLINE std::span<const op_def> gather_ops() {
          .eval = in_wide_if_merged<eval_scatter_elements>},
         {.name = "ScatterElements", .since = 16, .min_inputs = 3, .max_inputs = 3, .attributes = "axis:int reduction:string", .infer = infer_same,
          .eval = in_wide_if_merged<eval_scatter_elements>},
-        {.name = "ScatterRows", .domain = "ocelli", .min_inputs = 4, .max_inputs = 4, .infer = infer_same, .eval = eval_scatter_rows},
+        {.name = "ScatterRows", .domain = "ocelli", .min_inputs = 4, .max_inputs = -1, .attributes = "value:tensor", .infer = infer_scatter_rows,
+         .eval = eval_scatter_rows},
         {.name = "ScatterND", .since = 11, .until = 15, .min_inputs = 3, .max_inputs = 3, .infer = infer_same, .eval = in_wide_if_merged<eval_scatter_nd>},
         {.name = "ScatterND", .since = 16, .min_inputs = 3, .max_inputs = 3, .attributes = "reduction:string", .infer = infer_same,
          .eval = in_wide_if_merged<eval_scatter_nd>},

@@ -4,6 +4,7 @@
 #include <ocelli/nn/passes/lower.hpp>
 
 #include <cmath>
+#include <optional>
 
 namespace ocelli::nn::passes {
 
@@ -104,9 +105,42 @@ OCELLI_INLINE std::vector<patch> lower_products(const graph& g) {
     return found;
 }
 
+namespace detail_lower {
+
+/// An ocelli.ScatterRows into the result of another, or into what ConstantOfShape fills, takes that along.
+inline std::optional<patch> merged_scatter(const graph& g, const node& n, const std::vector<std::int32_t>& uses) {
+    if (has_attribute(n, "value") || !detail::used_once(g, uses, n.inputs[0]) || g.at(n.inputs[0]).producer == no_node) return std::nullopt;
+    const node& data = g.node_at(g.at(n.inputs[0]).producer);
+    const bool scatter = data.op == "ScatterRows" && data.domain == "ocelli", fill = data.op == "ConstantOfShape" && data.domain.empty();
+    if (!scatter && !fill) return std::nullopt;
+    patch p{.reason = ocelli::detail::concat("ScatterRows '", n.name, fill ? "' fills what no row is written to" : "' writes the rows before it, too")};
+    const value_id out = p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what);
+    node all = n;
+    all.attributes = data.attributes;
+    if (fill && !has_attribute(data, "value")) all.attributes.push_back({"value", tensor::scalar(0.0f)});
+    all.inputs = data.inputs;
+    all.inputs.insert(all.inputs.end(), n.inputs.begin() + 1, n.inputs.end());
+    all.outputs = {out};
+    p.nodes.push_back(std::move(all));
+    p.replace.push_back({n.outputs[0], out});
+    return p;
+}
+
+}  // namespace detail_lower
+
 OCELLI_INLINE std::vector<patch> lower_row_scatters(const graph& g) {
     std::vector<patch> found;
+    const auto uses = g.use_counts();
+    bool merged = false;
     for (const node& n : g.nodes) {
+        if (n.op == "ScatterRows" && n.domain == "ocelli") {
+            // One of a chain at a time: they touch each other.
+            if (std::optional<patch> p = merged ? std::nullopt : detail_lower::merged_scatter(g, n, uses)) {
+                found.push_back(*std::move(p));
+                merged = true;
+            }
+            continue;
+        }
         if (n.op != "ScatterElements" || !n.domain.empty() || n.inputs.size() != 3 || n.inputs[1] == no_value) continue;
         if (attr_int(n, "axis", 0) != 0 || attr_string(n, "reduction", "none") != "none" || g.at(n.inputs[1]).producer == no_node) continue;
         const node& expand = g.node_at(g.at(n.inputs[1]).producer);
