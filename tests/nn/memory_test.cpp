@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -106,4 +107,13 @@ TEST_CASE("a pool's tensors count for the limits, and outlive the pool") {
         kept = tensor::zeros(dtype::uint8, {600000});
     }
     CHECK(kept.data<std::uint8_t>()[599999] == 0);
+}
+
+TEST_CASE("blocks of all sizes about the system's large pages can be written to their ends") {
+    for (const std::int64_t megabytes : std::initializer_list<std::int64_t>{1, 2, 4, 5, 6, 9, 33})
+        for (const std::int64_t more : std::initializer_list<std::int64_t>{-4096, -1, 0, 1, 4096}) {
+            tensor t(dtype::uint8, {(megabytes << 20) + more});
+            std::memset(t.mutable_raw(), 7, t.bytes());
+            CHECK(t.data<std::uint8_t>()[t.size() - 1] == 7);
+        }
 }
