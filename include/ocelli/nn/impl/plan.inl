@@ -182,7 +182,8 @@ namespace detail {
 inline bool inside(const tensor& block, const tensor& t) noexcept {
     const auto* p = static_cast<const char*>(t.stored());
     const auto* begin = static_cast<const char*>(block.stored());
-    return block.defined() && p >= begin && p < begin + std::max<std::size_t>(1, block.bytes());
+    // Sequences and absent optional values have no memory of their own.
+    return block.defined() && begin != nullptr && p >= begin && p < begin + std::max<std::size_t>(1, block.bytes());
 }
 
 /// Whether two tensors have bytes in common.
