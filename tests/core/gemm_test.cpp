@@ -31,6 +31,7 @@ double reference_activation(double x, const gemm_epilogue& e, std::size_t row) {
     case activation::hard_swish: return x * std::min(std::max(x / 6 + 0.5, 0.0), 1.0);
     case activation::sigmoid: return 1 / (1 + std::exp(-x));
     case activation::silu: return x / (1 + std::exp(-x));
+    case activation::gelu: return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
     default: return x;
     }
 }
@@ -84,10 +85,10 @@ void check_product(std::size_t m, std::size_t n, std::size_t k, bool transpose_a
 TEST_CASE("gemm agrees with sums in double for odd sizes, transposed sides and every epilogue") {
     std::mt19937 random(7);
     const activation functions[] = {activation::none,         activation::relu,       activation::clip,    activation::leaky_relu, activation::prelu,
-                                    activation::hard_sigmoid, activation::hard_swish, activation::sigmoid, activation::silu};
+                                    activation::hard_sigmoid, activation::hard_swish, activation::sigmoid, activation::silu,       activation::gelu};
     for (unsigned i = 0; i < 120; ++i) {
         gemm_epilogue e;
-        e.function = functions[i % 9];
+        e.function = functions[i % 10];
         e.alpha = 0.2f;
         e.beta = 0.6f;
         check_product(1 + random() % 40, 1 + random() % 130, random() % 70, (i & 1) != 0, (i & 2) != 0, e, (i & 4) != 0, (i & 8) != 0, (i & 16) != 0, 100 * i);
@@ -141,7 +142,7 @@ TEST_CASE("NaN passes through products and activations, infinity through relu") 
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const float a[] = {nan, 1.0f, 1.0f, -1.0f};
     const float b[] = {1.0f, std::numeric_limits<float>::infinity()};
-    for (const activation f : {activation::none, activation::relu, activation::clip, activation::hard_swish, activation::sigmoid, activation::silu}) {
+    for (const activation f : {activation::none, activation::relu, activation::clip, activation::hard_swish, activation::sigmoid, activation::silu, activation::gelu}) {
         gemm_epilogue e;
         e.function = f;
         e.beta = 6.0f;
@@ -156,6 +157,25 @@ TEST_CASE("NaN passes through products and activations, infinity through relu") 
     gemm(4, 1, 1, {a, 1, 1}, {b + 1, 1, 1}, c, 1, relu);
     CHECK(std::isinf(c[1]));
     CHECK(c[3] == 0.0f);
+}
+
+TEST_CASE("an epilogue gives an element the same bits wherever it stands in a tile") {
+    const std::int64_t rows = 7, columns = 5 * 16 + 3, ldc = columns + 2;
+    const auto x = random_values(static_cast<std::size_t>(rows * ldc), 5), bias = random_values(static_cast<std::size_t>(columns), 6);
+    for (const bool biased : {false, true})
+        for (const activation f : {activation::none, activation::hard_swish, activation::silu, activation::gelu}) {
+            gemm_epilogue e;
+            e.function = f;
+            e.column_bias = biased ? bias.data() : nullptr;
+            auto whole = x, single = x;
+            for (std::size_t i = 0; i < x.size(); ++i) whole[i] = single[i] = 12 * x[i];
+            const auto finish = detail::get_gemm_kernels().finish;
+            finish(rows, columns, whole.data(), ldc, &e, 0, 0);
+            for (std::int64_t i = 0; i < rows; ++i)
+                for (std::int64_t j = 0; j < columns; ++j) finish(1, 1, single.data() + i * ldc + j, ldc, &e, i, j);
+            CAPTURE(static_cast<int>(f));
+            CHECK(std::memcmp(whole.data(), single.data(), whole.size() * sizeof(float)) == 0);
+        }
 }
 
 TEST_CASE("gemm gives the same bits for any number of threads") {

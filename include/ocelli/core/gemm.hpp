@@ -25,7 +25,8 @@ enum class activation : int {
     hard_sigmoid,  ///< min(max(alpha x + beta, 0), 1)
     hard_swish,    ///< x min(max(x / 6 + 1/2, 0), 1)
     sigmoid,       ///< 1 / (1 + exp(-x))
-    silu           ///< x sigmoid(x)
+    silu,          ///< x sigmoid(x)
+    gelu           ///< x Phi(x), Phi being the normal distribution's
 };
 
 /// What happens to an element of the product before it is stored: bias, addend, activation, in this order. NaN passes through all.

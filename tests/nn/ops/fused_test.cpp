@@ -36,7 +36,7 @@ tensor fused(const std::vector<tensor>& inputs, std::vector<attribute> attribute
 }  // namespace
 
 TEST_CASE("every activation has a name that leads back to it") {
-    for (int i = 0; i <= static_cast<int>(activation::silu); ++i) CHECK(nn::parse_activation(nn::name(static_cast<activation>(i))) == static_cast<activation>(i));
+    for (int i = 0; i <= static_cast<int>(activation::gelu); ++i) CHECK(nn::parse_activation(nn::name(static_cast<activation>(i))) == static_cast<activation>(i));
     CHECK_THROWS_WITH_AS(nn::parse_activation("swoosh"), "no activation is named 'swoosh'", invalid_argument);
 }
 
@@ -59,10 +59,11 @@ TEST_CASE("activations compute the operators they stand for, and pass NaN") {
     check(activation::hard_sigmoid, "HardSigmoid", 13, 0.25, 0.5, {real("alpha", 0.25f), real("beta", 0.5f)});
     check(activation::hard_swish, "HardSwish", 14, 0, 0, {});
     check(activation::sigmoid, "Sigmoid", 13, 0, 0, {});
+    check(activation::gelu, "Gelu", 20, 0, 0, {});
     const tensor silu = run("Mul", 13, {x, run("Sigmoid", 13, {x})});
     for (std::size_t i = 0; i < 6; ++i)
         CHECK(nn::activated(static_cast<double>(elements<float>(x)[i]), activation::silu, 0, 0, 0) == doctest::Approx(static_cast<double>(elements<float>(silu)[i])));
-    for (int i = 0; i <= static_cast<int>(activation::silu); ++i)
+    for (int i = 0; i <= static_cast<int>(activation::gelu); ++i)
         CHECK(ocelli::detail::is_nan(nn::activated(static_cast<double>(qnan), static_cast<activation>(i), 0.1, 0.2, 0.5)));
 }
 

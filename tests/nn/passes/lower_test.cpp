@@ -14,7 +14,7 @@ namespace {
 // Conv, then the node given on its result; lowered.
 graph lowered(node after, const std::vector<tensor>& constants = {}, bool conv_is_output = false) {
     graph g;
-    g.opsets[""] = 13;
+    g.opsets[""] = after.op == "Gelu" ? 20 : 13;
     const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 2, 4, 4}, {}}), c = g.add_value("c"), y = g.add_value("y");
     g.add_node({.name = "conv", .op = "Conv", .inputs = {x, g.add_constant("w", tensor::zeros(dtype::float32, {3, 2, 3, 3}))}, .outputs = {c}});
     after.name = "after";
@@ -50,6 +50,8 @@ graph lowered_product(const char* gate, std::vector<attribute> attributes) {
 TEST_CASE("activations fuse into the convolution before them") {
     CHECK(attr_string(lowered({.op = "Relu"}).nodes.at(0), "activation") == "relu");
     CHECK(attr_string(lowered({.op = "Sigmoid"}).nodes.at(0), "activation") == "sigmoid");
+    CHECK(attr_string(lowered({.op = "Gelu"}).nodes.at(0), "activation") == "gelu");
+    CHECK(lowered({.op = "Gelu", .attributes = {{"approximate", std::string("tanh")}}}).nodes.size() == 2);
     const graph clip = lowered({.op = "Clip"}, {tensor::scalar(0.f), tensor::scalar(6.f)});
     REQUIRE(clip.nodes.size() == 1);
     CHECK(attr_float(clip.nodes[0], "beta") == 6.f);

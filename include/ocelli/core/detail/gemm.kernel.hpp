@@ -2,57 +2,16 @@
 
 namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
 
-// 1 / x for x in [1, 2^127): an estimate and one Newton step, a third of a division's time; within 2 units in the last place.
-OCELLI_ALWAYS_INLINE vf32 reciprocal_fast(vf32 x) {
-#if OCELLI_TARGET_LEVEL == 2
-    vf32 r;
-    asm("vrcp14ps %1, %0" : "=v"(r) : "v"(x));
-    return r * (2.0f - x * r);
-#else
-    return 1.0f / x;
-#endif
-}
-
-// 1 / (1 + exp(-x)): exp(-x) = 2^n 2^f, f in [-1/2, 1/2], within 4e-7 of the value (5e-6 at its ends without FMA); a number for NaN.
-OCELLI_ALWAYS_INLINE vf32 sigmoid_of_number(vf32 x) {
-    const vf32 magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-    const vf32 v = min(broadcast(87.0f), max(broadcast(-87.0f), x));  // NaN stays NaN
-    vf32 t = v * -1.44269504f + magic;
-#if defined(__FAST_MATH__)
-    t = rounded(t);
-#endif
-    const vf32 f = v * -1.44269504f - (t - magic);
-    vf32 p = broadcast(1.3264727e-3f);
-    p = p * f + 9.671513e-3f;
-    p = p * f + 5.5507336e-2f;
-    p = p * f + 2.4022242e-1f;
-    p = p * f + 6.93147e-1f;
-    p = p * f + 1.0f;
-    const vi32 scaled = __builtin_bit_cast(vi32, p) + (__builtin_bit_cast(vi32, t) << 23);  // the shift drops what `magic` added
-    return reciprocal_fast(1.0f + __builtin_bit_cast(vf32, scaled));
-}
-
 OCELLI_ALWAYS_INLINE vf32 sigmoid_fast(vf32 x) {
     const vf32 y = sigmoid_of_number(x);
     return x == x ? y : x;
-}
-
-OCELLI_ALWAYS_INLINE vf32 silu_fast(vf32 x) {
-    return x * sigmoid_of_number(x);
-}
-
-OCELLI_ALWAYS_INLINE vf32 hard_swish(vf32 x) {
-    const vf32 one = broadcast(1.0f), zero{};
-    vf32 v = x * (1.0f / 6.0f) + 0.5f;
-    v = v < zero ? zero : v;
-    return x * (v > one ? one : v);
 }
 
 // Comparisons stand so that NaN passes on.
 OCELLI_ALWAYS_INLINE vf32 activate(vf32 x, const gemm_epilogue& e, std::int64_t row) {
     const vf32 zero{};
     switch (e.function) {
-    case activation::relu: return x < zero ? zero : x;
+    case activation::relu: return at_least(x, 0.0f);
     case activation::clip: {
         const vf32 low = broadcast(e.alpha), high = broadcast(e.beta);
         const vf32 v = x < low ? low : x;
@@ -61,14 +20,12 @@ OCELLI_ALWAYS_INLINE vf32 activate(vf32 x, const gemm_epilogue& e, std::int64_t 
     case activation::leaky_relu: return x < zero ? x * e.alpha : x;
     case activation::prelu: return x < zero ? x * e.row_slope[row] : x;
     case activation::hard_sigmoid: {
-        const vf32 one = broadcast(1.0f);
-        vf32 v = x * e.alpha + e.beta;
-        v = v < zero ? zero : v;
-        return v > one ? one : v;
+        return at_most(at_least(x * e.alpha + e.beta, 0.0f), 1.0f);
     }
     case activation::hard_swish: return hard_swish(x);
     case activation::sigmoid: return sigmoid_fast(x);
-    case activation::silu: return silu_fast(x);
+    case activation::silu: return silu(x);
+    case activation::gelu: return gelu(x);
     default: return x;
     }
 }
@@ -132,30 +89,71 @@ OCELLI_NOINLINE inline void gemm_put_edge(const float* tile, std::int64_t tile_r
         }
 }
 
-// Over the tile just written.
-OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
-    // What most epilogues of mobile networks and of a transformer are: without the switch in the loop.
-    const bool alone = e->row_bias == nullptr && e->column_bias == nullptr && e->addend == nullptr;
-    const bool only_silu = alone && e->function == activation::silu, only_hard_swish = alone && e->function == activation::hard_swish;
-    const bool only_columns = e->function == activation::none && e->row_bias == nullptr && e->column_bias != nullptr;
-    for (std::int64_t i = 0; i < rows; ++i) {
+struct finish_silu {
+    template <class V>
+    OCELLI_ALWAYS_INLINE static V f(V x) { return silu(x); }
+};
+struct finish_hard_swish {
+    template <class V>
+    OCELLI_ALWAYS_INLINE static V f(V x) { return hard_swish(x); }
+};
+struct finish_gelu {
+    template <class V>
+    OCELLI_ALWAYS_INLINE static V f(V x) { return gelu(x); }
+};
+
+// The whole vectors of a tile: bias of the columns, where there is one, and a function. Four at a time, below one another or, in lower tiles, side by side.
+template <class F>
+void finish_vectors(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const float* bias) {
+    constexpr int L = lanes<float>;
+    std::int64_t i = 0;
+    for (; i + 4 <= rows; i += 4)
+        for (std::int64_t j = 0; j + L <= columns; j += L) {
+            float* to = c + i * ldc + j;
+            const four x = load_four(to, ldc);
+            store_four(to, ldc, F::f(bias == nullptr ? x : x + load(bias + j)));
+        }
+    for (; i < rows; ++i) {
+        float* to = c + i * ldc;
         std::int64_t j = 0;
-        if (only_silu)
-            for (; j + lanes<float> <= columns; j += lanes<float>) store(c + i * ldc + j, silu_fast(load<float>(c + i * ldc + j)));
-        if (only_hard_swish)
-            for (; j + lanes<float> <= columns; j += lanes<float>) store(c + i * ldc + j, hard_swish(load<float>(c + i * ldc + j)));
+        for (; j + 4 * L <= columns; j += 4 * L) {
+            const four x = load_four(to + j, L);
+            store_four(to + j, L, F::f(bias == nullptr ? x : x + load_four(bias + j, L)));
+        }
+        for (; j + L <= columns; j += L) {
+            const vf32 x = load<float>(to + j);
+            store(to + j, F::f(bias == nullptr ? x : x + load(bias + j)));
+        }
+    }
+}
+
+// Over the tile just written. What most epilogues of mobile networks and of a transformer are has loops without the switch in them.
+OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* e, std::int64_t row0, std::int64_t column0) {
+    constexpr std::int64_t L = lanes<float>;
+    const float* bias = e->column_bias == nullptr ? nullptr : e->column_bias + column0;
+    std::int64_t done = 0;  // columns
+    if (e->row_bias == nullptr && e->addend == nullptr) {
+        const std::int64_t whole = columns / L * L;
+        done = whole;
+        if (e->function == activation::silu) finish_vectors<finish_silu>(rows, whole, c, ldc, bias);
+        else if (e->function == activation::hard_swish) finish_vectors<finish_hard_swish>(rows, whole, c, ldc, bias);
+        else if (e->function == activation::gelu) finish_vectors<finish_gelu>(rows, whole, c, ldc, bias);
+        else done = 0;
+    }
+    const bool only_columns = e->function == activation::none && e->row_bias == nullptr && bias != nullptr;
+    for (std::int64_t i = 0; i < rows; ++i) {
+        std::int64_t j = done;
         if (only_columns) {
-            const float* bias = e->column_bias + column0;
             const float* addend = e->addend == nullptr ? nullptr : e->addend + (row0 + i) * e->addend_stride + column0;
-            for (; j + lanes<float> <= columns; j += lanes<float>) {
+            for (; j + L <= columns; j += L) {
                 const vf32 x = load<float>(c + i * ldc + j) + load(bias + j);
                 store(c + i * ldc + j, addend == nullptr ? x : x + load(addend + j));
             }
         }
-        for (; j < columns; j += lanes<float>) {
+        for (; j < columns; j += L) {
             float* to = c + i * ldc + j;
             const std::int64_t left = columns - j;
-            if (left >= lanes<float>) store(to, finish_vector(load<float>(to), *e, row0 + i, column0 + j, lanes<float>));
+            if (left >= L) store(to, finish_vector(load<float>(to), *e, row0 + i, column0 + j, lanes<float>));
             else {
                 const int count = static_cast<int>(left);
                 store_first(to, finish_vector(load_first<float>(to, count), *e, row0 + i, column0 + j, count), count);

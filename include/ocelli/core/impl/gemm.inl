@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/core/detail/activation.hpp>
 #include <ocelli/core/detail/gemm_blocks.hpp>
 #include <ocelli/core/detail/unaligned.hpp>
 #include <ocelli/core/gemm.hpp>

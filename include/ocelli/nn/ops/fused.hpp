@@ -19,7 +19,7 @@ namespace ocelli::nn {
 /// above.
 std::span<const op_def> fused_ops();
 
-/// "none", "relu", "clip", "leaky_relu", "prelu", "hard_sigmoid", "hard_swish", "sigmoid", "silu"
+/// "none", "relu", "clip", "leaky_relu", "prelu", "hard_sigmoid", "hard_swish", "sigmoid", "silu", "gelu"
 std::string_view name(activation function) noexcept;
 /// The reverse; throws invalid_argument on another text.
 activation parse_activation(std::string_view text);

@@ -4,9 +4,6 @@
 
 namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
 
-OCELLI_ALWAYS_INLINE vf32 magnitude(vf32 x) {
-    return __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, x) & 0x7fffffff);
-}
 OCELLI_ALWAYS_INLINE vf32 with_sign(vf32 x, vf32 sign) {
     return __builtin_bit_cast(vf32, (__builtin_bit_cast(vi32, x) & 0x7fffffff) | (__builtin_bit_cast(vi32, sign) & static_cast<std::int32_t>(0x80000000u)));
 }
@@ -20,16 +17,6 @@ OCELLI_ALWAYS_INLINE vf32 square_root(vf32 x) {
     for (int i = 0; i < lanes<float>; ++i) y[i] = __builtin_sqrtf(x[i]);
 #endif
     return y;
-}
-
-// 1 + r + r^2 p(r) - 1 for |r| <= ln 2 / 2.
-OCELLI_ALWAYS_INLINE vf32 exp_minus_one_near(vf32 r) {
-    vf32 p = broadcast(0.00139517147f);
-    p = p * r + 0.00836959866f;
-    p = p * r + 0.0416661873f;
-    p = p * r + 0.166665129f;
-    p = p * r + 0.5f;
-    return p * r * r + r;
 }
 
 // Rounds, overflows to infinity and underflows gradually; NaN stays.
@@ -46,20 +33,6 @@ OCELLI_ALWAYS_INLINE vf32 exponential(vf32 x) {
     const vi32 whole = __builtin_bit_cast(vi32, t) - __builtin_bit_cast(vi32, magic), half = whole >> 1;
     const vf32 first = __builtin_bit_cast(vf32, (half + 127) << 23), second = __builtin_bit_cast(vf32, (whole - half + 127) << 23);
     return x == x ? p * first * second : x;
-}
-
-// For arguments that are not positive, of which the smallest may become 0.
-OCELLI_ALWAYS_INLINE vf32 exponential_of_negative(vf32 x) {
-    const vf32 low = broadcast(-87.0f), magic = broadcast(12582912.0f);
-    const vf32 v = x < low ? low : x;
-    const vf32 t = rounded(v * 1.44269504088896341f + magic);
-    const vf32 n = t - magic;
-    vf32 r = v - n * 0.693359375f;
-    r = r - n * -2.12194440e-4f;
-    const vf32 p = exp_minus_one_near(r) + 1.0f;
-    const vi32 whole = __builtin_bit_cast(vi32, t) - __builtin_bit_cast(vi32, magic);
-    const vf32 y = __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, p) + (whole << 23));
-    return x < low ? vf32{} : x == x ? y : x;
 }
 
 OCELLI_ALWAYS_INLINE vf32 exponential_minus_one(vf32 x) {
@@ -150,7 +123,7 @@ OCELLI_ALWAYS_INLINE vf32 erf_complement(vf32 t) {
 }
 
 // Comparisons stand so that NaN passes on.
-struct unary_relu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return x < vf32{} ? vf32{} : x; } };
+struct unary_relu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return at_least(x, 0.0f); } };
 struct unary_leaky_relu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32) { return x < vf32{} ? x * a : x; } };
 struct unary_clip {
     OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32 b) {
@@ -182,12 +155,8 @@ struct unary_erf {
     }
 };
 struct unary_gelu {
-    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) {
-        // Phi(x) = (1 + erf(x / sqrt 2)) / 2, from the complement on the left: no digits are lost there.
-        const vf32 u = x * 0.707106781186547524f, t = magnitude(u), half = 0.5f * erf_complement(t);
-        const vf32 far = x < vf32{} ? half : 1.0f - half;
-        return x * (t < broadcast(1.0f) ? 0.5f * (erf_near(u) + u) + 0.5f : far);
-    }
+    template <class V>
+    OCELLI_ALWAYS_INLINE static V f(V x, vf32, vf32) { return gelu(x); }
 };
 struct unary_gelu_tanh {
     OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) {
@@ -218,6 +187,8 @@ void unary_row(std::int64_t n, const float* x, float* y, float a, float b) {
     constexpr int L = lanes<float>;
     const vf32 first = broadcast(a), second = broadcast(b);
     std::int64_t i = 0;
+    if constexpr (requires(four v) { F::f(v, first, second); })
+        for (; i + 4 * L <= n; i += 4 * L) store_four(y + i, L, F::f(load_four(x + i, L), first, second));
     for (; i + L <= n; i += L) store(y + i, F::f(load(x + i), first, second));
     if (i == n) return;
     float part[L] = {};
@@ -265,10 +236,7 @@ inline void softmax_row(std::int64_t n, const float* x, float* y) {
     const vf32 lowest = __builtin_bit_cast(vf32, broadcast(static_cast<std::int32_t>(0xff800000u)));
     vf32 peaks = lowest;
     std::int64_t i = 0;
-    for (; i + L <= n; i += L) {
-        const vf32 v = load(x + i);
-        peaks = v > peaks ? v : peaks;
-    }
+    for (; i + L <= n; i += L) peaks = max(load(x + i), peaks);
     float part[L];
     store(part, peaks);
     float peak = part[0];
@@ -276,7 +244,12 @@ inline void softmax_row(std::int64_t n, const float* x, float* y) {
     for (std::int64_t k = i; k < n; ++k) peak = x[k] > peak ? x[k] : peak;
     const vf32 shift = broadcast(peak);
     vf32 sums{};
-    for (i = 0; i + L <= n; i += L) {
+    for (i = 0; i + 4 * L <= n; i += 4 * L) {
+        const four e = exponential_of_negative(load_four(x + i, L) - shift);
+        store_four(y + i, L, e);
+        sums = sums + ((e.a + e.b) + (e.c + e.d));
+    }
+    for (; i + L <= n; i += L) {
         const vf32 e = exponential_of_negative(load(x + i) - shift);
         store(y + i, e);
         sums = sums + e;
@@ -308,7 +281,7 @@ inline void softmax_column_block(std::int64_t n, std::int64_t columns, std::int6
                 from = part;
             }
             const vf32 v = load<float>(from);
-            peak = v > peak ? v : peak;
+            peak = max(v, peak);
         }
         for (std::int64_t k = 0; k < n; ++k) {
             const float* from = x + k * pitch + c;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/core/detail/activation.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/nn/kernels/elementwise.hpp>

@@ -14,7 +14,7 @@ namespace ocelli::nn {
 namespace detail {
 
 inline constexpr std::string_view activation_names[] = {"none",         "relu",       "clip",    "leaky_relu", "prelu",
-                                                        "hard_sigmoid", "hard_swish", "sigmoid", "silu"};
+                                                        "hard_sigmoid", "hard_swish", "sigmoid", "silu",  "gelu"};
 
 // Adds the addend to a convolution's result, which stands in output 0 with this shape, and activates.
 inline void finish_convolution(eval_context& c, const dims& shape) {
@@ -142,6 +142,7 @@ OCELLI_INLINE double activated(double x, activation function, double alpha, doub
     case activation::hard_swish: return x * clamp(x / 6 + 0.5, 0, 1);
     case activation::sigmoid: return 1 / (1 + std::exp(-x));
     case activation::silu: return x / (1 + std::exp(-x));
+    case activation::gelu: return 0.5 * x * std::erfc(x * -0.70710678118654752440);
     default: return x;
     }
 }

@@ -208,6 +208,7 @@ OCELLI_INLINE std::vector<patch> activation_fusion(const graph& g) {
         if (n.op == "Relu") function = activation::relu;
         else if (n.op == "Sigmoid") function = activation::sigmoid;
         else if (n.op == "HardSwish") function = activation::hard_swish;
+        else if (n.op == "Gelu" && attr_string(n, "approximate", "none") == "none") function = activation::gelu;
         else if (n.op == "LeakyRelu") {
             function = activation::leaky_relu;
             alpha = attr_float(n, "alpha", 0.01f);

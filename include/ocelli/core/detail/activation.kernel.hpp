@@ -1,0 +1,172 @@
+// Functions of vectors that products and element-wise kernels share. Compiled once per instruction set.
+//
+// Each takes one vector or four: a function is a chain in which every step waits for the one before, and four chains side by side hide that. The bits
+// of a lane are the same either way.
+
+namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
+
+/// Four vectors, on which the steps of a function are taken together.
+struct four {
+    vf32 a, b, c, d;
+};
+
+OCELLI_ALWAYS_INLINE four operator+(four x, four y) { return {x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d}; }
+OCELLI_ALWAYS_INLINE four operator-(four x, four y) { return {x.a - y.a, x.b - y.b, x.c - y.c, x.d - y.d}; }
+OCELLI_ALWAYS_INLINE four operator*(four x, four y) { return {x.a * y.a, x.b * y.b, x.c * y.c, x.d * y.d}; }
+OCELLI_ALWAYS_INLINE four operator+(four x, vf32 y) { return {x.a + y, x.b + y, x.c + y, x.d + y}; }
+OCELLI_ALWAYS_INLINE four operator-(four x, vf32 y) { return {x.a - y, x.b - y, x.c - y, x.d - y}; }
+OCELLI_ALWAYS_INLINE four operator*(four x, vf32 y) { return {x.a * y, x.b * y, x.c * y, x.d * y}; }
+OCELLI_ALWAYS_INLINE four operator+(four x, float y) { return x + broadcast(y); }
+OCELLI_ALWAYS_INLINE four operator-(four x, float y) { return x - broadcast(y); }
+OCELLI_ALWAYS_INLINE four operator*(four x, float y) { return x * broadcast(y); }
+OCELLI_ALWAYS_INLINE four operator-(float y, four x) {
+    const vf32 v = broadcast(y);
+    return {v - x.a, v - x.b, v - x.c, v - x.d};
+}
+
+OCELLI_ALWAYS_INLINE four load_four(const float* p, std::int64_t step) {
+    return {load(p), load(p + step), load(p + 2 * step), load(p + 3 * step)};
+}
+OCELLI_ALWAYS_INLINE void store_four(float* p, std::int64_t step, four x) {
+    store(p, x.a);
+    store(p + step, x.b);
+    store(p + 2 * step, x.c);
+    store(p + 3 * step, x.d);
+}
+
+OCELLI_ALWAYS_INLINE four rounded(four x) { return {rounded(x.a), rounded(x.b), rounded(x.c), rounded(x.d)}; }
+
+/// NaN stays NaN.
+OCELLI_ALWAYS_INLINE vf32 at_least(vf32 x, float low) { return max(broadcast(low), x); }
+OCELLI_ALWAYS_INLINE vf32 at_most(vf32 x, float high) { return min(broadcast(high), x); }
+OCELLI_ALWAYS_INLINE four at_least(four x, float low) { return {at_least(x.a, low), at_least(x.b, low), at_least(x.c, low), at_least(x.d, low)}; }
+OCELLI_ALWAYS_INLINE four at_most(four x, float high) { return {at_most(x.a, high), at_most(x.b, high), at_most(x.c, high), at_most(x.d, high)}; }
+
+OCELLI_ALWAYS_INLINE vf32 magnitude(vf32 x) { return __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, x) & 0x7fffffff); }
+OCELLI_ALWAYS_INLINE four magnitude(four x) { return {magnitude(x.a), magnitude(x.b), magnitude(x.c), magnitude(x.d)}; }
+
+/// a where x is negative, b elsewhere and for NaN.
+OCELLI_ALWAYS_INLINE vf32 where_negative(vf32 x, vf32 a, vf32 b) { return x < vf32{} ? a : b; }
+OCELLI_ALWAYS_INLINE four where_negative(four x, four a, four b) {
+    return {where_negative(x.a, a.a, b.a), where_negative(x.b, a.b, b.b), where_negative(x.c, a.c, b.c), where_negative(x.d, a.d, b.d)};
+}
+
+/// Adding it to a number of less than 2^22 rounds that to an integer, which then stands in the sum's lowest bits: 1.5 * 2^23.
+inline constexpr float rounds_to_integer = 12582912.0f;
+
+/// p * 2^n for p in [1/2, 2], n + rounds_to_integer being t: the shift drops all of t but n. The result must be a normal number; a number for NaN.
+OCELLI_ALWAYS_INLINE vf32 times_power_of_two(vf32 p, vf32 t) {
+    return __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, p) + (__builtin_bit_cast(vi32, t) << 23));
+}
+OCELLI_ALWAYS_INLINE four times_power_of_two(four p, four t) {
+    return {times_power_of_two(p.a, t.a), times_power_of_two(p.b, t.b), times_power_of_two(p.c, t.c), times_power_of_two(p.d, t.d)};
+}
+
+/// p * 2^n for p in [1/2, 2] and an integer n in [-300, 0], t being n + rounds_to_integer; may be 0 where it is not a normal number. NaN for NaN.
+OCELLI_ALWAYS_INLINE vf32 times_falling_power(vf32 p, vf32 n, [[maybe_unused]] vf32 t) {
+#if OCELLI_TARGET_LEVEL == 2
+    vf32 r;
+    asm("vscalefps %2, %1, %0" : "=v"(r) : "v"(p), "v"(n));
+    return r;
+#else
+    return n < broadcast(-125.0f) ? vf32{} : n == n ? times_power_of_two(p, t) : n;
+#endif
+}
+OCELLI_ALWAYS_INLINE four times_falling_power(four p, four n, four t) {
+    return {times_falling_power(p.a, n.a, t.a), times_falling_power(p.b, n.b, t.b), times_falling_power(p.c, n.c, t.c), times_falling_power(p.d, n.d, t.d)};
+}
+
+#if OCELLI_TARGET_LEVEL == 2
+OCELLI_ALWAYS_INLINE vf32 reciprocal_estimate(vf32 x) {
+    vf32 r;
+    asm("vrcp14ps %1, %0" : "=v"(r) : "v"(x));
+    return r;
+}
+OCELLI_ALWAYS_INLINE four reciprocal_estimate(four x) {
+    return {reciprocal_estimate(x.a), reciprocal_estimate(x.b), reciprocal_estimate(x.c), reciprocal_estimate(x.d)};
+}
+/// 1 / x for x in [1, 2^127): an estimate and one Newton step, a third of a division's time; within 2 units in the last place.
+template <class V>
+OCELLI_ALWAYS_INLINE V reciprocal_fast(V x) {
+    const V r = reciprocal_estimate(x);
+    return r * (2.0f - x * r);
+}
+#else
+OCELLI_ALWAYS_INLINE vf32 reciprocal_fast(vf32 x) { return 1.0f / x; }
+OCELLI_ALWAYS_INLINE four reciprocal_fast(four x) {
+    return {reciprocal_fast(x.a), reciprocal_fast(x.b), reciprocal_fast(x.c), reciprocal_fast(x.d)};
+}
+#endif
+
+/// 2^f for f in [-1/2, 1/2], within 1.5e-7 of the value (4e-6 at its ends without FMA).
+template <class V>
+OCELLI_ALWAYS_INLINE V power_of_two_near(V f) {
+    V p = f * 1.3264727e-3f + 9.671513e-3f;
+    p = p * f + 5.5507336e-2f;
+    p = p * f + 2.4022242e-1f;
+    p = p * f + 6.93147e-1f;
+    return p * f + 1.0f;
+}
+
+/// 1 / (1 + exp(-x)): exp(-x) = 2^n 2^f, f in [-1/2, 1/2], within 4e-7 of the value (5e-6 at its ends without FMA); a number for NaN.
+template <class V>
+OCELLI_ALWAYS_INLINE V sigmoid_of_number(V x) {
+    const V v = at_most(at_least(x, -87.0f), 87.0f);
+    const V t = rounded(v * -1.44269504f + rounds_to_integer);
+    const V f = v * -1.44269504f - (t - rounds_to_integer);
+    return reciprocal_fast(times_power_of_two(power_of_two_near(f), t) + 1.0f);
+}
+
+template <class V>
+OCELLI_ALWAYS_INLINE V silu(V x) {
+    return x * sigmoid_of_number(x);
+}
+
+template <class V>
+OCELLI_ALWAYS_INLINE V hard_swish(V x) {
+    return x * at_most(at_least(x * (1.0f / 6.0f) + 0.5f, 0.0f), 1.0f);
+}
+
+/// x Phi(x), within 6e-7 of max(|x Phi(x)|, 0.1). Below -5.66, where Phi is under 8e-9, no more than its size is right.
+template <class V>
+OCELLI_ALWAYS_INLINE V gelu(V x) {
+    // 2^y = Phi(-|x|), from which no digits are lost on the left; y by a polynomial up to 5.66, by a line beyond.
+    const V t = magnitude(x), u = at_most(t, 5.66f);
+    V p = u * -1.5826758e-08f + 5.1081668e-07f;
+    p = p * u + -7.0538981e-06f;
+    p = p * u + 5.2408715e-05f;
+    p = p * u + -0.00019170120f;
+    p = p * u + -0.00019568825f;
+    p = p * u + 0.0072068078f;
+    p = p * u + -0.052635550f;
+    p = p * u + -0.45914856f;
+    p = p * u + -1.1511145f;
+    p = p * u + -0.99999976f;
+    const V y = at_least(p - (t - u) * 12.0f, -200.0f);
+    const V whole = rounded(y + rounds_to_integer), n = whole - rounds_to_integer;
+    const V left = times_falling_power(power_of_two_near(y - n), n, whole);
+    return x * where_negative(x, left, 1.0f - left);
+}
+
+/// exp(r) for |r| <= ln 2 / 2, less 1.
+template <class V>
+OCELLI_ALWAYS_INLINE V exp_minus_one_near(V r) {
+    V p = r * 0.00139517147f + 0.00836959866f;
+    p = p * r + 0.0416661873f;
+    p = p * r + 0.166665129f;
+    p = p * r + 0.5f;
+    return p * r * r + r;
+}
+
+/// exp(x) for x that is not positive; what is not a normal number may be 0. NaN stays.
+template <class V>
+OCELLI_ALWAYS_INLINE V exponential_of_negative(V x) {
+    const V v = at_least(x, -200.0f);
+    const V t = rounded(v * 1.44269504088896341f + rounds_to_integer);
+    const V n = t - rounds_to_integer;
+    V r = v - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    return times_falling_power(exp_minus_one_near(r) + 1.0f, n, t);
+}
+
+}  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET
