@@ -70,6 +70,38 @@ TEST_CASE("convolutions on blocks agree with the reference in double over random
     CHECK(error_of(layer_of({1, 3, 61, 83}, {16, 3, 7, 7}, 2, 1, 3, 1, false), activation::relu, true, false, 8, "", "blocked_direct") < 5e-7);
 }
 
+TEST_CASE("convolutions of images in planes, the last block of filters full, half or nearly empty, agree with the reference in double") {
+    std::mt19937 random(37);
+    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const std::int64_t lanes = block_lanes();
+    for (unsigned i = 0; i < 180; ++i) {
+        CAPTURE(i);
+        layer l;
+        l.blocks = i % 6 == 0;
+        const std::int64_t rest = i % 4 == 0 ? lanes / 2 : i % 4 == 1 ? pick(1, lanes / 2) : i % 4 == 2 ? pick(lanes / 2 + 1, lanes) : 0;
+        l.x = {pick(1, 2), l.blocks ? pick(1, 40) : pick(1, 4)};
+        l.w = {std::max<std::int64_t>(1, pick(0, 3) * lanes + rest), l.x[1]};
+        const std::int64_t wide = i % 3 == 0 ? 120 : 30;  // several tiles, or a narrow one
+        for (std::size_t a = 0; a < 2; ++a) {
+            const std::int64_t kernel = pick(1, 5), stride = i % 2 == 0 ? 2 : pick(1, 4), dilation = pick(1, 2);
+            l.w.push_back(kernel);
+            l.strides.push_back(stride);
+            l.dilations.push_back(dilation);
+            l.x.push_back((kernel - 1) * dilation + pick(1, a == 0 ? 20 : wide));
+        }
+        for (std::size_t a = 0; a < 4; ++a) l.pads.push_back(i % 5 == 0 ? 0 : pick(0, 3));
+        CHECK(error_of(l, static_cast<activation>(i % 9), i % 2 == 0, i % 5 < 2, 1000 * i, "") < 5e-7);
+    }
+    // A column that strides leave alone, sums in parts, rows too many for one task.
+    const auto planes = [](dims x, dims w, std::int64_t stride, std::int64_t pad) {
+        return layer{std::move(x), std::move(w), {stride, stride}, {1, 1}, {pad, pad, pad, pad}};
+    };
+    CHECK(error_of(planes({1, 3, 9, 1}, {lanes + 1, 3, 1, 1}, 2, 0), activation::relu, true, true, 1, "", "blocked_pointwise") < 5e-7);
+    CHECK(error_of(planes({1, 100, 9, 31}, {lanes + lanes / 2, 100, 3, 3}, 2, 1), activation::clip, true, true, 2, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(planes({1, 3, 130, 257}, {lanes + lanes / 2, 3, 3, 3}, 2, 1), activation::relu, true, false, 3, "", "blocked_direct") < 5e-7);
+    CHECK(error_of(planes({2, 3, 130, 257}, {lanes, 3, 5, 5}, 2, 2), activation::silu, true, false, 4, "", "blocked_direct") < 5e-7);
+}
+
 TEST_CASE("transposed convolutions on blocks agree with the reference in double over random layers and epilogues") {
     std::mt19937 random(29);
     const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
@@ -178,37 +210,46 @@ TEST_CASE("weights are packed wherever they lie") {
 }
 
 TEST_CASE("unused lanes are zero whatever the input and the activation") {
-    const std::int64_t lanes = block_lanes(), filters = lanes + 1;
-    conv_layer l;
-    l.channels = 3;
-    l.filters = filters;
-    l.height = l.width = l.out_height = l.out_width = 4;
-    l.kernel_width = l.kernel_height = 3;
-    l.pad_left = l.pad_top = 1;
-    tensor x = random_tensor({1, 3, 4, 4}, 1);
-    x.mutable_data<float>()[5] = qnan;
-    x.mutable_data<float>()[9] = std::numeric_limits<float>::infinity();
-    const std::vector<float> w = floats_of(random_tensor({filters, 3, 3, 3}, 2));
-    std::vector<float> packed(static_cast<std::size_t>(blocked_conv_packed_size(l)));
-    blocked_conv_pack(l, w.data(), packed.data());
-    const std::vector<float> bias(static_cast<std::size_t>(2 * lanes));
-    for (const activation f : {activation::none, activation::sigmoid, activation::clip, activation::hard_sigmoid}) {
-        blocked_epilogue e;
-        e.bias = bias.data();
-        e.function = f;
-        e.alpha = 0.5f;
-        e.beta = 0.75f;
-        // Exact-size buffers: the address sanitizer watches their ends.
-        const std::vector<float> exact = floats_of(x);
-        std::vector<float> y(static_cast<std::size_t>(2 * lanes * 16));
-        blocked_conv(l, exact.data(), true, packed.data(), e, y.data());
-        bool found = false;
-        for (std::int64_t i = 0; i < 16; ++i) {
-            found = found || std::isnan(y[static_cast<std::size_t>(i * lanes)]);
-            for (std::int64_t c = 1; c < lanes; ++c) CHECK(y[static_cast<std::size_t>((16 + i) * lanes + c)] == 0.0f);
-        }
-        CHECK(found);  // and NaN passed through the others
-    }
+    const std::int64_t lanes = block_lanes();
+    for (const std::int64_t rest : std::initializer_list<std::int64_t>{1, lanes / 2, lanes / 2 + 1})
+        for (const std::int64_t stride : {1, 2, 3})
+            for (const bool planes : {false, true}) {
+                CAPTURE(rest);
+                CAPTURE(stride);
+                conv_layer l;
+                l.channels = 3;
+                l.filters = lanes + rest;
+                l.height = l.width = 5;
+                l.stride_x = l.stride_y = stride;
+                l.out_height = l.out_width = 4 / stride + 1;
+                l.kernel_width = l.kernel_height = 3;
+                l.pad_left = l.pad_top = 1;
+                tensor x = random_tensor({1, 3, 5, 5}, 1);
+                x.mutable_data<float>()[6] = qnan;
+                x.mutable_data<float>()[18] = std::numeric_limits<float>::infinity();
+                const std::vector<float> w = floats_of(random_tensor({l.filters, 3, 3, 3}, 2));
+                std::vector<float> packed(static_cast<std::size_t>(blocked_conv_packed_size(l)));
+                blocked_conv_pack(l, w.data(), packed.data());
+                const std::vector<float> bias(static_cast<std::size_t>(2 * lanes));
+                const std::int64_t pixels = l.out_height * l.out_width;
+                for (const activation f : {activation::none, activation::sigmoid, activation::clip, activation::hard_sigmoid}) {
+                    blocked_epilogue e;
+                    e.bias = bias.data();
+                    e.function = f;
+                    e.alpha = 0.5f;
+                    e.beta = 0.75f;
+                    // Exact-size buffers: the address sanitizer watches their ends.
+                    const std::vector<float> exact = planes ? floats_of(x) : blocks_of(x);
+                    std::vector<float> y(static_cast<std::size_t>(2 * lanes * pixels), 7.0f);
+                    blocked_conv(l, exact.data(), planes, packed.data(), e, y.data());
+                    bool found = false;
+                    for (std::int64_t i = 0; i < pixels; ++i) {
+                        found = found || std::isnan(y[static_cast<std::size_t>(i * lanes)]);
+                        for (std::int64_t c = rest; c < lanes; ++c) CHECK(y[static_cast<std::size_t>((pixels + i) * lanes + c)] == 0.0f);
+                    }
+                    CHECK(found);  // and NaN passed through the others
+                }
+            }
 }
 
 TEST_CASE("planes become blocks and planes again, with zeros in the lanes nobody uses") {

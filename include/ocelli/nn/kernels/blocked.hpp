@@ -90,8 +90,9 @@ struct blocked_tile {
 };
 using blocked_tile_function = void (*)(const blocked_tile&);
 
-/// What x is made of: floats in blocks or planes; pairs of bfloat16 in blocks, multiplied by an instruction of the processor or as floats.
-enum blocked_form { floats_in_blocks, floats_in_planes, pairs_by_instruction, pairs_widened, blocked_forms };
+/// What x is made of: floats in blocks or planes, of which a tile's pixels are neighbours or every other one; pairs of bfloat16 in blocks, multiplied
+/// by an instruction of the processor or as floats.
+enum blocked_form { floats_in_blocks, floats_in_planes, every_other_in_planes, pairs_by_instruction, pairs_widened, blocked_forms };
 
 inline constexpr int blocked_max_pixels = 14;
 
@@ -132,9 +133,10 @@ struct blocked_pool_args {
 
 struct blocked_kernels {
     int lanes = 0;
-    int pixels = 0;  ///< of the largest tile
-    /// [blocked_form][vectors of filters - 1][pixels - 1]; null where there is no such instruction
-    blocked_tile_function tile[blocked_forms][2][blocked_max_pixels] = {};
+    int pixels = 0;  ///< of the largest tile of two vectors of filters, and of most of one: some have twice as many
+    /// [blocked_form][vectors of filters - 1, or 2: two, the second of which uses at most half of its lanes][pixels - 1]; null where there is no
+    /// such instruction, or no such tile
+    blocked_tile_function tile[blocked_forms][3][2 * blocked_max_pixels] = {};
     /// Two rows: [blocked_form][vectors of filters - 1][pixels of a row - 1]; null for some
     blocked_tile_function pair[blocked_forms][2][blocked_max_pixels / 2] = {};
     void (*finish)(float* y, std::int64_t pixels, const float* slope, int used) = nullptr;

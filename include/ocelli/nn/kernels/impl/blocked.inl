@@ -76,6 +76,24 @@ OCELLI_INLINE void blocked_conv_pack(const conv_layer& l, const float* w, float*
 
 namespace detail {
 
+/// Rows of some planes or blocks that the tiles of a task ask for piece by piece, because another task reads them next.
+struct rows_ahead {
+    const float* at = nullptr;          ///< the rows of the first plane, or null
+    std::int64_t plane = 0, bytes = 0;  ///< floats from one plane to the next, bytes of its rows
+    std::int64_t piece = 0, done = 0;   ///< bytes for a tile, and of this plane so far
+
+    /// For the next tile, which makes so many steps.
+    ocelli::detail::memory_ahead next(std::int64_t steps) {
+        const ocelli::detail::memory_ahead here = ocelli::detail::ahead_of(at + done / 4, piece, steps);
+        done += piece;
+        if (done >= bytes) {
+            done -= bytes;
+            at += plane;
+        }
+        return here;
+    }
+};
+
 OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, bool planes, blocked_form form, const float* packed, const blocked_epilogue& e,
                                        float* y, const blocked_placement& place) {
     const blocked_kernels& t = get_blocked_kernels();
@@ -95,11 +113,17 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const std::int64_t depth = block_count(groups.channels, each), all_depth = planes ? layer.channels : block_count(l.channels, each);
     const std::int64_t frame = l.height * l.width * (planes ? 1 : lanes), plane = l.depth * frame;
     const std::int64_t reach_y = (l.kernel_height - 1) * l.dilation_y + 1, reach_x = (l.kernel_width - 1) * l.dilation_x + 1;
-    const bool direct = !pairs_planes && l.stride_x == 1 && l.pad_top == 0 && l.pad_left == 0 && (l.out_height - 1) * l.stride_y + reach_y <= l.height &&
-                        l.out_width - 1 + reach_x <= l.width;
+    // Columns are dealt out, so that a tile's pixels are neighbours; not where tiles take every other float.
+    const bool every_other = form == floats_in_planes && l.stride_x == 2;
+    const std::int64_t deals = every_other ? 1 : l.stride_x, pixel_step = l.stride_x / deals * each;
+    const auto& tiles = t.tile[every_other ? every_other_in_planes : form];
+    const auto largest_tile = [&](int vectors) { return vectors == 1 && tiles[0][t.pixels] != nullptr ? 2 * t.pixels : t.pixels; };
+    const bool direct = !pairs_planes && deals == 1 && l.pad_top == 0 && l.pad_left == 0 && (l.out_height - 1) * l.stride_y + reach_y <= l.height &&
+                        (l.out_width - 1) * l.stride_x + reach_x <= l.width;
     const bool copies = !direct || rounds;
     // Where a tap covers the same rows whole, the image is one long row, cut anew.
-    const bool flat = direct && plane_taps == 1 && l.stride_y == 1 && l.out_height == l.height && l.out_width == l.width && place.step == 1 && place.row == l.out_width;
+    const bool flat = direct && plane_taps == 1 && l.stride_y == 1 && l.stride_x == 1 && l.out_height == l.height && l.out_width == l.width && place.step == 1 &&
+                      place.row == l.out_width;
     std::int64_t out_row_step = place.row;
     if (flat) {
         const std::int64_t wanted = 8 * t.pixels;
@@ -111,12 +135,18 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const auto row_pixels = [&](std::int64_t row) { return std::min(l.out_width, out_pixels - row * l.out_width); };
 
     // Rows of a task, so that their unrolled input stays in the second-level cache.
-    const std::int64_t part = direct ? 0 : ((l.out_width - 1) * l.stride_x + reach_x + l.stride_x - 1) / l.stride_x;
-    const std::int64_t row_floats = direct ? l.width * each : part * l.stride_x * each;
+    const bool aligns = !direct && form == floats_in_planes && deals == 1;
+    const std::int64_t lead = aligns ? (lanes - l.pad_left % lanes) % lanes : 0;  // more padding, so that whole vectors are stored to aligned memory
+    const std::int64_t columns = (l.out_width - 1) * l.stride_x + reach_x;
+    const std::int64_t part = direct ? 0 : aligns ? block_count(lead + columns, lanes) * lanes : block_count(columns, deals);
+    const std::int64_t row_floats = direct ? l.width * each : part * deals * each;
     std::int64_t chunk = 1;
     const auto unrolled_rows = [&](std::int64_t rows) { return std::min((rows - 1) * l.stride_y + reach_y, rows * l.kernel_height); };
     const std::int64_t row_work = l.out_width * groups.filters * groups.channels * taps;
-    constexpr std::int64_t budget = std::int64_t{3} << 15, least_work = std::int64_t{1} << 17;
+    // Few planes' rows stay in the first-level cache: there are enough of them, and copying them again costs little.
+    const bool few = form == floats_in_planes && row_floats * depth * l.kernel_depth * reach_y < std::int64_t{3} << 12;
+    const std::int64_t budget = few ? std::int64_t{3} << 12 : std::int64_t{3} << 15;
+    constexpr std::int64_t least_work = std::int64_t{1} << 17;
     const auto has_room = [&](std::int64_t rows) { return unrolled_rows(rows) * row_floats * depth * l.kernel_depth <= budget; };
     const auto has_time = [&](std::int64_t rows) { return rows * row_work <= 32 * least_work; };
     while (chunk < l.out_height && (!direct || has_time(chunk + 1)) && (!copies || has_room(chunk + 1))) ++chunk;
@@ -145,7 +175,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
         for (std::int64_t kx = 0; kx < l.kernel_width; ++kx)
             for (std::int64_t c = 0; c < depth; ++c) {
                 const std::int64_t at = kx * l.dilation_x;
-                table.push_back({c * plane_here + ky * tap_row + (at % l.stride_x * part + at / l.stride_x) * each, std::min(each, groups.channels - c * each)});
+                table.push_back({c * plane_here + ky * tap_row + (at % deals * part + at / deals) * each, std::min(each, groups.channels - c * each)});
             }
     const blocked_segment* segments = table.data();
     const bool small_rows = t.pair[form][0][0] != nullptr && !flat && 2 * l.out_width <= t.pixels;  // two of them make a tile
@@ -158,9 +188,13 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     static constexpr float zeros[2 * 16] = {};
     const std::int64_t tasks = images * chunks * filter_tasks;
     // What tiles fetch meanwhile: where all weights stay in the second-level cache beside two tasks' pixels, the next task's pixels; else the next weights.
-    const std::int64_t row_bytes = row_floats * 4, tiles_of_row = (l.out_width + t.pixels - 1) / t.pixels;
-    const bool fetches_pixels = direct && !rounds && filter_tasks == 1 && taps == 1 && groups.count == 1 && l.depth == 1 && depth <= part_segments + part_segments / 2 &&
-                                4 * blocks * lanes * groups.channels + 2 * depth * chunk * row_bytes <= std::int64_t{3} << 18;
+    const std::int64_t tiles_of_row = block_count(l.out_width, largest_tile(blocks == 1 ? 1 : 2));
+    const std::int64_t pixel_rows = copies ? chunk * l.stride_y : chunk, row_bytes = 4 * (copies ? l.width * (planes ? 1 : lanes) : row_floats);
+    const bool fetches_pixels = (direct ? taps == 1 : form == floats_in_planes) && !rounds && filter_tasks == 1 && groups.count == 1 && l.depth == 1 &&
+                                taps * depth <= part_segments + part_segments / 2 &&
+                                4 * blocks * lanes * groups.channels * taps + 2 * depth * pixel_rows * row_bytes <= std::int64_t{3} << 18;
+    // The task after this one is another thread's.
+    const std::int64_t tasks_ahead = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
     parallel_for(static_cast<std::size_t>(tasks), conv_grain(all_work / tasks), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t pair0 = task % filter_tasks * pairs_each, pair1 = std::min(pairs, pair0 + pairs_each);
@@ -179,12 +213,12 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                 float* to = ocelli::detail::thread_scratch(static_cast<std::size_t>(l.kernel_depth * depth * plane_here), 1);
                 float* const apart = rounds ? ocelli::detail::thread_scratch(static_cast<std::size_t>(2 * plane_here), 3) : nullptr;
                 const auto round = ocelli::detail::get_gemm_bf16_kernels(form == pairs_by_instruction).round_bf16;
-                source = to;
+                source = to + lead;
                 source_frame = 0;
                 const auto unroll = t.unroll[planes];
                 // One plane or block of x between zeros.
                 const auto lay_out = [&](const float* from, float* unrolled, std::int64_t tap_floats) {
-                    blocked_rows rows{rows_here, row0 * l.stride_y - l.pad_top, 1, l.height, l.width, l.pad_left, l.stride_x, part};
+                    blocked_rows rows{rows_here, row0 * l.stride_y - l.pad_top, 1, l.height, l.width, lead + l.pad_left, deals, part};
                     if (shared) return unroll(rows, from, unrolled);
                     rows.rows = chunk;
                     rows.step = l.stride_y;
@@ -217,16 +251,32 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
             const std::int64_t first_block = group * (groups.filters / lanes), out_block = place.plane * lanes;
             float* out = y + (n * block_count(l.filters, lanes) + first_block) * out_block + (place.first + z * place.frame) * lanes;
             const float* addend = e.addend == nullptr ? nullptr : e.addend + (out - y);
+            rows_ahead pixels_ahead;
+            if (fetches_pixels && row1 < l.out_height) {
+                const std::int64_t first = copies ? (row0 + tasks_ahead * chunk - 1) * l.stride_y - l.pad_top + reach_y : row0 + chunk;
+                const std::int64_t rows = std::min(pixel_rows, copies ? l.height - first : pixel_rows);
+                if (first >= 0 && rows > 0) {
+                    pixels_ahead.at = copies ? image + first * row_bytes / 4 : source + (row1 - row0) * out_row;
+                    pixels_ahead.plane = plane;
+                    pixels_ahead.bytes = rows * row_bytes;
+                    pixels_ahead.piece = depth * pixels_ahead.bytes / ((pair1 - pair0) * (row1 - row0) * tiles_of_row);
+                }
+            }
             for (std::int64_t pair = pair0; pair < pair1; ++pair) {
                 const std::int64_t b0 = 2 * pair;
                 const int wide = b0 + 2 <= blocks ? 2 : 1;
+                const std::int64_t used = std::min(wide * lanes, groups.filters - b0 * lanes);
+                const bool half = wide == 2 && !small_rows && tiles[2][0] != nullptr && used <= lanes + lanes / 2;
+                const bool unused_are_zero = used == wide * lanes || (half && used == lanes + lanes / 2);
+                const int kind = half ? 2 : wide - 1;
+                const std::int64_t most = largest_tile(wide);
+                const float* bias = e.bias + (first_block + b0) * lanes;
                 const float* weights = packed + group * packed_group + b0 * lanes * groups.channels * taps;
                 blocked_tile tile{};
                 // The weights of the next filters, or of those that this thread's next task begins with.
                 const bool turns = pair + 1 >= pair1;
-                const bool pixels_ahead = fetches_pixels && row1 < l.out_height;
                 const std::int64_t next_pair = !turns ? pair + 1 : task + 1 < static_cast<std::int64_t>(end) ? (task + 1) % filter_tasks * pairs_each : pair;
-                if (next_pair != pair && next_pair < pairs && !pixels_ahead) {
+                if (next_pair != pair && next_pair < pairs && pixels_ahead.at == nullptr) {
                     const std::int64_t row_floats_of_weights = std::min<std::int64_t>(2, blocks - 2 * next_pair) * lanes;
                     const std::int64_t steps_each = groups.channels * taps, tiles_here = ((row1 - row0) * l.out_width + t.pixels - 1) / t.pixels;
                     tile.ahead = ocelli::detail::ahead_of(packed + group * packed_group + 2 * next_pair * lanes * steps_each, 4 * row_floats_of_weights * steps_each,
@@ -249,38 +299,49 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                         ky1 = std::max(ky1, next1);
                     }
                     const std::int64_t to = b0 * out_block + row * out_row_step * lanes;
-                    for (const tap_run* columns = runs; columns != runs_end; ++columns) {
+                    for (const tap_run* together = runs; together != runs_end; ++together) {
                         // Segments that follow each other: those of all rows of taps, or, where columns are left out, of one.
-                        const bool whole = columns->tap1 - columns->tap0 == l.kernel_width;
+                        const bool whole = together->tap1 - together->tap0 == l.kernel_width;
                         const std::int64_t stretches = whole ? 1 : std::max<std::int64_t>(1, ky1 - ky0);
-                        const std::int64_t length = (ky1 - ky0) * (columns->tap1 - columns->tap0) * depth / stretches;
+                        const std::int64_t length = (ky1 - ky0) * (together->tap1 - together->tap0) * depth / stretches;
                         const std::int64_t all = length == 0 ? 0 : (kz1 - kz0) * stretches;
-                        const std::int64_t here = std::min(columns->end, pixels) - columns->first;
-                        const std::int64_t cuts = two ? 1 : (here + t.pixels - 1) / t.pixels;
-                        for (std::int64_t cut = 0; cut < cuts; ++cut) {
-                            const std::int64_t p0 = columns->first + here * cut / cuts, p1 = columns->first + here * (cut + 1) / cuts;
-                            const blocked_tile_function run = two ? t.pair[form][wide - 1][p1 - p0 - 1] : t.tile[form][wide - 1][p1 - p0 - 1];
+                        const std::int64_t here = std::min(together->end, pixels) - together->first;
+                        const float* const row_x = source + (row - row0) * out_row + (source_frame + kz0 * tap_frame);
+                        const float* const row_weights = weights + kz0 * plane_taps * groups.channels * wide * lanes;
+                        const std::int64_t first_tap = ky0 * l.kernel_width + together->tap0, first_segment = first_tap * depth;
+                        // Most sums are made at once.
+                        const bool at_once = all <= 1 && length <= part_segments + part_segments / 2;
+                        tile.bias = bias;
+                        tile.count = all == 0 ? 0 : length;
+                        tile.segments = segments + first_segment;
+                        tile.weights = row_weights + first_tap * groups.channels * wide * lanes;
+                        tile.clamps = clamp.clamps;
+                        // Tiles as wide as each other, but for one pixel.
+                        const std::int64_t cuts = two ? 1 : (here + most - 1) / most, narrow = here / cuts, wider = here % cuts;
+                        for (std::int64_t cut = 0, p0 = together->first, p1; cut < cuts; ++cut, p0 = p1) {
+                            p1 = p0 + narrow + (cut < wider);
+                            const blocked_tile_function run = two ? t.pair[form][wide - 1][p1 - p0 - 1] : tiles[kind][p1 - p0 - 1];
+                            tile.x = row_x + p0 * pixel_step;
                             tile.y = out + to + p0 * place.step * lanes;
-                            tile.bias = e.bias + (first_block + b0) * lanes;
                             tile.addend = addend == nullptr ? nullptr : addend + (tile.y - out);
+                            if (at_once) {
+                                if (pixels_ahead.at != nullptr) tile.ahead = pixels_ahead.next(tile.count * each);
+                                run(tile);
+                                tile.ahead.advance(tile.count * each);
+                                continue;
+                            }
+                            tile.bias = bias;
                             // A long sum is made in parts: rounding errors stay small, and a part's weights stay in the first-level cache.
                             std::int64_t stretch = 0, done = 0;
                             for (;;) {
-                                const std::int64_t left = stretch < all ? length - done : 0;
-                                const std::int64_t kz = kz0 + stretch / stretches;
-                                const std::int64_t segment = ((ky0 + stretch % stretches) * l.kernel_width + columns->tap0) * depth + done;
+                                const std::int64_t left = length - done, kz = stretch / stretches, ky = stretch % stretches;
+                                const std::int64_t segment = first_segment + ky * l.kernel_width * depth + done;
                                 tile.count = left <= part_segments + part_segments / 2 ? left : part_segments;
                                 tile.segments = segments + segment;
-                                tile.weights = weights + ((kz * plane_taps + segment / depth) * groups.channels + segment % depth * each) * wide * lanes;
-                                tile.x = source + (row - row0) * out_row + p0 * each + (source_frame + kz * tap_frame);
+                                tile.weights = row_weights + ((kz * plane_taps + segment / depth) * groups.channels + segment % depth * each) * wide * lanes;
+                                tile.x = row_x + p0 * pixel_step + kz * tap_frame;
                                 const bool last = stretch + 1 >= all && tile.count == left;
                                 tile.clamps = last && clamp.clamps;
-                                if (pixels_ahead) {
-                                    const std::int64_t calls = (pair1 - pair0) * (row1 - row0) * tiles_of_row, chunk_bytes = (row1 - row0) * row_bytes;
-                                    const std::int64_t bytes = depth * chunk_bytes / calls, at = (((pair - pair0) * (row1 - row0) + row - row0) * tiles_of_row + cut) * bytes;
-                                    tile.ahead = ocelli::detail::ahead_of(source + (row1 - row0) * out_row + at / chunk_bytes * plane + at % chunk_bytes / 4, bytes,
-                                                                          tile.count * each);
-                                }
                                 run(tile);
                                 tile.ahead.advance(tile.count * each);
                                 if (last) break;
@@ -295,7 +356,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                         }
                     }
                     const std::int64_t rows_done = two ? 2 : 1;
-                    if (clamp.finish || (b0 + wide) * lanes > groups.filters)
+                    if (clamp.finish || !unused_are_zero)
                         for (std::int64_t b = b0; b < b0 + wide; ++b) {
                             float* finished = out + to + (b - b0) * out_block;
                             const std::int64_t channel = (first_block + b) * lanes;
