@@ -62,7 +62,7 @@ private:
 };
 
 /// Large blocks of memory that tensors have let go of, for the next ones: what the system gives anew it has to clear, page by page, which
-/// costs more than most operators. With what is in use it holds no more than twice what its scopes ever used at one time. Safe to use from
+/// costs more than most operators. With what is in use it holds no more than three times what its scopes ever used at one time. Safe to use from
 /// several threads.
 class memory_pool {
 public:

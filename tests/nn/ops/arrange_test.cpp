@@ -117,3 +117,14 @@ TEST_CASE("Trilu keeps a triangle from any diagonal") {
     CHECK(elements<float>(run("Trilu", 14, {x, list({-99})}, {number("upper", 0)})) == std::vector<float>(6, 0.0f));
     CHECK_REFUSED(invalid_argument, run("Trilu", 14, {counting({3})}), "rank 2");
 }
+
+TEST_CASE("what a move leaves as it is keeps its memory: all of a slice, an expansion to the same shape, nothing joined to it") {
+    const tensor x = counting({2, 3, 4}), none = counting({2, 0, 4});
+    const auto same = [&](const tensor& y) { return y.shape() == x.shape() && elements<float>(y) == elements<float>(x); };
+    CHECK(same(run("Slice", 13, {x, list({0, -3}), list({100, 3}), list({0, 1})})));
+    CHECK(!same(run("Slice", 13, {x, list({-1}), list({-100}), list({0}), list({-1})})));
+    CHECK(same(run("Expand", 13, {x, list({3, 1})})));
+    CHECK(same(run("Concat", 13, {none, x, none}, {number("axis", 1)})));
+    CHECK(run("Concat", 13, {none, none}, {number("axis", 1)}).shape() == dims{2, 0, 4});
+    CHECK(same(run("Concat", 13, {run("Slice", 13, {x, list({0}), list({2}), list({2})}), run("Slice", 13, {x, list({2}), list({9}), list({2})})}, {number("axis", 2)})));
+}

@@ -29,8 +29,8 @@ attribute body(std::string name, std::vector<nn::dtype> inputs, std::vector<floa
     return {std::move(name), g};
 }
 
-// Turn i lengthens the carried list by 0, 1, ..., i - 1, or by the given rows; `measured`: and tells the list's length before.
-attribute lengthening_body(bool measured, const tensor& rows = {}) {
+// Turn i lengthens the carried list by 0, 1, ..., i - 1 (`falling`: i, ..., 2), or by the given rows; `measured`: and tells the list's length before.
+attribute lengthening_body(bool measured, const tensor& rows = {}, bool falling = false) {
     auto g = std::make_shared<nn::graph>();
     g->opsets[""] = 16;
     const auto add = [&](std::string op, std::vector<nn::value_id> inputs, std::vector<attribute> attributes = {}) {
@@ -46,8 +46,10 @@ attribute lengthening_body(bool measured, const tensor& rows = {}) {
     const nn::value_id turn = g->add_value("turn", {nn::dtype::int64, {}, {}}), go_on = g->add_value("go_on", {nn::dtype::boolean, {}, {}}),
                        list = g->add_value("list", {rows.defined() ? rows.type() : nn::dtype::int64, {}, {}});
     g->inputs = {turn, go_on, list};
-    const nn::value_id more =
-        rows.defined() ? g->add_constant("", rows) : add("Range", {g->add_constant("", of<std::int64_t>({}, {0})), turn, g->add_constant("", of<std::int64_t>({}, {1}))});
+    const auto number_of = [&](std::int64_t n) { return g->add_constant("", of<std::int64_t>({}, {n})); };
+    const nn::value_id more = rows.defined() ? g->add_constant("", rows)
+                              : falling      ? add("Range", {turn, number_of(3), number_of(1)})
+                                             : add("Range", {number_of(0), turn, number_of(1)});
     g->outputs = {add("Identity", {go_on}), add("Concat", {list, more}, {number("axis", 0)})};
     if (measured) g->outputs.push_back(add("Size", {list}));
     return {"body", g};
@@ -95,6 +97,9 @@ TEST_CASE("Loop lengthens a list, whether or not the body looks at it") {
     const auto both = run_all("Loop", 16, {four, yes, seven}, {lengthening_body(true)}, 2);
     CHECK(elements<std::int64_t>(both[0]) == expected);
     CHECK(elements<std::int64_t>(both[1]) == std::vector<std::int64_t>{1, 1, 2, 4});
+    CHECK(elements<std::int64_t>(run("Loop", 16, {four, yes, seven}, {lengthening_body(false, {}, true)})) == std::vector<std::int64_t>{7, 0, 1, 2, 1, 2, 2});
+    CHECK(elements<float>(run("Loop", 16, {four, yes, floats({1, 2}, {7, 8})}, {lengthening_body(false, floats({1, 2}, {1, 2}))})) ==
+          std::vector<float>{7, 8, 1, 2, 1, 2, 1, 2, 1, 2});
     // Rows without elements are rows, and what has none adds none.
     CHECK(run("Loop", 16, {four, yes, floats({1, 0}, {})}, {lengthening_body(false, floats({2, 0}, {}))}).shape() == nn::dims{9, 0});
     CHECK(run("Loop", 16, {four, yes, floats({1, 3}, {1, 2, 3})}, {lengthening_body(false, floats({0, 3}, {}))}).shape() == nn::dims{1, 3});

@@ -22,8 +22,13 @@ inline void run_reference(const node& n, const step_io& io) {
     for (tensor* t : io.outputs) out.push_back(t != nullptr ? *t : tensor());
     eval_context context(n, in, out);
     n.def->eval(context);
-    for (std::size_t i = 0; i < out.size(); ++i)
-        if (io.outputs[i] != nullptr) *io.outputs[i] = std::move(out[i]);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        if (io.outputs[i] == nullptr) continue;
+        // Planned memory is written again while an input that was handed through is still read.
+        bool handed = false;
+        for (const tensor& t : in) handed = handed || (t.defined() && out[i].defined() && out[i].raw() == t.raw());
+        *io.outputs[i] = handed && !n.def->view ? out[i].clone() : std::move(out[i]);
+    }
 }
 
 /// Whether every input that is there holds float32 in this run.

@@ -117,7 +117,7 @@ struct memory_blocks {
     }
 
     /// A block of `bytes`, or of a quarter more at most; nothing where there is none, and the caller makes one. Then idle ones, the oldest first, go back to the
-    /// system, as far as there is more than twice of what was ever in use at once: tensors that follow each other are not as large as each other, and the next
+    /// system, as far as there is more than three times what was ever in use at once: tensors that follow each other are not as large as each other, and the next
     /// run wants all of their blocks again.
     std::optional<block> take(std::size_t bytes) noexcept {
         const std::lock_guard lock(mutex);
@@ -134,7 +134,7 @@ struct memory_blocks {
         use(bytes);
         std::size_t freed = 0;
         auto last = idle.begin();
-        for (; last != idle.end() && used_bytes + (idle_bytes - freed) > 2 * most_used_bytes; ++last) {
+        for (; last != idle.end() && used_bytes + (idle_bytes - freed) > 3 * most_used_bytes; ++last) {
             freed += last->bytes;
             delete_block(last->memory);
         }

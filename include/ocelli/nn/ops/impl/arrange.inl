@@ -68,6 +68,7 @@ inline void eval_expand(eval_context& c) {
     const dims wanted = list_input(c, 1);
     for (const std::int64_t e : wanted) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(wanted), " has a negative extent");
     const dims shape = broadcast_shape(c.self, x.shape(), wanted);
+    if (shape == x.shape()) return c.set_output(0, x);
     tensor& y = c.output(0, x.type(), shape);
     move_elements(x, 0, y, 0, broadcast_loop<2>(shape, {&x.shape(), &shape}));
 }
@@ -148,15 +149,38 @@ inline void eval_concat(eval_context& c) {
         check(c.self, fits, "inputs do not fit along axis ", axis, ": ", nn::text(first), " and ", nn::text(x));
         shape[axis] += x.extent(axis);
     }
+    // Lists grow from nothing: what is joined to it alone stays as it is.
+    for (std::size_t i = 0; i < c.input_count(); ++i)
+        if (c.input(i).extent(axis) == shape[axis]) return c.set_output(0, c.input(i));
     tensor& y = c.output(0, first.type(), shape);
     const std::int64_t outer = product(shape, 0, axis), pitch = product(shape, axis, shape.size());
-    std::int64_t at = 0;
-    for (std::size_t i = 0; i < c.input_count(); ++i) {
-        const tensor& x = c.input(i);
-        const std::int64_t length = product(x.shape(), axis, x.rank());
-        move_elements(x, 0, y, at, block_loop(outer, length, length, pitch));
-        at += length;
+    if (outer == 1) {
+        std::int64_t at = 0;
+        for (std::size_t i = 0; i < c.input_count(); ++i) {
+            move_elements(c.input(i), 0, y, at, block_loop(1, c.input(i).size(), 0, 0));
+            at += c.input(i).size();
+        }
+        return;
     }
+    // Row by row, so that the result is written in order.
+    if (y.size() == 0) return;
+    struct piece {
+        const std::byte* from;
+        std::size_t bytes;
+    };
+    std::vector<piece> pieces;
+    const std::size_t element = size_of(first.type());
+    for (std::size_t i = 0; i < c.input_count(); ++i)
+        if (c.input(i).size() != 0) pieces.push_back({static_cast<const std::byte*>(c.input(i).raw()), static_cast<std::size_t>(c.input(i).size() / outer) * element});
+    auto* to = static_cast<std::byte*>(y.mutable_raw());
+    parallel_range(outer, cheap_block / pitch, [&](std::int64_t begin, std::int64_t end) {
+        std::byte* at = to + static_cast<std::size_t>(begin * pitch) * element;
+        for (auto row = static_cast<std::size_t>(begin); row < static_cast<std::size_t>(end); ++row)
+            for (const piece& p : pieces) {
+                std::memcpy(at, p.from + row * p.bytes, p.bytes);
+                at += p.bytes;
+            }
+    });
 }
 
 // The parts' extents along the split axis.
@@ -319,6 +343,9 @@ inline void eval_slice(eval_context& c) {
     }
     dims shape(x.rank());
     for (std::size_t i = 0; i < x.rank(); ++i) shape[i] = ranges[i].count;
+    bool all = shape == x.shape();
+    for (const slice_range& r : ranges) all = all && (r.step > 0 || r.count <= 1);
+    if (all) return c.set_output(0, x);
     const dims from = dense_strides(x.shape()), to = dense_strides(shape);
     tensor& y = c.output(0, x.type(), shape);
     if (y.size() == 0) return;

@@ -79,7 +79,8 @@ private:
 
 /// A carried value that a loop's body only lengthens: body output = Concat(body input, more), and nothing else reads the input. Exported
 /// lists grow so ("res = torch.cat((res, mask))"). Taken as written each turn copies all turns before it; here the body is given no rows,
-/// what it adds is kept, and one Concat at the end joins all of it.
+/// what it adds is kept, and one Concat at the end joins all of it; rows that lie one behind the other are put into their place at once, where the number of
+/// turns says how much room they need.
 class lengthened_value {
 public:
     /// @param carried  place among the carried values
@@ -105,11 +106,20 @@ public:
         parts_.push_back(std::move(first));
         return empty_;
     }
-    tensor add(tensor rows) {
-        if (rows.extent(axis_) != 0) parts_.push_back(std::move(rows));
+    /// @param turns  how many there are at most, this one among them
+    tensor add(tensor rows, std::int64_t turns) {
+        if (rows.extent(axis_) == 0) return empty_;
+        if (parts_.size() == 1 && !room_.defined()) make_room(rows, turns);
+        if (room_.defined() && rows.bytes() <= room_.bytes() - filled_) put(rows);
+        else {
+            if (room_.defined()) parts_ = {joined_room()};
+            room_ = tensor();
+            parts_.push_back(std::move(rows));
+        }
         return empty_;
     }
     tensor join() const {
+        if (room_.defined()) return joined_room();
         if (parts_.size() == 1) return parts_[0];
         tensor out;
         eval_context c(*concat_, parts_, std::span<tensor>(&out, 1));
@@ -118,10 +128,39 @@ public:
     }
 
 private:
+    void make_room(const tensor& rows, std::int64_t turns) {
+        const tensor& first = parts_[0];
+        if (product(first.shape(), 0, axis_) != 1 || rows.bytes() == 0 || turns < 2) return;
+        // Not so much that a loop which ends early would have taken memory for nothing.
+        const std::size_t most = std::min<std::size_t>(memory_limit::current() / 4, std::size_t{1} << 28);
+        if (first.bytes() > most / 2 || static_cast<std::uint64_t>(turns) > most / 2 / rows.bytes()) return;
+        dims shape = first.shape();
+        shape[axis_] += turns * rows.extent(axis_);
+        room_ = tensor(first.type(), std::move(shape));
+        filled_ = 0;
+        put(first);
+    }
+    void put(const tensor& rows) {
+        if (rows.bytes() == 0) return;
+        std::memcpy(static_cast<std::byte*>(room_.mutable_raw()) + filled_, rows.raw(), rows.bytes());
+        filled_ += rows.bytes();
+    }
+    tensor joined_room() const {
+        if (filled_ == room_.bytes()) return room_;
+        dims shape = room_.shape();
+        shape[axis_] = static_cast<std::int64_t>(filled_ / (room_.bytes() / static_cast<std::size_t>(shape[axis_])));
+        tensor out(room_.type(), std::move(shape));
+        if (filled_ != 0) std::memcpy(out.mutable_raw(), room_.raw(), filled_);
+        return out;
+    }
+
     const node* concat_ = nullptr;
     std::size_t axis_ = 0;
     tensor empty_;
     std::vector<tensor> parts_;
+    /// Room for all rows, as many bytes of it filled.
+    tensor room_;
+    std::size_t filled_ = 0;
 };
 
 inline void infer_loop(infer_context& c) {
@@ -158,7 +197,7 @@ inline void eval_loop(eval_context& c) {
         running = truth(c.self, results.at(0));
         for (std::size_t i = 0; i < carried; ++i) {
             tensor& next = results.at(i + 1);
-            state[i + 2] = lengthened[i] ? lengthened[i].add(std::move(next)) : std::move(next);
+            state[i + 2] = lengthened[i] ? lengthened[i].add(std::move(next), limit - k) : std::move(next);
         }
         for (std::size_t i = 0; i < collected.size(); ++i) collected[i].add(c.self, std::move(results.at(i + 1 + carried)));
     }

@@ -147,9 +147,16 @@ inline void infer_non_zero(infer_context& c) {
 inline void eval_non_zero(eval_context& c) {
     const tensor& x = c.input(0);
     const tensor truth = converted(x, dtype::boolean);
+    const auto* marks = static_cast<const unsigned char*>(truth.raw());
     std::vector<std::int64_t> found;
-    for (std::int64_t i = 0; i < x.size(); ++i)
-        if (truth.data<bool>()[i]) found.push_back(i);
+    for (std::int64_t i = 0; i < x.size();) {
+        std::uint64_t eight = 0;
+        const std::int64_t n = std::min<std::int64_t>(8, x.size() - i);
+        std::memcpy(&eight, marks + i, static_cast<std::size_t>(n));  // mostly nothing is found in a score map
+        for (std::int64_t k = 0; eight != 0 && k < n; ++k)
+            if (marks[i + k] != 0) found.push_back(i + k);
+        i += n;
+    }
     const auto count = static_cast<std::int64_t>(found.size());
     std::int64_t* y = c.output(0, dtype::int64, {static_cast<std::int64_t>(x.rank()), count}).mutable_data<std::int64_t>();
     for (std::int64_t i = 0; i < count; ++i) {
