@@ -1,6 +1,7 @@
 // ctest: per_isa
 #include <support/convolutions.hpp>
 
+#include <ocelli/core/parallel.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
 
 #include <cmath>
@@ -206,6 +207,46 @@ TEST_CASE("weights are packed wherever they lie") {
         alike(blocked_conv_packed_size(l), blocked_conv_pack);
         alike(conv_gemm_packed_size(l), conv_gemm_pack);
         alike(blocked_transpose_packed_size(l), blocked_transpose_pack);
+    }
+}
+
+TEST_CASE("convolutions on blocks give the same bits for any number of threads, however their rows and filters are cut for them") {
+    struct shape {
+        std::int64_t channels, height, width, filters, kernel, stride;
+        bool planes;
+    };
+    // Small rows, two of which make a tile, with long sums; one pixel; few pixels; a long row; images in planes.
+    for (const shape& s : {shape{300, 5, 7, 40, 5, 1, false}, {300, 7, 3, 12, 3, 1, false}, {300, 4, 5, 12, 3, 1, false}, {500, 1, 1, 130, 1, 1, false},
+                           {300, 7, 7, 150, 1, 1, false}, {64, 15, 20, 12, 1, 1, false}, {3, 61, 83, 24, 3, 2, true}, {3, 90, 112, 16, 3, 2, true}}) {
+        CAPTURE(s.height);
+        conv_layer l;
+        l.channels = s.channels;
+        l.filters = s.filters;
+        l.height = s.height;
+        l.width = s.width;
+        l.kernel_height = l.kernel_width = s.kernel;
+        l.stride_x = l.stride_y = s.stride;
+        l.pad_left = l.pad_top = s.kernel / 2;
+        l.out_height = (s.height - 1) / s.stride + 1;
+        l.out_width = (s.width - 1) / s.stride + 1;
+        const tensor image = random_tensor({1, s.channels, s.height, s.width}, 1);
+        const std::vector<float> x = s.planes ? floats_of(image) : blocks_of(image);
+        const std::vector<float> w = floats_of(random_tensor({s.filters, s.channels, s.kernel, s.kernel}, 2)), bias = in_whole_blocks(s.filters, 3);
+        std::vector<float> packed(static_cast<std::size_t>(blocked_conv_packed_size(l)));
+        blocked_conv_pack(l, w.data(), packed.data());
+        blocked_epilogue e;
+        e.bias = bias.data();
+        std::vector<float> one(static_cast<std::size_t>(block_count(s.filters, block_lanes()) * block_lanes() * l.out_height * l.out_width)), many(one.size());
+        {
+            const thread_limit alone(1);
+            blocked_conv(l, x.data(), s.planes, packed.data(), e, one.data());
+        }
+        for (const std::size_t threads : std::initializer_list<std::size_t>{2, 3, 5, 16}) {
+            set_num_threads(threads);
+            blocked_conv(l, x.data(), s.planes, packed.data(), e, many.data());
+            CHECK(std::memcmp(one.data(), many.data(), one.size() * sizeof(float)) == 0);
+        }
+        set_num_threads(0);
     }
 }
 

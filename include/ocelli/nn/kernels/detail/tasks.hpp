@@ -17,4 +17,13 @@ inline std::int64_t tasks_for_threads(std::int64_t tasks) {
     return cuts;
 }
 
+/// The least number from `parts` to `most` with which `times` as many tasks give the threads at hand as much each; `parts`, where there is none, or so
+/// many that it does not matter. What a part computes must not depend on their number.
+inline std::int64_t even_parts(std::int64_t parts, std::int64_t most, std::int64_t times) {
+    const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    for (std::int64_t n = parts; n <= most && times * n < 4 * threads; ++n)
+        if (times * n % threads == 0) return n;
+    return parts;
+}
+
 }  // namespace ocelli::nn::detail

@@ -127,7 +127,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     std::int64_t out_row_step = place.row;
     if (flat) {
         const std::int64_t wanted = 8 * t.pixels;
-        l.out_height = (out_pixels + wanted - 1) / wanted;
+        l.out_height = even_parts((out_pixels + wanted - 1) / wanted, out_pixels / t.pixels, 1);
         l.out_width = l.width = (out_pixels + l.out_height - 1) / l.out_height;
         l.out_height = l.height = (out_pixels + l.out_width - 1) / l.out_width;
         out_row_step = l.out_width;
@@ -153,13 +153,22 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const std::int64_t blocks = block_count(groups.filters, lanes), pairs = (blocks + 1) / 2;
     // Enough tasks for threads, as far as there is work for them; where rows do not give them, filters do.
     const std::int64_t images = l.batch * groups.count * l.out_depth;
-    const std::int64_t all_work = images * l.out_height * row_work;
+    // Few pixels' work is reading the weights.
+    const std::int64_t all_work = images * std::max<std::int64_t>(l.out_height * l.out_width, t.pixels) * (row_work / l.out_width);
     const std::int64_t wanted = std::clamp<std::int64_t>(all_work / least_work, 1, std::clamp<std::int64_t>(all_work / (4 * least_work), 4, 16));
     chunk = std::max<std::int64_t>(std::min<std::int64_t>(chunk, l.out_height * images / wanted), std::min<std::int64_t>(4, chunk));
-    const std::int64_t chunks = (l.out_height + chunk - 1) / chunk;
+    std::int64_t chunks = (l.out_height + chunk - 1) / chunk;
+    const auto filters_of = [&] {
+        const std::int64_t tasks = std::clamp<std::int64_t>(wanted / (images * chunks), 1, pairs);
+        return copies ? std::min(tasks, tasks_for_threads(images * chunks)) : tasks;  // each unrolls or rounds its rows again
+    };
+    chunks = even_parts(chunks, std::min(l.out_height, all_work / least_work), images * filters_of());
     chunk = (l.out_height + chunks - 1) / chunks;
-    std::int64_t filter_tasks = std::clamp<std::int64_t>(wanted / (images * chunks), 1, pairs);
-    if (copies) filter_tasks = std::min(filter_tasks, tasks_for_threads(images * chunks));  // each unrolls or rounds its rows again
+    // Two small rows make a tile: the same two for any number of threads, because its long sums are cut where both have terms.
+    const bool small_rows = t.pair[form][0][0] != nullptr && !flat && 2 * l.out_width <= t.pixels;
+    if (small_rows) chunk += chunk % 2;
+    chunks = (l.out_height + chunk - 1) / chunk;
+    const std::int64_t filter_tasks = filters_of();
     const std::int64_t pairs_each = (pairs + filter_tasks - 1) / filter_tasks;
     // Rows that taps share are unrolled once; far apart, each tap's rows alone.
     const bool shared = direct || (chunk - 1) * l.stride_y + reach_y <= chunk * l.kernel_height;
@@ -178,7 +187,6 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                 table.push_back({c * plane_here + ky * tap_row + (at % deals * part + at / deals) * each, std::min(each, groups.channels - c * each)});
             }
     const blocked_segment* segments = table.data();
-    const bool small_rows = t.pair[form][0][0] != nullptr && !flat && 2 * l.out_width <= t.pixels;  // two of them make a tile
     thread_local std::vector<tap_run> run_table;
     if (direct || small_rows) run_table.assign(1, {0, l.out_width, 0, l.kernel_width});
     else find_column_runs(l, t.pixels, run_table);
