@@ -41,6 +41,9 @@ TEST_CASE("functions of one element agree with the reference in double, NaN and 
         {"Sqrt", {}, 1e-7, 0, 30},
         {"Reciprocal", {}, 1e-7},
         {"Neg", {}, 0},
+        {"Floor", {}, 0},
+        {"Ceil", {}, 0},
+        {"Round", {}, 0},
         {"Abs", {}, 0},
         {"Erf", {}, 3e-7},
         {"Softplus", {}, 4e-7, -12, 12, 1e-32},
@@ -65,6 +68,19 @@ TEST_CASE("functions of one element agree with the reference in double, NaN and 
     }
 }
 
+TEST_CASE("whole numbers: halves, zeros' signs, and numbers without a fraction") {
+    const tensor x = tensor::from<float>({14}, {0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, -0.0f, 0.49999997f, -0.25f, 8388607.5f, -8388607.5f, 8388609.0f, 4194304.5f, -16777218.0f});
+    for (const char* op : {"Floor", "Ceil", "Round"}) {
+        CAPTURE(std::string(op));
+        const result r = run_node({.op = op}, {x});
+        CHECK(error_of(r, 1e-30) == 0);
+        for (std::int64_t i = 0; i < x.size(); ++i) {
+            CAPTURE(i);
+            CHECK(std::signbit(r.outputs[0].data<float>()[i]) == std::signbit(r.expected[0].data<double>()[i]));
+        }
+    }
+}
+
 TEST_CASE("Clip takes constant bounds, and NaN passes") {
     const tensor x = tensor::from<float>({5}, {-3, qnan, 0.25f, 9, -infinity});
     const result r = run_node({.op = "Clip"}, {x, tensor::scalar(-1.0f), tensor::scalar(0.5f)}, {1, 2});
@@ -72,6 +88,9 @@ TEST_CASE("Clip takes constant bounds, and NaN passes") {
     CHECK(error_of(r, 1e-30) == 0);
     const result low = run_node({.op = "Clip"}, {x, tensor(), tensor::scalar(0.0f)}, {2});
     CHECK(error_of(low, 1e-30) == 0);
+    const result cube = run_node({.op = "Pow"}, {x, tensor::scalar(3.0f)}, {1});
+    CHECK(cube.kernel == "cube");
+    CHECK(error_of(cube, 1e-30) < 1e-7);
     const result power = run_node({.op = "Pow"}, {x, tensor::scalar(2.0f)}, {1});
     CHECK(power.kernel == "square");
     CHECK(error_of(power, 1e-30) <= 1e-7);

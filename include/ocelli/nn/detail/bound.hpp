@@ -145,6 +145,8 @@ std::unique_ptr<bound_kernel> bind_resample(const graph& g, const node& n);
 std::unique_ptr<bound_kernel> bind_move(const graph& g, const node& n);
 /// The kernel for a node whose first input need not be float: that fills or collects, or null.
 std::unique_ptr<bound_kernel> bind_by_shape(const graph& g, const node& n);
+/// The kernel for a Where, or null.
+std::unique_ptr<bound_kernel> bind_select(const graph& g, const node& n);
 /// The same for nodes on blocks.
 std::unique_ptr<bound_kernel> bind_blocked_normalize(const graph& g, const node& n);
 /// The kernel for a PointwiseDepthwise on blocks, or null.

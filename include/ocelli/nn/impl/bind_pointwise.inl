@@ -2,6 +2,7 @@
 
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/elementwise.hpp>
+#include <ocelli/nn/kernels/select.hpp>
 
 #include <limits>
 #include <optional>
@@ -32,6 +33,9 @@ inline std::optional<unary_choice> choose_unary(const graph& g, const node& n) {
     if (op == "Reciprocal") return unary_choice{f::reciprocal};
     if (op == "Neg") return unary_choice{f::negate};
     if (op == "Abs") return unary_choice{f::absolute};
+    if (op == "Floor") return unary_choice{f::floor};
+    if (op == "Ceil") return unary_choice{f::ceil};
+    if (op == "Round") return unary_choice{f::round};
     if (op == "Erf") return unary_choice{f::erf};
     if (op == "Gelu") return unary_choice{attr_string(n, "approximate", "none") == "tanh" ? f::gelu_tanh : f::gelu};
     if (op == "Softplus") return unary_choice{f::softplus};
@@ -65,13 +69,15 @@ inline std::optional<unary_choice> choose_unary(const graph& g, const node& n) {
         const double power = e.item();
         if (power == 2) return unary_choice{f::square};
         if (power == -1) return unary_choice{f::reciprocal};
+        if (power == 3) return unary_choice{f::cube};
     }
     return std::nullopt;
 }
 
 inline constexpr std::string_view unary_names[] = {"relu", "leaky_relu", "clip",    "thresholded_relu", "sigmoid",  "hard_sigmoid", "hard_swish", "swish", "tanh",
                                                    "exp",  "log",        "sqrt",    "reciprocal",       "square",   "negate",       "absolute",   "erf",   "gelu",
-                                                   "gelu_tanh", "softplus", "softsign", "mish",         "elu",      "selu",         "celu"};
+                                                   "gelu_tanh", "softplus", "softsign", "mish",         "elu",      "selu",         "celu",
+                                                   "floor", "ceil",     "round",    "cube"};
 static_assert(std::size(unary_names) == static_cast<std::size_t>(unary_function::count_));
 
 class bound_unary final : public bound_kernel {
@@ -124,6 +130,31 @@ private:
     const node& node_;
     binary_function function_;
 };
+
+/// Where of floats.
+class bound_select final : public bound_kernel {
+public:
+    explicit bound_select(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "select"; }
+    void run(const step_io& io) const override {
+        const tensor &condition = *io.inputs[0], &a = *io.inputs[1], &b = *io.inputs[2];
+        if (condition.type() != dtype::boolean || a.type() != dtype::float32 || b.type() != dtype::float32) return run_reference(node_, io);
+        const dims shape = broadcast_shape(node_, condition.shape(), broadcast_shape(node_, a.shape(), b.shape()));
+        select_axes axes;
+        if (!axes.set(shape, condition.shape(), a.shape(), b.shape())) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::float32, shape);
+        select(axes, static_cast<const std::uint8_t*>(condition.raw()), a.data<float>(), b.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+};
+
+OCELLI_INLINE std::unique_ptr<bound_kernel> bind_select(const graph& g, const node& n) {
+    const bool fits = n.op == "Where" && n.domain.empty() && n.inputs.size() == 3 && n.inputs[1] != no_value && n.inputs[2] != no_value;
+    if (fits && g.at(n.inputs[1]).what.type == dtype::float32) return std::make_unique<bound_select>(n);
+    return nullptr;
+}
 
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const node& n) {
     if (const auto unary = choose_unary(g, n)) return std::make_unique<bound_unary>(n, *unary);

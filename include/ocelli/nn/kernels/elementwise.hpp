@@ -39,6 +39,10 @@ enum class unary_function {
     elu,   ///< x < 0 ? a (exp(x) - 1) : x
     selu,  ///< b times that
     celu,  ///< max(0, x) + min(0, a (exp(x / a) - 1))
+    floor,
+    ceil,
+    round,  ///< halves to even
+    cube,
     count_
 };
 

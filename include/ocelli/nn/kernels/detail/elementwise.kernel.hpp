@@ -182,6 +182,27 @@ OCELLI_NOINLINE inline void copy_few(float* to, const float* from, std::int64_t 
     for (std::int64_t i = 0; i < n; ++i) to[i] = from[i];
 }
 
+// The nearest whole number, halves to even; what has no fraction stays, NaN among it.
+OCELLI_ALWAYS_INLINE vf32 nearest_whole(vf32 x) {
+    const vf32 size = magnitude(x), large = broadcast(8388608.0f);
+    const vf32 whole = rounded(size + large) - large;
+    return size < large ? with_sign(whole, x) : x;
+}
+struct unary_round { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return nearest_whole(x); } };
+struct unary_floor {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) {
+        const vf32 whole = nearest_whole(x);
+        return whole > x ? whole - 1.0f : whole;
+    }
+};
+struct unary_ceil {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) {
+        const vf32 whole = nearest_whole(x);
+        return whole < x ? with_sign(whole + 1.0f, x) : whole;
+    }
+};
+struct unary_cube { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return x * x * x; } };
+
 template <class F>
 void unary_row(std::int64_t n, const float* x, float* y, float a, float b) {
     constexpr int L = lanes<float>;
@@ -344,6 +365,10 @@ inline nn::detail::elementwise_kernels make_elementwise_kernels() {
     OCELLI_UNARY_(elu);
     OCELLI_UNARY_(selu);
     OCELLI_UNARY_(celu);
+    OCELLI_UNARY_(floor);
+    OCELLI_UNARY_(ceil);
+    OCELLI_UNARY_(round);
+    OCELLI_UNARY_(cube);
 #undef OCELLI_UNARY_
     fill_binary<binary_add>(t, nn::binary_function::add);
     fill_binary<binary_subtract>(t, nn::binary_function::subtract);

@@ -1,0 +1,50 @@
+#pragma once
+
+/// @file
+/// Choosing between two operands element by element, with broadcasting, over vectors and threads.
+
+#include <ocelli/core/config.hpp>
+#include <ocelli/core/simd/target.hpp>
+
+#include <cstdint>
+#include <span>
+
+namespace ocelli::nn {
+
+/// A condition and two operands that are broadcast to the result: for each axis its extent, and the operands' strides (0 where they are stretched).
+struct select_axes {
+    static constexpr int max_rank = 8;
+    int rank = 0;
+    std::int64_t extents[max_rank] = {};
+    std::int64_t condition[max_rank] = {};
+    std::int64_t a[max_rank] = {};
+    std::int64_t b[max_rank] = {};
+
+    /// The axes of operands that broadcast to `shape`, with neighbouring ones merged where all three allow it. @return false where there are too many
+    bool set(std::span<const std::int64_t> shape, std::span<const std::int64_t> shape_condition, std::span<const std::int64_t> shape_a,
+             std::span<const std::int64_t> shape_b) noexcept;
+};
+
+/// y = condition != 0 ? a : b; the result is dense, and not an operand.
+void select(const select_axes& axes, const std::uint8_t* condition, const float* a, const float* b, float* y);
+
+namespace detail {
+
+struct select_kernels {
+    int lanes = 0;
+    /// n elements of a row; a step is 0 or 1.
+    void (*row)(std::int64_t n, const std::uint8_t* condition, std::int64_t condition_step, const float* a, std::int64_t a_step, const float* b, std::int64_t b_step,
+                float* y) = nullptr;
+};
+
+OCELLI_KERNEL_API_BEGIN
+const select_kernels& get_select_kernels();
+OCELLI_KERNEL_API_END
+
+}  // namespace detail
+
+}  // namespace ocelli::nn
+
+#if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/kernels/impl/select.inl>
+#endif

@@ -1,0 +1,40 @@
+// ctest: per_isa
+#include <support/nodes.hpp>
+
+#include <ocelli/nn/kernels/select.hpp>
+
+#include <array>
+
+using namespace nodes;
+
+TEST_CASE("Where agrees with the reference for operands that are dense, numbers, and stretched along any axes") {
+    unsigned seed = 0;
+    std::mt19937 random(7);
+    const std::vector<std::array<dims, 3>> cases{{{{5}, {5}, {5}}},
+                                                 {{{2, 3, 67}, {2, 3, 67}, {2, 3, 67}}},
+                                                 {{{3, 40000}, {3, 40000}, {}}},
+                                                 {{{3, 4000}, {1}, {3, 4000}}},
+                                                 {{{33}, {}, {}}},
+                                                 {{{}, {4, 33}, {33}}},
+                                                 {{{2, 1, 17, 19}, {2, 5, 17, 19}, {1, 1, 1, 1}}},
+                                                 {{{4, 1}, {4, 37}, {1, 37}}},
+                                                 {{{1, 37}, {4, 1}, {3, 4, 37}}},
+                                                 {{{2, 1, 3, 1, 2, 1, 3}, {1, 2, 1, 3, 1, 2, 1}, {1}}},
+                                                 {{{0, 3}, {1, 3}, {3}}}};
+    for (const auto& shapes : cases) {
+        tensor condition(dtype::boolean, shapes[0]);
+        for (std::int64_t i = 0; i < condition.size(); ++i) condition.mutable_data<bool>()[i] = random() % 2 == 0;
+        tensor a = random_tensor(shapes[1], ++seed);
+        a.mutable_data<float>()[0] = qnan;
+        const result r = run_node({.op = "Where"}, {condition, a, random_tensor(shapes[2], ++seed)});
+        CAPTURE(shapes[0]);
+        CAPTURE(shapes[1]);
+        CAPTURE(shapes[2]);
+        CHECK(r.kernel == "select");
+        CHECK(error_of(r, 1e-30) == 0);
+    }
+    // More axes than the kernel takes.
+    const dims shape{2, 1, 2, 1, 2, 1, 2, 1, 2, 1}, other{1, 2, 1, 2, 1, 2, 1, 2, 1, 2};
+    CHECK(error_of(run_node({.op = "Where"}, {tensor::zeros(dtype::boolean, shape), random_tensor(other, 1), random_tensor(shape, 2)}), 1e-30) == 0);
+    CHECK_THROWS_AS(run_node({.op = "Where"}, {tensor::zeros(dtype::boolean, {2}), random_tensor({3}, 1), random_tensor({3}, 2)}), invalid_argument);
+}
