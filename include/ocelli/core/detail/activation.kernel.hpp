@@ -24,6 +24,27 @@ OCELLI_ALWAYS_INLINE four operator-(float y, four x) {
     return {v - x.a, v - x.b, v - x.c, v - x.d};
 }
 
+OCELLI_ALWAYS_INLINE four operator-(four x) { return {-x.a, -x.b, -x.c, -x.d}; }
+
+/// x y + z, fused where the processor can: Clang only fuses what stands in one expression.
+OCELLI_ALWAYS_INLINE vf32 multiply_add(vf32 x, vf32 y, vf32 z) { return x * y + z; }
+OCELLI_ALWAYS_INLINE four multiply_add(four x, four y, four z) { return {x.a * y.a + z.a, x.b * y.b + z.b, x.c * y.c + z.c, x.d * y.d + z.d}; }
+OCELLI_ALWAYS_INLINE four multiply_add(four x, four y, vf32 z) { return {x.a * y.a + z, x.b * y.b + z, x.c * y.c + z, x.d * y.d + z}; }
+OCELLI_ALWAYS_INLINE four multiply_add(four x, vf32 y, four z) { return {x.a * y + z.a, x.b * y + z.b, x.c * y + z.c, x.d * y + z.d}; }
+OCELLI_ALWAYS_INLINE four multiply_add(four x, vf32 y, vf32 z) { return {x.a * y + z, x.b * y + z, x.c * y + z, x.d * y + z}; }
+template <class V>
+OCELLI_ALWAYS_INLINE V multiply_add(V x, V y, float z) {
+    return multiply_add(x, y, broadcast(z));
+}
+template <class V>
+OCELLI_ALWAYS_INLINE V multiply_add(V x, float y, V z) {
+    return multiply_add(x, broadcast(y), z);
+}
+template <class V>
+OCELLI_ALWAYS_INLINE V multiply_add(V x, float y, float z) {
+    return multiply_add(x, broadcast(y), broadcast(z));
+}
+
 OCELLI_ALWAYS_INLINE four load_four(const float* p, std::int64_t step) {
     return {load(p), load(p + step), load(p + 2 * step), load(p + 3 * step)};
 }
@@ -89,7 +110,7 @@ OCELLI_ALWAYS_INLINE four reciprocal_estimate(four x) {
 template <class V>
 OCELLI_ALWAYS_INLINE V reciprocal_fast(V x) {
     const V r = reciprocal_estimate(x);
-    return r * (2.0f - x * r);
+    return r * multiply_add(-x, r, 2.0f);
 }
 #else
 OCELLI_ALWAYS_INLINE vf32 reciprocal_fast(vf32 x) { return 1.0f / x; }
@@ -101,19 +122,19 @@ OCELLI_ALWAYS_INLINE four reciprocal_fast(four x) {
 /// 2^f for f in [-1/2, 1/2], within 1.5e-7 of the value (4e-6 at its ends without FMA).
 template <class V>
 OCELLI_ALWAYS_INLINE V power_of_two_near(V f) {
-    V p = f * 1.3264727e-3f + 9.671513e-3f;
-    p = p * f + 5.5507336e-2f;
-    p = p * f + 2.4022242e-1f;
-    p = p * f + 6.93147e-1f;
-    return p * f + 1.0f;
+    V p = multiply_add(f, 1.3264727e-3f, 9.671513e-3f);
+    p = multiply_add(p, f, 5.5507336e-2f);
+    p = multiply_add(p, f, 2.4022242e-1f);
+    p = multiply_add(p, f, 6.93147e-1f);
+    return multiply_add(p, f, 1.0f);
 }
 
 /// 1 / (1 + exp(-x)): exp(-x) = 2^n 2^f, f in [-1/2, 1/2], within 4e-7 of the value (5e-6 at its ends without FMA); a number for NaN.
 template <class V>
 OCELLI_ALWAYS_INLINE V sigmoid_of_number(V x) {
     const V v = at_most(at_least(x, -87.0f), 87.0f);
-    const V t = rounded(v * -1.44269504f + rounds_to_integer);
-    const V f = v * -1.44269504f - (t - rounds_to_integer);
+    const V t = rounded(multiply_add(v, -1.44269504f, rounds_to_integer));
+    const V f = multiply_add(v, -1.44269504f, rounds_to_integer - t);
     return reciprocal_fast(times_power_of_two(power_of_two_near(f), t) + 1.0f);
 }
 
@@ -124,7 +145,7 @@ OCELLI_ALWAYS_INLINE V silu(V x) {
 
 template <class V>
 OCELLI_ALWAYS_INLINE V hard_swish(V x) {
-    return x * at_most(at_least(x * (1.0f / 6.0f) + 0.5f, 0.0f), 1.0f);
+    return x * at_most(at_least(multiply_add(x, 1.0f / 6.0f, 0.5f), 0.0f), 1.0f);
 }
 
 /// x Phi(x), within 6e-7 of max(|x Phi(x)|, 0.1). Below -5.66, where Phi is under 8e-9, no more than its size is right.
@@ -132,17 +153,17 @@ template <class V>
 OCELLI_ALWAYS_INLINE V gelu(V x) {
     // 2^y = Phi(-|x|), from which no digits are lost on the left; y by a polynomial up to 5.66, by a line beyond.
     const V t = magnitude(x), u = at_most(t, 5.66f);
-    V p = u * -1.5826758e-08f + 5.1081668e-07f;
-    p = p * u + -7.0538981e-06f;
-    p = p * u + 5.2408715e-05f;
-    p = p * u + -0.00019170120f;
-    p = p * u + -0.00019568825f;
-    p = p * u + 0.0072068078f;
-    p = p * u + -0.052635550f;
-    p = p * u + -0.45914856f;
-    p = p * u + -1.1511145f;
-    p = p * u + -0.99999976f;
-    const V y = at_least(p - (t - u) * 12.0f, -200.0f);
+    V p = multiply_add(u, -1.5826758e-08f, 5.1081668e-07f);
+    p = multiply_add(p, u, -7.0538981e-06f);
+    p = multiply_add(p, u, 5.2408715e-05f);
+    p = multiply_add(p, u, -0.00019170120f);
+    p = multiply_add(p, u, -0.00019568825f);
+    p = multiply_add(p, u, 0.0072068078f);
+    p = multiply_add(p, u, -0.052635550f);
+    p = multiply_add(p, u, -0.45914856f);
+    p = multiply_add(p, u, -1.1511145f);
+    p = multiply_add(p, u, -0.99999976f);
+    const V y = at_least(multiply_add(u - t, 12.0f, p), -200.0f);
     const V whole = rounded(y + rounds_to_integer), n = whole - rounds_to_integer;
     const V left = times_falling_power(power_of_two_near(y - n), n, whole);
     return x * where_negative(x, left, 1.0f - left);
@@ -151,21 +172,20 @@ OCELLI_ALWAYS_INLINE V gelu(V x) {
 /// exp(r) for |r| <= ln 2 / 2, less 1.
 template <class V>
 OCELLI_ALWAYS_INLINE V exp_minus_one_near(V r) {
-    V p = r * 0.00139517147f + 0.00836959866f;
-    p = p * r + 0.0416661873f;
-    p = p * r + 0.166665129f;
-    p = p * r + 0.5f;
-    return p * r * r + r;
+    V p = multiply_add(r, 0.00139517147f, 0.00836959866f);
+    p = multiply_add(p, r, 0.0416661873f);
+    p = multiply_add(p, r, 0.166665129f);
+    p = multiply_add(p, r, 0.5f);
+    return multiply_add(p * r, r, r);
 }
 
 /// exp(x) for x that is not positive; what is not a normal number may be 0. NaN stays.
 template <class V>
 OCELLI_ALWAYS_INLINE V exponential_of_negative(V x) {
     const V v = at_least(x, -200.0f);
-    const V t = rounded(v * 1.44269504088896341f + rounds_to_integer);
+    const V t = rounded(multiply_add(v, 1.44269504088896341f, rounds_to_integer));
     const V n = t - rounds_to_integer;
-    V r = v - n * 0.693359375f;
-    r = r - n * -2.12194440e-4f;
+    const V r = multiply_add(n, 2.12194440e-4f, multiply_add(n, -0.693359375f, v));
     return times_falling_power(exp_minus_one_near(r) + 1.0f, n, t);
 }
 

@@ -198,28 +198,39 @@ OCELLI_ALWAYS_INLINE float gemm_element(const float* p) {
     __builtin_memcpy(&x, p, sizeof x);
     return x;
 }
+// The first n of a vector of them, zeros behind.
+OCELLI_ALWAYS_INLINE vf32 gemm_elements(const float* p, int n) {
+    vf32 v{};
+    for (int l = 0; l < n; ++l) v[l] = gemm_element(p + l);
+    return v;
+}
 
-inline void gemm_dot(std::int64_t n, std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride) {
+// Rows of w times x. Each has four sums, so that a row's bits do not depend on those beside it; x is read once for all R.
+template <int R, int... I>
+OCELLI_ALWAYS_INLINE void gemm_dot_rows(std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride,
+                                        std::integer_sequence<int, I...>) {
     constexpr int L = lanes<float>;
-    for (std::int64_t i = 0; i < n; ++i) {
-        const float* row = w + i * w_stride;
-        vf32 s0{}, s1{}, s2{}, s3{};
-        std::int64_t j = 0;
-        for (; j + 4 * L <= k; j += 4 * L) {
-            s0 += load(x + j) * load(row + j);
-            s1 += load(x + j + L) * load(row + j + L);
-            s2 += load(x + j + 2 * L) * load(row + j + 2 * L);
-            s3 += load(x + j + 3 * L) * load(row + j + 3 * L);
-        }
-        for (; j + L <= k; j += L) s0 += load(x + j) * load(row + j);
-        if (j < k) {
-            const int left = static_cast<int>(k - j);
-            vf32 last{};
-            for (int l = 0; l < left; ++l) last[l] = gemm_element(row + j + l);
-            s1 += load_first(x + j, left) * last;
-        }
-        y[i * y_stride] = sum_lanes<float>((s0 + s1) + (s2 + s3));
+    four sums[R] = {};
+    std::int64_t j = 0;
+    for (; j + 4 * L <= k; j += 4 * L) {
+        const four factor = load_four(x + j, L);
+        // Weights come from memory, each once: 4 KiB ahead beats what processors fetch of four streams by themselves.
+        for (int line = 0; line < 4 * L; line += 16) (__builtin_prefetch(w + I * w_stride + j + 1024 + line), ...);
+        ((sums[I] = multiply_add(factor, load_four(w + I * w_stride + j, L), sums[I])), ...);
     }
+    for (; j + L <= k; j += L) ((sums[I].a += load(x + j) * load(w + I * w_stride + j)), ...);
+    if (j < k) {
+        const int left = static_cast<int>(k - j);
+        const vf32 factor = load_first(x + j, left);
+        ((sums[I].b += factor * gemm_elements(w + I * w_stride + j, left)), ...);
+    }
+    ((y[I * y_stride] = sum_lanes<float>((sums[I].a + sums[I].b) + (sums[I].c + sums[I].d))), ...);
+}
+inline void gemm_dot(std::int64_t n, std::int64_t k, const float* x, const float* w, std::int64_t w_stride, float* y, std::int64_t y_stride) {
+    constexpr int R = OCELLI_TARGET_LEVEL == 2 ? 4 : 2;  // as registers allow
+    std::int64_t i = 0;
+    for (; i + R <= n; i += R) gemm_dot_rows<R>(k, x, w + i * w_stride, w_stride, y + i * y_stride, y_stride, std::make_integer_sequence<int, R>());
+    for (; i < n; ++i) gemm_dot_rows<1>(k, x, w + i * w_stride, w_stride, y + i * y_stride, y_stride, std::make_integer_sequence<int, 1>());
 }
 
 typedef std::uint16_t gemm_halves __attribute__((vector_size(2 * lanes<float>)));

@@ -74,7 +74,7 @@ OCELLI_INLINE void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const ma
     const gemm_kernels& t = get_gemm_kernels();
     // Few rows against rows of weights, as in dense layers of small batches: dot products that read the weights where they lie.
     if (m <= 3 && b.row_stride == 1 && a.column_stride == 1) {
-        const auto grain = static_cast<std::size_t>(1 + (1 << 16) / (k + 1));
+        const auto grain = static_cast<std::size_t>(8 + (1 << 16) / (k + 1) / 8 * 8);  // rows are read four at a time
         parallel_for(static_cast<std::size_t>(n), grain, [&](std::size_t begin, std::size_t end) {
             const auto j = static_cast<std::int64_t>(begin);
             const auto count = static_cast<std::int64_t>(end - begin);

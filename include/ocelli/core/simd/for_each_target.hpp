@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #if !defined(OCELLI_KERNEL_FILE)
 #    error "define OCELLI_KERNEL_FILE before including for_each_target.hpp"

@@ -190,14 +190,17 @@ OCELLI_ALWAYS_INLINE unsigned greater_bits(vf64 a, vf64 b) {
 #endif
 }
 
-/// Sum of all lanes, in lane order of a fixed tree (the same for every call).
+template <int S, class V, int... I>
+OCELLI_ALWAYS_INLINE V add_upper_lanes(V v, std::integer_sequence<int, I...> lanes) {
+    v = v + __builtin_shufflevector(v, v, (I ^ S)...);
+    if constexpr (S > 1) v = add_upper_lanes<S / 2>(v, lanes);
+    return v;
+}
+
+/// Sum of all lanes, in lane order of a fixed tree (the same for every call): the upper half is added to the lower until one is left.
 template <class T>
 OCELLI_ALWAYS_INLINE T sum_lanes(vec<T> v) {
-    T part[lanes<T>];
-    store(part, v);
-    for (int step = lanes<T> / 2; step > 0; step /= 2)
-        for (int i = 0; i < step; ++i) part[i] += part[i + step];
-    return part[0];
+    return add_upper_lanes<lanes<T> / 2>(v, std::make_integer_sequence<int, lanes<T>>())[0];
 }
 
 #if OCELLI_TARGET_LEVEL == 2
