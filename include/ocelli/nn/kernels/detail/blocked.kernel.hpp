@@ -299,12 +299,55 @@ void depthwise_pixels(const nn::detail::blocked_depthwise_args& d, const nn::det
     }
     depthwise_put<P, 0>(acc, load(d.bias), r.addend == nullptr ? nullptr : r.addend + column * L, d.clamps, broadcast(d.low), broadcast(d.high), r.y + column * L);
 }
+
+// The same sums, in the same order, for K taps beside each other and results S columns apart: a column is read, and looked at whether it lies
+// outside, once for all taps that it is under.
+template <int P, int K, int S, int Column, int... X>
+OCELLI_ALWAYS_INLINE void depthwise_spread(vf32 (&acc)[P], const vf32 (&w)[K], vf32 v, std::integer_sequence<int, X...>) {
+    ((Column >= X && (Column - X) % S == 0 && (Column - X) / S < P ? void(acc[Column >= X && (Column - X) / S < P ? (Column - X) / S : 0] += v * w[X]) : void()), ...);
+}
+template <int P, int K, int S, bool Edge, int... Column>
+OCELLI_ALWAYS_INLINE void depthwise_columns(vf32 (&acc)[P], const vf32 (&w)[K], const float* row, std::int64_t at, std::int64_t row_floats, const float* zeros,
+                                            std::integer_sequence<int, Column...>) {
+    constexpr int L = lanes<float>;
+    (depthwise_spread<P, K, S, Column>(
+         acc, w, rounded(load(!Edge || static_cast<std::uint64_t>(at + Column * L) < static_cast<std::uint64_t>(row_floats) ? row + (at + Column * L) : zeros)),
+         std::make_integer_sequence<int, K>{}),
+     ...);
+}
+template <int P, int K, int S, bool Edge>
+void depthwise_near_pixels(const nn::detail::blocked_depthwise_args& d, const nn::detail::blocked_depthwise_row& r, std::int64_t column) {
+    constexpr int L = lanes<float>;
+    alignas(64) const float zeros[L] = {};
+    vf32 acc[P], w[K];
+    depthwise_clear<P, 0>(acc);
+    const float *weights = r.weights, *row = r.x;
+    const std::int64_t first = (column * S - d.pad_left) * L, row_floats = d.width * L;
+    for (std::int64_t ky = r.kernel_rows; ky > 0; --ky, row += d.tap_row, weights += K * L) {
+        for (int k = 0; k < K; ++k) w[k] = load(weights + k * L);
+        depthwise_columns<P, K, S, Edge>(acc, w, row, first, row_floats, zeros, std::make_integer_sequence<int, (P - 1) * S + K>{});
+    }
+    depthwise_put<P, 0>(acc, load(d.bias), r.addend == nullptr ? nullptr : r.addend + column * L, d.clamps, broadcast(d.low), broadcast(d.high), r.y + column * L);
+}
+
 using depthwise_tile = void (*)(const nn::detail::blocked_depthwise_args&, const nn::detail::blocked_depthwise_row&, std::int64_t);
-template <int P>
+// For K taps and steps of S, or any (0).
+template <int P, int K, int S>
 OCELLI_ALWAYS_INLINE depthwise_tile depthwise_tile_of(std::int64_t pixels, bool edge) {
     if constexpr (P > 1)
-        if (pixels < P) return depthwise_tile_of<P - 1>(pixels, edge);
-    return edge ? &depthwise_pixels<P, true> : &depthwise_pixels<P, false>;
+        if (pixels < P) return depthwise_tile_of<P - 1, K, S>(pixels, edge);
+    if constexpr (K == 0) return edge ? &depthwise_pixels<P, true> : &depthwise_pixels<P, false>;
+    else return edge ? &depthwise_near_pixels<P, K, S, true> : &depthwise_near_pixels<P, K, S, false>;
+}
+template <int P>
+inline depthwise_tile depthwise_tile_for(const nn::detail::blocked_depthwise_args& d, std::int64_t pixels, bool edge) {
+    if (d.dilation_x == 1) {
+        if (d.kernel_width == 3 && d.stride_x == 1) return depthwise_tile_of<P, 3, 1>(pixels, edge);
+        if (d.kernel_width == 3 && d.stride_x == 2) return depthwise_tile_of<P, 3, 2>(pixels, edge);
+        if (d.kernel_width == 5 && d.stride_x == 1) return depthwise_tile_of<P, 5, 1>(pixels, edge);
+        if (d.kernel_width == 5 && d.stride_x == 2) return depthwise_tile_of<P, 5, 2>(pixels, edge);
+    }
+    return depthwise_tile_of<P, 0, 0>(pixels, edge);
 }
 inline void blocked_depthwise_rows(const nn::detail::blocked_depthwise_args& d, std::int64_t row0, std::int64_t row1) {
     constexpr int L = lanes<float>, P = OCELLI_TARGET_LEVEL == 2 ? 8 : 6;
@@ -314,8 +357,8 @@ inline void blocked_depthwise_rows(const nn::detail::blocked_depthwise_args& d, 
     const std::int64_t end = d.width - 1 - reach + d.pad_left < 0 ? 0 : (d.width - 1 - reach + d.pad_left) / d.stride_x + 1;
     // Tiles as wide as each other, but for one pixel.
     const std::int64_t cuts = (d.out_width + P - 1) / P, wide = d.out_width / cuts, wider = d.out_width % cuts;
-    const depthwise_tile tiles[2][2] = {{depthwise_tile_of<P>(wide, false), depthwise_tile_of<P>(wide, true)},
-                                        {depthwise_tile_of<P>(wide + (wider != 0), false), depthwise_tile_of<P>(wide + (wider != 0), true)}};
+    const depthwise_tile tiles[2][2] = {{depthwise_tile_for<P>(d, wide, false), depthwise_tile_for<P>(d, wide, true)},
+                                        {depthwise_tile_for<P>(d, wide + (wider != 0), false), depthwise_tile_for<P>(d, wide + (wider != 0), true)}};
     for (std::int64_t row = row0; row < row1; ++row) {
         const std::int64_t at = row * d.stride_y - d.pad_top;
         std::int64_t ky0 = 0, ky1 = d.kernel_height;
