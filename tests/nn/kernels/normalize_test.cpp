@@ -106,6 +106,18 @@ TEST_CASE("means and sums over last axes agree with the reference") {
             CHECK(sum.kernel == "row_sum");
             CHECK(error_of(sum, 0.0) < 2e-6);
         }
+    for (const char* op : {"ReduceMax", "ReduceMin", "GlobalMaxPool"})
+        for (const std::int64_t n : std::initializer_list<std::int64_t>{4, 15, 16, 67, 300}) {
+            CAPTURE(std::string(op));
+            CAPTURE(n);
+            tensor rows = random_tensor({3, 5, n}, static_cast<unsigned>(n));
+            const float special[] = {qnan, infinity, -infinity};
+            for (std::int64_t i = 0; i < 12; ++i) rows.mutable_data<float>()[i * n + i * 5 % n] = special[i % 3];
+            const bool pooled = std::string(op) == "GlobalMaxPool";
+            const result r = pooled ? run_node({.op = op}, {rows}) : run_node({.op = op}, {rows, tensor::ints(std::vector<std::int64_t>{-1})}, {1}, 18);
+            CHECK(r.kernel == (std::string(op) == "ReduceMin" ? "row_min" : "row_max"));
+            CHECK(error_of(r, 1e-30) == 0);
+        }
     const result pool = run_node({.op = "GlobalAveragePool"}, {x});
     CHECK(pool.kernel == "row_mean");
     CHECK(error_of(pool, 0.0) < 1e-6);

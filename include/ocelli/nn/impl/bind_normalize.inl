@@ -174,22 +174,26 @@ private:
     bool batch_;
 };
 
-/// ReduceMean and ReduceSum over the last axes, GlobalAveragePool.
-class bound_row_sum final : public bound_kernel {
+/// ReduceMean, ReduceSum, ReduceMax and ReduceMin over the last axes, GlobalAveragePool, GlobalMaxPool.
+class bound_row_reduction final : public bound_kernel {
 public:
-    bound_row_sum(const node& n, std::optional<dims> axes) : node_(n), axes_(std::move(axes)), pool_(n.op == "GlobalAveragePool"), mean_(n.op != "ReduceSum") {
+    bound_row_reduction(const node& n, std::optional<dims> axes) : node_(n), axes_(std::move(axes)), pool_(n.op == "GlobalAveragePool" || n.op == "GlobalMaxPool") {
+        what_ = n.op == "ReduceSum" ? sum : n.op == "ReduceMin" ? smallest : n.op == "ReduceMax" || n.op == "GlobalMaxPool" ? largest : mean;
         keep_ = pool_ || attr_int(n, "keepdims", 1) != 0;
     }
     /// The node's axes; nothing where they are known in a run only.
-    static std::optional<bound_row_sum> of(const graph& g, const node& n) {
-        if (n.op == "GlobalAveragePool") return bound_row_sum(n, std::nullopt);
-        if (has_attribute(n, "axes")) return bound_row_sum(n, attr_ints(n, "axes"));
+    static std::optional<bound_row_reduction> of(const graph& g, const node& n) {
+        if (n.op == "GlobalAveragePool" || n.op == "GlobalMaxPool") return bound_row_reduction(n, std::nullopt);
+        if (has_attribute(n, "axes")) return bound_row_reduction(n, attr_ints(n, "axes"));
         if (n.inputs.size() < 2 || n.inputs[1] == no_value) return std::nullopt;
         const tensor& axes = g.at(n.inputs[1]).what.constant;
         if (!axes.defined() || axes.size() == 0 || !is_integer(axes.type())) return std::nullopt;
-        return bound_row_sum(n, axes.to_ints());
+        return bound_row_reduction(n, axes.to_ints());
     }
-    std::string_view name() const noexcept override { return mean_ ? "row_mean" : "row_sum"; }
+    std::string_view name() const noexcept override {
+        constexpr std::string_view names[] = {"row_mean", "row_sum", "row_max", "row_min"};
+        return names[what_];
+    }
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
         if (x.type() != dtype::float32 || x.size() == 0 || (pool_ && x.rank() < 3)) return run_reference(node_, io);
@@ -209,13 +213,17 @@ public:
             if (marked[i] == 0 || keep_) shape.push_back(marked[i] != 0 ? 1 : x.extent(i));
         }
         if (!last || n < 4) return run_reference(node_, io);
-        sum_rows(rows, n, mean_ ? 1.0 / static_cast<double>(n) : 1.0, x.data<float>(), io.output(0, dtype::float32, shape).mutable_data<float>());
+        float* y = io.output(0, dtype::float32, shape).mutable_data<float>();
+        if (what_ == largest || what_ == smallest) return extreme_of_rows(what_ == largest, rows, n, x.data<float>(), y);
+        sum_rows(rows, n, what_ == mean ? 1.0 / static_cast<double>(n) : 1.0, x.data<float>(), y);
     }
 
 private:
     const node& node_;
+    enum reduction { mean, sum, largest, smallest };
     std::optional<dims> axes_;
-    bool pool_, mean_, keep_ = true;
+    reduction what_ = mean;
+    bool pool_, keep_ = true;
 };
 
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_normalize(const graph& g, const node& n) {
@@ -224,8 +232,9 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_normalize(const graph& g, const
     if (n.op == "InstanceNormalization" || n.op == "GroupNormalization") return std::make_unique<bound_instance_norm>(n);
     if (n.op == "BatchNormalization")
         if (auto line = batch_norm_line(g, n)) return std::make_unique<bound_batch_norm>(n, *std::move(line));
-    if (n.op == "ReduceMean" || n.op == "ReduceSum" || n.op == "GlobalAveragePool")
-        if (auto sum = bound_row_sum::of(g, n)) return std::make_unique<bound_row_sum>(*std::move(sum));
+    for (const std::string_view op : std::initializer_list<std::string_view>{"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "GlobalAveragePool", "GlobalMaxPool"})
+        if (n.op == op)
+            if (auto reduction = bound_row_reduction::of(g, n)) return std::make_unique<bound_row_reduction>(*std::move(reduction));
     return nullptr;
 }
 

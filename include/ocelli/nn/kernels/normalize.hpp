@@ -32,10 +32,15 @@ void blocked_scale_channels(std::int64_t batch, std::int64_t blocks, std::int64_
 /// The sum of each of `rows` rows of n elements, times `factor`.
 void sum_rows(std::int64_t rows, std::int64_t n, double factor, const float* x, float* y);
 
+/// The largest (`largest`) or smallest of each of `rows` rows of n elements, n > 0; NaN where a row holds one.
+void extreme_of_rows(bool largest, std::int64_t rows, std::int64_t n, const float* x, float* y);
+
 namespace detail {
 
 struct normalize_kernels {
     int lanes = 0;
+    /// The smallest and the largest of n > 0 elements.
+    float (*extreme[2])(std::int64_t n, const float* x) = {};
     /// The sum of n elements, and of the squares of their distances from `mean`.
     double (*sum)(std::int64_t n, const float* x) = nullptr;
     double (*squares)(std::int64_t n, const float* x, float mean) = nullptr;

@@ -33,6 +33,16 @@ OCELLI_INLINE void gather_axes(const tensor& x, const axis_maps& maps, const voi
         const auto& row_map = maps[outer_axes - 1];
         const auto row = static_cast<std::int64_t>(row_map.size());
         const std::int64_t rows = y.size() / (row * block);
+        // The longest run of neighbours is copied at once.
+        std::int64_t run_begin = 0, run_end = 0;
+        for (std::int64_t i = 0, end; i < row; i = end) {
+            const auto place = [&](std::int64_t k) { return row_map[static_cast<std::size_t>(k)]; };
+            for (end = i + 1; end < row && place(i) >= 0 && place(end) == place(end - 1) + 1;) ++end;
+            if (place(i) >= 0 && end - i > run_end - run_begin) {
+                run_begin = i;
+                run_end = end;
+            }
+        }
         for_each_index(rows, row * block, [&](std::int64_t r) {
             std::int64_t base = 0, rest = r;
             bool outside = false;
@@ -49,10 +59,15 @@ OCELLI_INLINE void gather_axes(const tensor& x, const axis_maps& maps, const voi
                 return;
             }
             if (block == 1) {
-                for (std::int64_t i = 0; i < row; ++i) {
-                    const std::int64_t source = row_map[static_cast<std::size_t>(i)];
-                    out[i] = source < 0 ? filler : from[base + source];
-                }
+                const auto pick = [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t i = begin; i < end; ++i) {
+                        const std::int64_t source = row_map[static_cast<std::size_t>(i)];
+                        out[i] = source < 0 ? filler : from[base + source];
+                    }
+                };
+                pick(0, run_begin);
+                if (run_end > run_begin) std::memcpy(out + run_begin, from + base + row_map[static_cast<std::size_t>(run_begin)], static_cast<std::size_t>(run_end - run_begin) * sizeof(T));
+                pick(run_end, row);
                 return;
             }
             for (std::int64_t i = 0; i < row; ++i) {

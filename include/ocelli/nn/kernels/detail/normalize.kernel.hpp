@@ -103,9 +103,41 @@ inline void normalize_lane_shift(std::int64_t pixels, const float* x, const floa
     for (std::int64_t i = 0; i < pixels; ++i) store(y + i * L, (load(x + i * L) - mean) * factor + shift);
 }
 
+// NaN wins, and then stays.
+template <bool Largest, class T>
+OCELLI_ALWAYS_INLINE T extreme_of(T v, T best) {
+    if constexpr (Largest) return ((v > best) | (v != v)) ? v : best;
+    else return ((v < best) | (v != v)) ? v : best;
+}
+template <bool Largest>
+float normalize_extreme(std::int64_t n, const float* x) {
+    constexpr int L = lanes<float>;
+    float best = x[0];
+    std::int64_t i = 0;
+    if (n >= L) {
+        vf32 m0 = load(x), m1 = m0, m2 = m0, m3 = m0;
+        for (; i + 4 * L <= n; i += 4 * L) {
+            m0 = extreme_of<Largest>(load(x + i), m0);
+            m1 = extreme_of<Largest>(load(x + i + L), m1);
+            m2 = extreme_of<Largest>(load(x + i + 2 * L), m2);
+            m3 = extreme_of<Largest>(load(x + i + 3 * L), m3);
+        }
+        for (; i + L <= n; i += L) m0 = extreme_of<Largest>(load(x + i), m0);
+        float part[L];
+        store(part, extreme_of<Largest>(extreme_of<Largest>(m0, m1), extreme_of<Largest>(m2, m3)));
+        for (int step = L / 2; step > 0; step /= 2)
+            for (int k = 0; k < step; ++k) part[k] = extreme_of<Largest>(part[k + step], part[k]);
+        best = part[0];
+    }
+    for (; i < n; ++i) best = extreme_of<Largest>(x[i], best);
+    return best;
+}
+
 inline nn::detail::normalize_kernels make_normalize_kernels() {
     nn::detail::normalize_kernels t;
     t.lanes = lanes<float>;
+    t.extreme[0] = &normalize_extreme<false>;
+    t.extreme[1] = &normalize_extreme<true>;
     t.sum = &normalize_row_sum;
     t.squares = &normalize_sum<true>;
     t.normalize = &normalize_row;

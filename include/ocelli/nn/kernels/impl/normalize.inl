@@ -118,4 +118,9 @@ OCELLI_INLINE void sum_rows(std::int64_t rows, std::int64_t n, double factor, co
     detail::for_each_row(rows, n, [&](std::int64_t i) { y[i] = static_cast<float>(t.sum(n, x + i * n) * factor); });
 }
 
+OCELLI_INLINE void extreme_of_rows(bool largest, std::int64_t rows, std::int64_t n, const float* x, float* y) {
+    const auto extreme = detail::get_normalize_kernels().extreme[largest ? 1 : 0];
+    detail::for_each_row(rows, n, [&](std::int64_t i) { y[i] = extreme(n, x + i * n); });
+}
+
 }  // namespace ocelli::nn
