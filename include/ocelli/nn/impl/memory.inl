@@ -25,13 +25,15 @@ namespace detail {
 #if defined(__linux__) && defined(MADV_POPULATE_WRITE)
 /// Asks for pages that are all about to be written, at one request instead of one fault each: a tenth to a fifth of loading a network. The system's large
 /// pages cost a seventh of the small ones they stand for, but many times as much where it has to find them first, or where a virtual machine's host has yet
-/// to give the memory: one that took long is the last for a while, for longer each time in a row. Older systems refuse any of it, which costs nothing.
+/// to give the memory: one that took long is the last for a while, for longer each time until many in a row were quick. Older systems refuse any of it,
+/// which costs nothing.
 inline void populate(std::uintptr_t begin, std::uintptr_t end) noexcept {
     using clock = std::chrono::steady_clock;
     static constexpr std::uintptr_t large = std::uintptr_t{1} << 21;
     static constexpr std::size_t shortest_pause = std::size_t{1} << 25, longest_pause = std::size_t{1} << 29;
     static constexpr clock::duration slow = std::chrono::microseconds(400);  // a large page: 0.1 ms; as many small ones: 0.7 ms
     static std::atomic<std::size_t> without{0}, pause{shortest_pause};       // bytes for which no large pages are asked
+    static std::atomic<std::size_t> quick{0};                                // bytes of large pages since the last slow one
     const auto ask = [](std::uintptr_t from, std::uintptr_t to, int what) {
         return from >= to || ::madvise(reinterpret_cast<void*>(from), to - from, what) == 0;
     };
@@ -49,10 +51,11 @@ inline void populate(std::uintptr_t begin, std::uintptr_t end) noexcept {
                 const std::size_t now = pause.load(std::memory_order_relaxed);
                 without.store(now, std::memory_order_relaxed);
                 pause.store(std::min(4 * now, longest_pause), std::memory_order_relaxed);
+                quick.store(0, std::memory_order_relaxed);
                 ask(begin, last, MADV_NOHUGEPAGE);
                 break;
             }
-            pause.store(shortest_pause, std::memory_order_relaxed);
+            if (quick.fetch_add(large, std::memory_order_relaxed) + large >= shortest_pause) pause.store(shortest_pause, std::memory_order_relaxed);
         }
     }
     ask(begin, end, MADV_POPULATE_WRITE);
