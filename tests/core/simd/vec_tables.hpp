@@ -34,6 +34,8 @@ struct vec_test_table {
     unsigned (*greater_f64)(const double* a, const double* b);
     float (*sum_f32)(const float* a);
     double (*sum_f64)(const double* a);
+    float (*max_lane_f32)(const float* a);
+    double (*max_lane_f64)(const double* a);
 };
 
 }  // namespace ocelli::detail

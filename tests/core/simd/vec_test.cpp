@@ -47,6 +47,7 @@ struct functions {
     static auto mask() { return pick(table().mask_f32, table().mask_f64); }
     static auto greater() { return pick(table().greater_f32, table().greater_f64); }
     static auto sum() { return pick(table().sum_f32, table().sum_f64); }
+    static auto max_lane() { return pick(table().max_lane_f32, table().max_lane_f64); }
 };
 
 }  // namespace
@@ -165,6 +166,16 @@ TEST_CASE_TEMPLATE("sum_lanes adds every lane once", T, float, double) {
         expected += a[i];
     }
     CHECK(f::sum()(a.data()) == expected);
+}
+
+TEST_CASE_TEMPLATE("max_lane finds the largest in any lane", T, float, double) {
+    using f = functions<T>;
+    std::vector<T> a(f::lanes(), T(-3));
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        a[i] = T(-1);
+        CHECK(f::max_lane()(a.data()) == T(-1));
+        a[i] = T(-3);
+    }
 }
 
 TEST_CASE("iota counts from 0") {

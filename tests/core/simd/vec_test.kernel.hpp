@@ -54,6 +54,11 @@ T test_sum(const T* a) {
     return sum_lanes<T>(load(a));
 }
 
+template <class T>
+T test_max_lane(const T* a) {
+    return max_lane<T>(load(a));
+}
+
 inline vec_test_table make_vec_test_table() {
     vec_test_table t{};
     t.level = OCELLI_TARGET_LEVEL;
@@ -85,6 +90,8 @@ inline vec_test_table make_vec_test_table() {
     t.greater_f64 = &test_greater<double>;
     t.sum_f32 = &test_sum<float>;
     t.sum_f64 = &test_sum<double>;
+    t.max_lane_f32 = &test_max_lane<float>;
+    t.max_lane_f64 = &test_max_lane<double>;
     return t;
 }
 

@@ -190,17 +190,34 @@ OCELLI_ALWAYS_INLINE unsigned greater_bits(vf64 a, vf64 b) {
 #endif
 }
 
+/// The lane S away: a lane's number has its bit S changed.
 template <int S, class V, int... I>
-OCELLI_ALWAYS_INLINE V add_upper_lanes(V v, std::integer_sequence<int, I...> lanes) {
-    v = v + __builtin_shufflevector(v, v, (I ^ S)...);
-    if constexpr (S > 1) v = add_upper_lanes<S / 2>(v, lanes);
+OCELLI_ALWAYS_INLINE V lanes_away(V v, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(v, v, (I ^ S)...);
+}
+template <int S, class T>
+OCELLI_ALWAYS_INLINE vec<T> add_upper_lanes(vec<T> v) {
+    v = v + lanes_away<S>(v, std::make_integer_sequence<int, lanes<T>>());
+    if constexpr (S > 1) v = add_upper_lanes<S / 2, T>(v);
+    return v;
+}
+template <int S, class T>
+OCELLI_ALWAYS_INLINE vec<T> max_with_upper_lanes(vec<T> v) {
+    v = max(v, lanes_away<S>(v, std::make_integer_sequence<int, lanes<T>>()));
+    if constexpr (S > 1) v = max_with_upper_lanes<S / 2, T>(v);
     return v;
 }
 
 /// Sum of all lanes, in lane order of a fixed tree (the same for every call): the upper half is added to the lower until one is left.
 template <class T>
 OCELLI_ALWAYS_INLINE T sum_lanes(vec<T> v) {
-    return add_upper_lanes<lanes<T> / 2>(v, std::make_integer_sequence<int, lanes<T>>())[0];
+    return add_upper_lanes<lanes<T> / 2, T>(v)[0];
+}
+
+/// The largest of all lanes; which one where some are NaN is not said.
+template <class T>
+OCELLI_ALWAYS_INLINE T max_lane(vec<T> v) {
+    return max_with_upper_lanes<lanes<T> / 2, T>(v)[0];
 }
 
 #if OCELLI_TARGET_LEVEL == 2

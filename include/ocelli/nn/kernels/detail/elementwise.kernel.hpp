@@ -259,11 +259,12 @@ inline void softmax_row(std::int64_t n, const float* x, float* y) {
     std::int64_t i = 0;
     for (; i + L <= n; i += L) peaks = max(load(x + i), peaks);
     float part[L];
-    store(part, peaks);
-    float peak = part[0];
-    for (int k = 1; k < L; ++k) peak = part[k] > peak ? part[k] : peak;
-    for (std::int64_t k = i; k < n; ++k) peak = x[k] > peak ? x[k] : peak;
-    const vf32 shift = broadcast(peak);
+    if (i < n) {
+        store(part, lowest);
+        copy_few(part, x + i, n - i);
+        peaks = max(load<float>(part), peaks);
+    }
+    const vf32 shift = broadcast(max_lane<float>(peaks));
     vf32 sums{};
     for (i = 0; i + 4 * L <= n; i += 4 * L) {
         const four e = exponential_of_negative(load_four(x + i, L) - shift);
@@ -276,8 +277,6 @@ inline void softmax_row(std::int64_t n, const float* x, float* y) {
         sums = sums + e;
     }
     if (i < n) {
-        store(part, lowest);
-        copy_few(part, x + i, n - i);
         const vf32 e = exponential_of_negative(load<float>(part) - shift);
         store(part, e);
         sums = sums + e;
