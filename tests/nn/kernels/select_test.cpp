@@ -3,6 +3,7 @@
 
 #include <ocelli/nn/kernels/select.hpp>
 
+#include <algorithm>
 #include <array>
 
 using namespace nodes;
@@ -37,4 +38,25 @@ TEST_CASE("Where agrees with the reference for operands that are dense, numbers,
     const dims shape{2, 1, 2, 1, 2, 1, 2, 1, 2, 1}, other{1, 2, 1, 2, 1, 2, 1, 2, 1, 2};
     CHECK(error_of(run_node({.op = "Where"}, {tensor::zeros(dtype::boolean, shape), random_tensor(other, 1), random_tensor(shape, 2)}), 1e-30) == 0);
     CHECK_THROWS_AS(run_node({.op = "Where"}, {tensor::zeros(dtype::boolean, {2}), random_tensor({3}, 1), random_tensor({3}, 2)}), invalid_argument);
+}
+
+TEST_CASE("ArgMax and ArgMin agree with the reference: the first of equal ones, NaN before all") {
+    unsigned seed = 0;
+    for (const char* op : {"ArgMax", "ArgMin"})
+        for (const dims& shape : {dims{3, 7, 200}, dims{1, 21, 16, 17}, dims{2, 1, 67}, dims{5, 4}, dims{2, 300, 3, 33}, dims{4, 9, 2}})
+            for (const std::int64_t last : std::initializer_list<std::int64_t>{0, 1}) {
+                CAPTURE(std::string(op));
+                CAPTURE(shape);
+                tensor x = random_tensor(shape, ++seed, -3, 3);
+                float* p = x.mutable_data<float>();
+                const float special[] = {qnan, infinity, -infinity, 0.0f, -0.0f};
+                for (std::int64_t i = 0; i < x.size(); ++i) p[i] = i % 29 < 5 ? special[i % 29] : std::round(p[i]);  // many equal ones
+                for (const std::int64_t axis : std::initializer_list<std::int64_t>{0, 1, -1}) {
+                    const node n{.op = op, .attributes = {{"axis", axis}, {"keepdims", std::int64_t{axis != 0}}, {"select_last_index", last}}};
+                    const result r = run_node(n, {x});
+                    CHECK(r.kernel == (std::string(op) == "ArgMax" ? "arg_max" : "arg_min"));
+                    REQUIRE(r.outputs[0].shape() == r.expected[0].shape());
+                    CHECK(std::equal(r.outputs[0].data<std::int64_t>(), r.outputs[0].data<std::int64_t>() + r.outputs[0].size(), r.expected[0].data<std::int64_t>()));
+                }
+            }
 }

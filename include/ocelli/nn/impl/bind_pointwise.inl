@@ -150,6 +150,28 @@ private:
     const node& node_;
 };
 
+/// ArgMax and ArgMin along an axis that is not the last.
+class bound_arg_extreme final : public bound_kernel {
+public:
+    explicit bound_arg_extreme(const node& n) : node_(n), largest_(n.op == "ArgMax"), last_(attr_int(n, "select_last_index", 0) != 0) {}
+    std::string_view name() const noexcept override { return largest_ ? "arg_max" : "arg_min"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        if (x.type() != dtype::float32 || x.size() == 0 || last_) return run_reference(node_, io);
+        const std::size_t axis = normalize_axis(node_, attr_int(node_, "axis", 0), x.rank());
+        const std::int64_t n = x.extent(axis), inner = product(x.shape(), axis + 1, x.rank());
+        if (inner < 4 || n > std::numeric_limits<std::int32_t>::max()) return run_reference(node_, io);
+        dims shape = x.shape();
+        if (attr_int(node_, "keepdims", 1) != 0) shape[axis] = 1;
+        else shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
+        find_extremes(largest_, product(x.shape(), 0, axis), n, inner, x.data<float>(), io.output(0, dtype::int64, shape).mutable_data<std::int64_t>());
+    }
+
+private:
+    const node& node_;
+    bool largest_, last_;
+};
+
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_select(const graph& g, const node& n) {
     const bool fits = n.op == "Where" && n.domain.empty() && n.inputs.size() == 3 && n.inputs[1] != no_value && n.inputs[2] != no_value;
     if (fits && g.at(n.inputs[1]).what.type == dtype::float32) return std::make_unique<bound_select>(n);
@@ -157,6 +179,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_select(const graph& g, const no
 }
 
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const node& n) {
+    if (n.op == "ArgMax" || n.op == "ArgMin") return std::make_unique<bound_arg_extreme>(n);
     if (const auto unary = choose_unary(g, n)) return std::make_unique<bound_unary>(n, *unary);
     if (const auto binary = choose_binary(n)) return std::make_unique<bound_binary>(n, *binary);
     return nullptr;

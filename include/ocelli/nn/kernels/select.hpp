@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// Choosing between two operands element by element, with broadcasting, over vectors and threads.
+/// Choosing between two operands element by element, with broadcasting, and finding where lines of elements have their extremes, over vectors and threads.
 
 #include <ocelli/core/config.hpp>
 #include <ocelli/core/simd/target.hpp>
@@ -28,6 +28,9 @@ struct select_axes {
 /// y = condition != 0 ? a : b; the result is dense, and not an operand.
 void select(const select_axes& axes, const std::uint8_t* condition, const float* a, const float* b, float* y);
 
+/// Where each line of x (outer, n, inner) along n has its largest (smallest) element, the first of equal ones; NaN is both. y (outer, inner); n from 1 to 2^31.
+void find_extremes(bool largest, std::int64_t outer, std::int64_t n, std::int64_t inner, const float* x, std::int64_t* y);
+
 namespace detail {
 
 struct select_kernels {
@@ -35,6 +38,8 @@ struct select_kernels {
     /// n elements of a row; a step is 0 or 1.
     void (*row)(std::int64_t n, const std::uint8_t* condition, std::int64_t condition_step, const float* a, std::int64_t a_step, const float* b, std::int64_t b_step,
                 float* y) = nullptr;
+    /// `columns` lines side by side, `pitch` floats from one element of a line to the next, for the smallest and for the largest.
+    void (*extremes[2])(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, std::int64_t* y) = {};
 };
 
 OCELLI_KERNEL_API_BEGIN

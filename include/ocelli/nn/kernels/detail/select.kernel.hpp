@@ -28,10 +28,52 @@ inline void select_row(std::int64_t n, const std::uint8_t* condition, std::int64
     for (; i < n; ++i) y[i] = condition[i] != 0 ? a[i * a_step] : b[i * b_step];
 }
 
+// V vectors of lines side by side.
+template <bool Largest, int V>
+OCELLI_ALWAYS_INLINE void find_extremes_of(std::int64_t n, std::int64_t pitch, const float* x, std::int64_t* y) {
+    constexpr int L = lanes<float>;
+    vf32 best[V];
+    vi32 place[V];
+    for (int i = 0; i < V; ++i) {
+        best[i] = load(x + i * L);
+        place[i] = vi32{};
+    }
+    for (std::int64_t k = 1; k < n; ++k)
+        for (int i = 0; i < V; ++i) {
+            const vf32 v = load(x + k * pitch + i * L);
+            const vi32 better = (Largest ? v > best[i] : v < best[i]) | ((v != v) & (best[i] == best[i]));
+            best[i] = better ? v : best[i];
+            place[i] = better ? broadcast(static_cast<std::int32_t>(k)) : place[i];
+        }
+    std::int32_t found[L];
+    for (int i = 0; i < V; ++i) {
+        __builtin_memcpy(found, &place[i], sizeof(found));
+        for (int lane = 0; lane < L; ++lane) y[i * L + lane] = found[lane];
+    }
+}
+
+template <bool Largest>
+void find_extremes(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, std::int64_t* y) {
+    constexpr int L = lanes<float>;
+    std::int64_t c = 0;
+    for (; c + 4 * L <= columns; c += 4 * L) find_extremes_of<Largest, 4>(n, pitch, x + c, y + c);
+    for (; c + L <= columns; c += L) find_extremes_of<Largest, 1>(n, pitch, x + c, y + c);
+    for (; c < columns; ++c) {
+        std::int64_t place = 0;
+        for (std::int64_t k = 1; k < n; ++k) {
+            const float v = x[k * pitch + c], best = x[place * pitch + c];
+            if ((Largest ? v > best : v < best) || (v != v && best == best)) place = k;
+        }
+        y[c] = place;
+    }
+}
+
 inline nn::detail::select_kernels make_select_kernels() {
     nn::detail::select_kernels t;
     t.lanes = lanes<float>;
     t.row = &select_row;
+    t.extremes[0] = &find_extremes<false>;
+    t.extremes[1] = &find_extremes<true>;
     return t;
 }
 

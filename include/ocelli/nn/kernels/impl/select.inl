@@ -80,4 +80,15 @@ OCELLI_INLINE void select(const select_axes& axes, const std::uint8_t* condition
     });
 }
 
+OCELLI_INLINE void find_extremes(bool largest, std::int64_t outer, std::int64_t n, std::int64_t inner, const float* x, std::int64_t* y) {
+    const auto extremes = detail::get_select_kernels().extremes[largest ? 1 : 0];
+    const std::int64_t strip = std::max<std::int64_t>(64, ((std::int64_t{1} << 14) / n + 63) / 64 * 64), strips = (inner + strip - 1) / strip;
+    parallel_for(static_cast<std::size_t>(outer * strips), 1, [&](std::size_t begin, std::size_t end) {
+        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+            const std::int64_t line = i / strips, from = i % strips * strip;
+            extremes(n, std::min(strip, inner - from), inner, x + line * n * inner + from, y + line * inner + from);
+        }
+    });
+}
+
 }  // namespace ocelli::nn
