@@ -178,6 +178,27 @@ TEST_CASE("an epilogue gives an element the same bits wherever it stands in a ti
         }
 }
 
+TEST_CASE("sigmoid, SiLU and GELU are right from one end of the numbers to the other") {
+    std::vector<float> x;
+    for (int i = -3000; i <= 3000; ++i) x.push_back(static_cast<float>(i) * 0.0371f);
+    const bool fuses = detail::get_gemm_kernels().lanes > 4;
+    for (const activation f : {activation::sigmoid, activation::silu, activation::gelu}) {
+        gemm_epilogue e;
+        e.function = f;
+        auto y = x;
+        detail::get_gemm_kernels().finish(1, static_cast<std::int64_t>(y.size()), y.data(), 0, &e, 0, 0);
+        double worst = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const double expected = reference_activation(static_cast<double>(x[i]), e, 0);
+            // Below exp(-87) the exponential is held.
+            const double size = std::max(std::abs(expected), f == activation::gelu ? 0.1 : x[i] < -86.0f ? 1e-29 : 0.0);
+            worst = std::max(worst, std::abs(static_cast<double>(y[i]) - expected) / size);
+        }
+        CAPTURE(static_cast<int>(f));
+        CHECK(worst <= (f == activation::gelu ? 6e-7 : fuses ? 1.4e-6 : 8e-6));
+    }
+}
+
 TEST_CASE("gemm gives the same bits for any number of threads") {
     const std::int64_t m = 130, n = 333, k = 517;
     const auto a = random_values(static_cast<std::size_t>(m * k), 1), b = random_values(static_cast<std::size_t>(k * n), 2);

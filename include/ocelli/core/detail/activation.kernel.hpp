@@ -129,13 +129,43 @@ OCELLI_ALWAYS_INLINE V power_of_two_near(V f) {
     return multiply_add(p, f, 1.0f);
 }
 
-/// 1 / (1 + exp(-x)): exp(-x) = 2^n 2^f, f in [-1/2, 1/2], within 4e-7 of the value (5e-6 at its ends without FMA); a number for NaN.
+#if OCELLI_TARGET_LEVEL == 2
+/// As rounds_to_integer, to sixteenths: 1.5 * 2^19.
+inline constexpr float rounds_to_sixteenth = 786432.0f;
+// The bits of 2^(i / 16), less i << 19, for i from 0.
+inline constexpr std::int32_t powers_of_sixteenths[16] = {1065353216, 1065200323, 1065063874, 1064944595, 1064843248, 1064760626, 1064697559, 1064654911,
+                                                          1064633587, 1064634532, 1064658730, 1064707212, 1064781053, 1064881375, 1065009351, 1065166205};
+
+/// 2^(m / 16) for an integer m, t being m / 16 + rounds_to_sixteenth: the lowest four bits look it up, those above go to the exponent. The result must be a
+/// normal number; a number for NaN.
+OCELLI_ALWAYS_INLINE vf32 power_of_sixteenths(vf32 t) {
+    const vi32 bits = __builtin_bit_cast(vi32, t);
+    vi32 power;
+    asm("vpermd %2, %1, %0" : "=v"(power) : "v"(bits), "v"(load(powers_of_sixteenths)));
+    return __builtin_bit_cast(vf32, power + (bits << 19));
+}
+OCELLI_ALWAYS_INLINE four power_of_sixteenths(four t) {
+    return {power_of_sixteenths(t.a), power_of_sixteenths(t.b), power_of_sixteenths(t.c), power_of_sixteenths(t.d)};
+}
+#endif
+
+/// 1 / (1 + exp(-x)), exp(-x) being 2^m 2^f; within 4e-7 of the value near 0, 1.4e-6 at the ends (8e-6 without FMA); a number for NaN.
 template <class V>
 OCELLI_ALWAYS_INLINE V sigmoid_of_number(V x) {
     const V v = at_most(at_least(x, -87.0f), 87.0f);
+#if OCELLI_TARGET_LEVEL == 2
+    // Whole sixteenths from a register: a shorter polynomial is left, and all of it is a fifth faster.
+    const V t = rounded(multiply_add(v, -1.44269504f, rounds_to_sixteenth));
+    const V f = multiply_add(v, -1.44269504f, rounds_to_sixteenth - t);
+    V p = multiply_add(f, 5.5502135e-2f, 2.4023429e-1f);
+    p = multiply_add(p, f, 6.931472e-1f);
+    p = multiply_add(p, f, 1.0f);
+    return reciprocal_fast(multiply_add(p, power_of_sixteenths(t), 1.0f));
+#else
     const V t = rounded(multiply_add(v, -1.44269504f, rounds_to_integer));
     const V f = multiply_add(v, -1.44269504f, rounds_to_integer - t);
     return reciprocal_fast(times_power_of_two(power_of_two_near(f), t) + 1.0f);
+#endif
 }
 
 template <class V>
