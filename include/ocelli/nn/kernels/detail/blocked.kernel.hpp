@@ -526,10 +526,9 @@ inline nn::detail::blocked_kernels make_blocked_kernels() {
     t.pixels = blocked_pixels;
     constexpr int P = blocked_pixels;
     blocked_fill_rows<1, P, P, L, float_product>(t.tile[nn::detail::floats_in_blocks]);
-    blocked_fill_rows<1, 2 * P, P, 1, float_product>(t.tile[nn::detail::floats_in_planes]);
+    blocked_fill_rows<1, P, P, 1, float_product>(t.tile[nn::detail::floats_in_planes]);
     blocked_fill_rows<1, 2 * P, P, 2, float_product>(t.tile[nn::detail::every_other_in_planes]);
     blocked_fill_halves<P, L>(t.tile[nn::detail::floats_in_blocks][2]);
-    blocked_fill_halves<P, 1>(t.tile[nn::detail::floats_in_planes][2]);
     blocked_fill_halves<P, 2>(t.tile[nn::detail::every_other_in_planes][2]);
     blocked_fill_rows<1, P, P, L / 2, bf16_product>(t.tile[nn::detail::pairs_widened]);
     blocked_fill_rows<2, P / 2, P / 2, L, float_product>(t.pair[nn::detail::floats_in_blocks]);
