@@ -145,6 +145,8 @@ TEST_CASE("operators of tensors refuse sequences, and a sequence has no elements
         if (std::string(op) == "Shape") CHECK(elements<std::int64_t>(apply(op, {s})[0]) == std::vector<std::int64_t>{1});
         else CHECK_THROWS_AS(apply(op, {s}, more), ocelli::error);
     }
+    CHECK_THROWS_AS(apply("Expand", {s, list({1})}), ocelli::error);
+    CHECK_THROWS_AS(apply("Slice", {s, list({0}), list({1})}), ocelli::error);
     CHECK_THROWS_WITH_AS(s.data<float>(), "tensor: elements are sequence, asked for as float32", invalid_argument);
     CHECK_THROWS_WITH_AS(one.items(), "tensor: a sequence expected, got float32 (2)", invalid_argument);
     CHECK_THROWS_AS(tensor(nn::dtype::sequence, {1}), invalid_argument);

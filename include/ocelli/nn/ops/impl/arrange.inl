@@ -63,12 +63,17 @@ inline void infer_expand(infer_context& c) {
     c.output(0, c.type(0), *out);
 }
 
+// Sequences are refused where a result of theirs would be made.
+inline bool has_elements(const tensor& x) {
+    return size_of(x.type()) != 0;
+}
+
 inline void eval_expand(eval_context& c) {
     const tensor& x = c.input(0);
     const dims wanted = list_input(c, 1);
     for (const std::int64_t e : wanted) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(wanted), " has a negative extent");
     const dims shape = broadcast_shape(c.self, x.shape(), wanted);
-    if (shape == x.shape()) return c.set_output(0, x);
+    if (shape == x.shape() && has_elements(x)) return c.set_output(0, x);
     tensor& y = c.output(0, x.type(), shape);
     move_elements(x, 0, y, 0, broadcast_loop<2>(shape, {&x.shape(), &shape}));
 }
@@ -151,7 +156,7 @@ inline void eval_concat(eval_context& c) {
     }
     // Lists grow from nothing: what is joined to it alone stays as it is.
     for (std::size_t i = 0; i < c.input_count(); ++i)
-        if (c.input(i).extent(axis) == shape[axis]) return c.set_output(0, c.input(i));
+        if (c.input(i).extent(axis) == shape[axis] && has_elements(c.input(i))) return c.set_output(0, c.input(i));
     tensor& y = c.output(0, first.type(), shape);
     const std::int64_t outer = product(shape, 0, axis), pitch = product(shape, axis, shape.size());
     if (outer == 1) {
@@ -343,7 +348,7 @@ inline void eval_slice(eval_context& c) {
     }
     dims shape(x.rank());
     for (std::size_t i = 0; i < x.rank(); ++i) shape[i] = ranges[i].count;
-    bool all = shape == x.shape();
+    bool all = shape == x.shape() && has_elements(x);
     for (const slice_range& r : ranges) all = all && (r.step > 0 || r.count <= 1);
     if (all) return c.set_output(0, x);
     const dims from = dense_strides(x.shape()), to = dense_strides(shape);
