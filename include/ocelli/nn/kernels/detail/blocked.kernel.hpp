@@ -4,6 +4,14 @@
 
 namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
 
+// Whether there are tiles that only save loads and lanes. Not for plain x86-64, which few processors are left with: they are a tenth of what compilers
+// have to do here.
+#if OCELLI_TARGET_LEVEL == 0 && (defined(__x86_64__) || defined(__i386__))
+inline constexpr bool blocked_saves_loads = false;
+#else
+inline constexpr bool blocked_saves_loads = true;
+#endif
+
 // How the lanes of two vectors, a and b, are put together.
 using blocked_lanes = std::make_integer_sequence<int, lanes<float>>;
 // The first half of a, the second of b.
@@ -336,7 +344,7 @@ template <int P, int K, int S>
 OCELLI_ALWAYS_INLINE depthwise_tile depthwise_tile_of(std::int64_t pixels, bool edge) {
     if constexpr (P > 1)
         if (pixels < P) return depthwise_tile_of<P - 1, K, S>(pixels, edge);
-    if constexpr (K == 0) return edge ? &depthwise_pixels<P, true> : &depthwise_pixels<P, false>;
+    if constexpr (K == 0 || P < 4 || !blocked_saves_loads) return edge ? &depthwise_pixels<P, true> : &depthwise_pixels<P, false>;
     else return edge ? &depthwise_near_pixels<P, K, S, true> : &depthwise_near_pixels<P, K, S, false>;
 }
 template <int P>
@@ -528,8 +536,10 @@ inline nn::detail::blocked_kernels make_blocked_kernels() {
     blocked_fill_rows<1, P, P, L, float_product>(t.tile[nn::detail::floats_in_blocks]);
     blocked_fill_rows<1, P, P, 1, float_product>(t.tile[nn::detail::floats_in_planes]);
     blocked_fill_rows<1, 2 * P, P, 2, float_product>(t.tile[nn::detail::every_other_in_planes]);
-    blocked_fill_halves<P, L>(t.tile[nn::detail::floats_in_blocks][2]);
-    blocked_fill_halves<P, 2>(t.tile[nn::detail::every_other_in_planes][2]);
+    if constexpr (blocked_saves_loads) {
+        blocked_fill_halves<P, L>(t.tile[nn::detail::floats_in_blocks][2]);
+        blocked_fill_halves<P, 2>(t.tile[nn::detail::every_other_in_planes][2]);
+    }
     blocked_fill_rows<1, P, P, L / 2, bf16_product>(t.tile[nn::detail::pairs_widened]);
     blocked_fill_rows<2, P / 2, P / 2, L, float_product>(t.pair[nn::detail::floats_in_blocks]);
 #if OCELLI_TARGET_LEVEL == 2
