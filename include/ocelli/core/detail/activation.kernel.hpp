@@ -15,10 +15,8 @@ OCELLI_ALWAYS_INLINE four operator-(four x, four y) { return {x.a - y.a, x.b - y
 OCELLI_ALWAYS_INLINE four operator*(four x, four y) { return {x.a * y.a, x.b * y.b, x.c * y.c, x.d * y.d}; }
 OCELLI_ALWAYS_INLINE four operator+(four x, vf32 y) { return {x.a + y, x.b + y, x.c + y, x.d + y}; }
 OCELLI_ALWAYS_INLINE four operator-(four x, vf32 y) { return {x.a - y, x.b - y, x.c - y, x.d - y}; }
-OCELLI_ALWAYS_INLINE four operator*(four x, vf32 y) { return {x.a * y, x.b * y, x.c * y, x.d * y}; }
 OCELLI_ALWAYS_INLINE four operator+(four x, float y) { return x + broadcast(y); }
 OCELLI_ALWAYS_INLINE four operator-(four x, float y) { return x - broadcast(y); }
-OCELLI_ALWAYS_INLINE four operator*(four x, float y) { return x * broadcast(y); }
 OCELLI_ALWAYS_INLINE four operator-(float y, four x) {
     const vf32 v = broadcast(y);
     return {v - x.a, v - x.b, v - x.c, v - x.d};

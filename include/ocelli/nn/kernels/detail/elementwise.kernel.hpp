@@ -21,7 +21,7 @@ OCELLI_ALWAYS_INLINE vf32 square_root(vf32 x) {
 
 // Rounds, overflows to infinity and underflows gradually; NaN stays.
 OCELLI_ALWAYS_INLINE vf32 exponential(vf32 x) {
-    const vf32 high = broadcast(89.0f), low = broadcast(-104.0f), magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+    const vf32 high = broadcast(89.0f), low = broadcast(-104.0f), magic = broadcast(rounds_to_integer);
     vf32 v = x > high ? high : x;
     v = v < low ? low : v;
     const vf32 t = rounded(v * 1.44269504088896341f + magic);
@@ -137,7 +137,8 @@ struct unary_hard_sigmoid {
     OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32 b) { return unary_clip::f(x * a + b, vf32{}, broadcast(1.0f)); }
 };
 struct unary_hard_swish {
-    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return x * unary_clip::f(x * (1.0f / 6.0f) + 0.5f, vf32{}, broadcast(1.0f)); }
+    template <class V>
+    OCELLI_ALWAYS_INLINE static V f(V x, vf32, vf32) { return hard_swish(x); }
 };
 struct unary_swish { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32) { return x * sigmoid(a * x); } };
 struct unary_tanh { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return hyperbolic_tangent(x); } };

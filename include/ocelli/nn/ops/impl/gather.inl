@@ -2,6 +2,9 @@
 
 #include <ocelli/nn/ops/detail/widen.hpp>
 #include <ocelli/nn/ops/gather.hpp>
+#include <ocelli/nn/ops/generate.hpp>
+
+#include <utility>
 
 namespace ocelli::nn {
 
@@ -177,15 +180,8 @@ inline void eval_scatter_elements(eval_context& c) {
 // --- ocelli.ScatterRows -------------------------------------------------------------------------------------------------------------
 
 inline void infer_scatter_rows(infer_context& c) {
-    if (!has_attribute(c.self, "value")) return infer_same(c);
-    const dtype type = attr_tensor(c.self, "value").type();
-    if (const auto shape = c.constant_ints(0)) {
-        for (const std::int64_t e : *shape) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(*shape), " has a negative extent");
-        return c.output(0, type, symbolic_shape(dims(*shape)));
-    }
-    const symbolic_shape& list = c.shape(0);
-    const bool ranked = list.ranked() && list.rank() == 1 && list[0].known() && list[0].size >= 0 && list[0].size <= 64;
-    c.output(0, type, ranked ? symbolic_shape::of_rank(static_cast<std::size_t>(list[0].size)) : symbolic_shape());
+    if (has_attribute(c.self, "value")) infer_constant_of_shape(c);
+    else infer_same(c);
 }
 
 // y = ScatterElements(x, Expand(index, shape), updates) along axis 0.
@@ -206,13 +202,9 @@ inline void eval_scatter_rows(eval_context& c) {
     check(c.self, c.input_count() % 3 == 1 && c.input_count() >= 4, "data and then indices, updates and shape in threes expected, got ", c.input_count(), " inputs");
     tensor x = c.input(0);
     if (has_attribute(c.self, "value")) {
-        const tensor& value = attr_tensor(c.self, "value");
-        check(c.self, value.size() == 1, "attribute 'value' must hold one element, got ", nn::text(value));
-        const dims shape = list_input(c, 0);
-        for (const std::int64_t e : shape) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(shape), " has a negative extent");
-        x = tensor(value.type(), shape);
-        const tensor one = value.reshaped({});
-        move_elements(one, 0, x, 0, broadcast_loop<2>(shape, {&one.shape(), &shape}));
+        const tensor shape = std::exchange(x, tensor());
+        eval_context filled(c.self, std::span<const tensor>(&shape, 1), std::span<tensor>(&x, 1));
+        eval_constant_of_shape(filled);
     }
     for (std::size_t i = 1; i < c.input_count(); i += 3) {
         const bool last = i + 3 == c.input_count();

@@ -18,7 +18,7 @@ inline tensor fill_value(const node& n) {
     return value;
 }
 
-inline void infer_constant_of_shape(infer_context& c) {
+OCELLI_INLINE void infer_constant_of_shape(infer_context& c) {
     const dtype type = fill_value(c.self).type();
     if (const auto shape = c.constant_ints(0)) {
         for (const std::int64_t e : *shape) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(*shape), " has a negative extent");
@@ -30,7 +30,7 @@ inline void infer_constant_of_shape(infer_context& c) {
     c.output(0, type, {});
 }
 
-inline void eval_constant_of_shape(eval_context& c) {
+OCELLI_INLINE void eval_constant_of_shape(eval_context& c) {
     const tensor value = fill_value(c.self).reshaped({});
     const dims shape = list_input(c, 0);
     for (const std::int64_t e : shape) check(c.self, e >= 0, "shape ", ocelli::detail::shape_text(shape), " has a negative extent");
