@@ -77,6 +77,41 @@ TEST_CASE("a session computes what the reference does, fused into fewer nodes") 
     CHECK(difference(out["z"], expected["z"]) < 1e-5);
 }
 
+TEST_CASE("layers that share weights keep the batch normalisations behind them apart, transposed or not") {
+    graph g;
+    g.opsets[""] = 15;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 24, 9, 10}, {}});
+    g.inputs = {x};
+    const auto positive = [](dims shape, unsigned seed) {
+        tensor t = random_tensor(std::move(shape), seed);
+        for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = std::abs(t.data<float>()[i]) + 0.2f;
+        return t;
+    };
+    unsigned seed = 1;
+    const auto layer = [&](const char* op, std::int64_t group, value_id w, std::int64_t filters) {
+        const value_id between = g.add_value(ocelli::detail::concat("c", seed)), y = g.add_value(ocelli::detail::concat("y", seed));
+        g.add_node({.op = op, .attributes = {{"group", group}, {"strides", dims{2, 2}}, {"pads", dims{1, 1, 1, 1}}}, .inputs = {x, w}, .outputs = {between}});
+        const auto one = [&](const char* name) { return g.add_constant(name, positive({filters}, ++seed)); };
+        const value_id scale = one("s"), shift = one("t"), mean = one("m"), variance = one("v");
+        g.add_node({.op = "BatchNormalization", .inputs = {between, scale, shift, mean, variance}, .outputs = {y}});
+        g.outputs.push_back(y);
+    };
+    const value_id turned = g.add_constant("w", random_tensor({24, 20, 4, 4}, 90)), plain = g.add_constant("u", random_tensor({20, 24, 3, 3}, 91));
+    for (int twice = 0; twice < 2; ++twice) {
+        layer("ConvTranspose", 1, turned, 20);
+        layer("ConvTranspose", 2, turned, 40);
+        layer("Conv", 1, plain, 20);
+    }
+    layer("ConvTranspose", 1, g.add_constant("few", random_tensor({24, 3, 4, 4}, 92)), 3);
+    infer_facts(g);
+    const tensor image = random_tensor({1, 24, 9, 10}, 93);
+    const auto expected = evaluate(g, {{"x", image}});
+    const session net(g);
+    CHECK(net.explain().find("folded into ConvTranspose") != std::string::npos);
+    const auto out = net.run({{"x", image}});
+    for (const value_id y : g.outputs) CHECK(difference(out[g.at(y).name], expected[g.at(y).name]) < 1e-5);
+}
+
 TEST_CASE("a session names its inputs and outputs, symbolic extents included") {
     const session net(network());
     CHECK(text(net.inputs()[0]) == "x: float32 (n, 3, 16, 16)");

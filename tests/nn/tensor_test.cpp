@@ -51,6 +51,33 @@ TEST_CASE("memory that is not aligned is borrowed where it is, and copied once f
     CHECK(aligned.stored() == aligned.raw());
 }
 
+TEST_CASE("a scaled tensor is multiplied where somebody reads it, and shares its elements' memory until then") {
+    const tensor t = tensor::from<float>({2, 2, 2}, {1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f, 8.f});
+    const tensor s = tensor::scaled(t, {{2.f, -1.f}, 2});
+    CHECK(s.shape() == t.shape());
+    CHECK(s.unscaled() == t.raw());
+    REQUIRE(s.scale() != nullptr);
+    CHECK(s.scale()->factors == std::vector<float>{2.f, -1.f});
+    CHECK(s.identity() != t.identity());
+    const xt::xtensor<float, 3> expected = {{{2.f, 4.f}, {-3.f, -4.f}}, {{10.f, 12.f}, {-7.f, -8.f}}};
+    const tensor once = s.once();
+    CHECK(once.scale() == nullptr);
+    CHECK(once.as<float, 3>() == expected);
+    CHECK(s.as<float, 3>() == expected);
+    CHECK(s.stored() == s.raw());
+    CHECK(s.raw() != t.raw());
+    CHECK(s.reshaped({8}).raw() == s.raw());
+    CHECK(s.clone().as<float, 3>() == expected);
+    CHECK(s.cast(dtype::int32).data<std::int32_t>()[2] == -3);
+    CHECK(t.data<float>()[2] == 3.f);
+    CHECK(t.scale() == nullptr);
+    CHECK(t.once().raw() == t.raw());
+    // Once more: of the products.
+    CHECK(tensor::scaled(s, {{10.f}, 1}).as<float, 3>()(0, 1, 0) == -30.f);
+    CHECK_THROWS_WITH_AS(tensor::scaled(t, {{1.f, 2.f, 3.f}, 2}), "tensor: 3 factors of 2 elements each do not go into float32 (2, 2, 2)", invalid_argument);
+    CHECK_THROWS_WITH_AS(tensor::scaled(tensor::scalar<double>(1), {{1.f}, 1}), "tensor: float32 expected to be scaled, got float64 ()", invalid_argument);
+}
+
 TEST_CASE("asking for another type, rank or size names both") {
     const tensor t = tensor::from<float>({2}, {1.f, 2.f});
     CHECK_THROWS_WITH_AS(t.data<double>(), "tensor: elements are float32, asked for as float64", invalid_argument);

@@ -19,8 +19,15 @@
 namespace ocelli::nn {
 
 namespace detail {
-struct aligned_copy;
+struct derived_copy;
 }
+
+/// Factors of a tensor's elements, see tensor::scaled().
+struct element_scale {
+    std::vector<float> factors;
+    /// Elements in a row that share one; after the last factor comes the first again.
+    std::int64_t run = 1;
+};
 
 /// A dense row-major array: element type, extents, shared memory aligned to 64 bytes.
 ///
@@ -75,6 +82,10 @@ public:
     /// Wraps dense row-major memory without a copy. `owner` keeps it alive; without one the caller does. Memory that is not aligned to its elements, as a
     /// file's may be, stays where it is, too, for those who read stored(); others make a copy of it at the first access, once.
     static tensor borrow(dtype type, dims shape, const void* memory, std::shared_ptr<const void> owner = nullptr);
+    /// The products of float32 elements and their factors, multiplied at the first access, once; they share the memory of `elements`. Who copies the elements
+    /// anyway takes unscaled() and scale(), or once().
+    /// @throws invalid_argument  on another type, or where the factors do not go into the elements
+    static tensor scaled(const tensor& elements, element_scale scale);
 
     /// Borrows the memory of an array expression where it is dense and row-major, else copies.
     template <array_expression E>
@@ -109,9 +120,17 @@ public:
     /// The items of a sequence.
     /// @throws invalid_argument  where this is none
     const std::vector<tensor>& items() const;
-    const void* raw() const { return apart_ == nullptr ? memory_.get() : aligned(); }
+    const void* raw() const { return apart_ == nullptr ? memory_.get() : derived(); }
     /// The elements where they were given, which may not be aligned to their type (see borrow()); elsewhere the same as raw().
-    const void* stored() const noexcept { return memory_.get(); }
+    const void* stored() const { return scale() == nullptr ? memory_.get() : raw(); }
+    /// Null but for scaled() tensors.
+    const element_scale* scale() const noexcept;
+    /// The elements as stored, before they are multiplied with scale().
+    const void* unscaled() const noexcept { return memory_.get(); }
+    /// These elements for one who reads stored() once: a scaled() tensor's products in memory that goes with the handle.
+    tensor once() const;
+    /// Where two tensors of one type and size differ in this, their elements may.
+    const void* identity() const noexcept;
     void* mutable_raw() noexcept { return memory_.get(); }
     /// Keeps the memory alive; for memory planners.
     const std::shared_ptr<void>& memory() const noexcept { return memory_; }
@@ -154,14 +173,14 @@ public:
 
 private:
     [[noreturn]] void wrong_type(dtype asked) const;
-    const void* aligned() const;
+    const void* derived() const;
 
     dtype type_ = dtype{};
     dims shape_;
     std::int64_t size_ = 0;
     std::shared_ptr<void> memory_;
-    /// Of memory that is not aligned.
-    std::shared_ptr<detail::aligned_copy> apart_;
+    /// Of memory that is not aligned, or scaled.
+    std::shared_ptr<detail::derived_copy> apart_;
 };
 
 /// "float32 (1, 3, 240, 320)", or "absent".

@@ -224,7 +224,31 @@ TEST_CASE("weights are packed wherever they lie") {
         }
         alike(blocked_conv_packed_size(l), blocked_conv_pack);
         alike(conv_gemm_packed_size(l), conv_gemm_pack);
-        alike(blocked_transpose_packed_size(l), blocked_transpose_pack);
+        alike(blocked_transpose_packed_size(l), [](auto&&... arguments) { blocked_transpose_pack(arguments...); });
+    }
+}
+
+TEST_CASE("transposed weights are packed with the factors of their filters, in one group, several, and several to a block") {
+    for (const std::int64_t group : std::initializer_list<std::int64_t>{1, 2, 12}) {
+        CAPTURE(group);
+        conv_layer l;
+        l.channels = 60;
+        l.filters = 24;
+        l.group = group;
+        l.kernel_height = 4;
+        l.kernel_width = 3;
+        l.stride_x = l.stride_y = 2;
+        const std::int64_t out = l.channels / group, in = l.filters / group;
+        const std::vector<float> w = floats_of(random_tensor({l.filters, out, 4, 3}, 3)), factors = floats_of(random_tensor({l.channels}, 4));
+        std::vector<float> product = w;
+        for (std::size_t i = 0; i < w.size(); ++i) {
+            const std::int64_t row = static_cast<std::int64_t>(i) / 12;
+            product[i] *= factors[static_cast<std::size_t>(row / (in * out) * out + row % out)];
+        }
+        std::vector<float> one(static_cast<std::size_t>(blocked_transpose_packed_size(l)), 1.0f), other(one.size(), 2.0f);
+        blocked_transpose_pack(l, product.data(), one.data());
+        blocked_transpose_pack(l, w.data(), other.data(), factors.data());
+        CHECK(one == other);
     }
 }
 

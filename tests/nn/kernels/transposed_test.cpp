@@ -201,8 +201,19 @@ TEST_CASE("transposed weights are packed wherever they lie") {
             CHECK(std::memcmp(one.data(), other.data(), one.size() * sizeof(float)) == 0);
         };
         alike(transpose_columns_packed_size(l), transpose_columns_pack);
-        alike(transpose_winograd_packed_size(l), transpose_winograd_pack);
+        alike(transpose_winograd_packed_size(l), [](auto&&... arguments) { transpose_winograd_pack(arguments...); });
     }
+}
+
+TEST_CASE("transposed weights are transformed with the factors of their filters") {
+    const conv_layer l = layer_of(1, 37, 45, 6, 6);
+    const tensor w = random_tensor({37, 45, 4, 4}, 11), factors = random_tensor({45}, 12);
+    tensor product = w.clone();
+    for (std::int64_t i = 0; i < w.size(); ++i) product.mutable_data<float>()[i] *= factors.data<float>()[i / 16 % 45];
+    std::vector<float> one(static_cast<std::size_t>(transpose_winograd_packed_size(l)), 1.0f), other(one.size(), 2.0f);
+    transpose_winograd_pack(l, product.data<float>(), one.data());
+    transpose_winograd_pack(l, w.data<float>(), other.data(), factors.data<float>());
+    CHECK(one == other);
 }
 
 TEST_CASE("transposed convolutions are made by Winograd, columns or phases as their shapes want") {

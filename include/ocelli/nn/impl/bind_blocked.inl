@@ -133,7 +133,7 @@ private:
         const std::int64_t lanes = block_lanes(), taps = layer_.kernel_height * layer_.kernel_width;
         if (half_ && tile == 0) {
             tensor pairs(dtype::uint32, {blocked_conv_bf16_packed_size(layer_)});
-            blocked_conv_bf16_pack(layer_, static_cast<const float*>(weights_.stored()), pairs.mutable_data<std::uint32_t>());
+            blocked_conv_bf16_pack(layer_, static_cast<const float*>(weights_.once().stored()), pairs.mutable_data<std::uint32_t>());
             return pairs;
         }
         tensor packed(dtype::float32, {columns_     ? transpose_columns_packed_size(layer_)
@@ -143,10 +143,15 @@ private:
                                        : tile != 0  ? winograd_packed_size(layer_, tile)
                                                     : blocked_conv_packed_size(layer_)});
         float* to = packed.mutable_data<float>();
-        const auto* from = static_cast<const float*>(weights_.stored());  // packing reads any address
+        // Packing reads any address. Large transposed layers come with their batch normalisation, which their packing multiplies in.
+        const element_scale* const scale = weights_.scale();
+        const bool multiplies = scale != nullptr && transposed_ && !columns_ && std::ssize(scale->factors) == layer_.channels && scale->run == taps;
+        const tensor weights = multiplies ? weights_ : weights_.once();
+        const auto* from = static_cast<const float*>(multiplies ? weights.unscaled() : weights.stored());
+        const float* const factors = multiplies ? scale->factors.data() : nullptr;
         if (columns_) transpose_columns_pack(layer_, from, to);
-        else if (minimal_) transpose_winograd_pack(layer_, from, to);
-        else if (transposed_) blocked_transpose_pack(layer_, from, to);
+        else if (minimal_) transpose_winograd_pack(layer_, from, to, factors);
+        else if (transposed_) blocked_transpose_pack(layer_, from, to, factors);
         else if (depthwise_) blocked_depthwise_pack(layer_, from, to);
         else if (tile != 0) winograd_pack(layer_, tile, from, to);
         else blocked_conv_pack(layer_, from, to);

@@ -26,7 +26,7 @@ public:
         if (depthwise_) return;
         packed_ = cache.get(weights_, ocelli::detail::concat("gemm/", layer_.group), [&] {
             tensor packed(dtype::float32, {conv_gemm_packed_size(layer_)});
-            conv_gemm_pack(layer_, static_cast<const float*>(weights_.stored()), packed.mutable_data<float>());
+            conv_gemm_pack(layer_, static_cast<const float*>(weights_.once().stored()), packed.mutable_data<float>());
             return packed;
         });
     }

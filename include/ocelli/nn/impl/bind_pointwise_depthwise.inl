@@ -25,12 +25,12 @@ public:
         // The keys of the two convolutions alone: the weights may be shared.
         depthwise_.fill(cache.get(w, ocelli::detail::concat("blocked_depthwise/", second_.group, "/", block_lanes()), [&] {
             tensor to(dtype::float32, {block_count(second_.filters, block_lanes()) * block_lanes() * w.extent(2) * w.extent(3)});
-            blocked_depthwise_pack(second_, static_cast<const float*>(w.stored()), to.mutable_data<float>());
+            blocked_depthwise_pack(second_, static_cast<const float*>(w.once().stored()), to.mutable_data<float>());
             return to;
         }), constant(2), constant(4), second_.filters);
         pointwise_.fill(cache.get(pointwise, ocelli::detail::concat("blocked_pointwise/1/", block_lanes()), [&] {
             tensor to(dtype::float32, {blocked_conv_packed_size(first_)});
-            blocked_conv_pack(first_, static_cast<const float*>(pointwise.stored()), to.mutable_data<float>());
+            blocked_conv_pack(first_, static_cast<const float*>(pointwise.once().stored()), to.mutable_data<float>());
             return to;
         }), constant(6), constant(7), first_.filters);
         read_activation(n, depthwise_.packed.epilogue);

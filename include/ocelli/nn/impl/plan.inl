@@ -180,8 +180,8 @@ namespace detail {
 
 /// Whether a tensor's memory begins inside a block.
 inline bool inside(const tensor& block, const tensor& t) noexcept {
-    const auto* p = static_cast<const char*>(t.stored());
-    const auto* begin = static_cast<const char*>(block.stored());
+    const auto* p = static_cast<const char*>(t.unscaled());
+    const auto* begin = static_cast<const char*>(block.unscaled());
     // Sequences and absent optional values have no memory of their own.
     return block.defined() && begin != nullptr && p >= begin && p < begin + std::max<std::size_t>(1, block.bytes());
 }
@@ -293,7 +293,7 @@ OCELLI_INLINE std::vector<tensor> plan::run(std::span<const tensor> feeds, std::
         bool own = graph_.at(graph_.outputs[k]).producer != no_node && !facts_[static_cast<std::size_t>(graph_.outputs[k])].constant.defined();
         own = own && !detail::inside(w->arena, results[k]);
         for (const tensor& feed : feeds) own = own && !detail::inside(feed, results[k]);
-        for (std::size_t j = 0; j < k; ++j) own = own && results[j].stored() != results[k].stored();
+        for (std::size_t j = 0; j < k; ++j) own = own && results[j].unscaled() != results[k].unscaled();
         for (std::size_t i = 0; own && i < values.size(); ++i) own = !(facts_[i].constant.defined() && detail::inside(facts_[i].constant, results[k]));
         if (!own) results[k] = results[k].clone();
     }

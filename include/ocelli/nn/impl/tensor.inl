@@ -9,20 +9,62 @@ namespace ocelli::nn {
 
 namespace detail {
 
-/// What a tensor's elements are copied to where somebody needs them aligned. Not counted by memory limits, as the file is not.
-struct aligned_copy {
+/// What a tensor's elements are copied to where somebody needs them aligned or multiplied. Copies that only align are not counted by memory limits, as the file
+/// is not.
+struct derived_copy {
+    element_scale scale;
     std::once_flag once;
     std::shared_ptr<void> memory;
 };
 
+inline void multiply_elements(const void* from, std::int64_t n, const element_scale& scale, float* to) {
+    const auto* p = static_cast<const char*>(from);
+    const std::int64_t period = static_cast<std::int64_t>(scale.factors.size());
+    for (std::int64_t i = 0, row = 0; i < n; i += scale.run, row = row + 1 == period ? 0 : row + 1) {
+        if (p != reinterpret_cast<const char*>(to)) std::memcpy(to + i, p + static_cast<std::size_t>(i) * sizeof(float), static_cast<std::size_t>(scale.run) * sizeof(float));
+        const float factor = scale.factors[static_cast<std::size_t>(row)];
+        for (std::int64_t j = 0; j < scale.run; ++j) to[i + j] *= factor;
+    }
+}
+
 }  // namespace detail
 
-OCELLI_NOINLINE OCELLI_INLINE const void* tensor::aligned() const {
+OCELLI_NOINLINE OCELLI_INLINE const void* tensor::derived() const {
     std::call_once(apart_->once, [&] {
-        apart_->memory = detail::uncounted_memory(bytes());
-        std::memcpy(apart_->memory.get(), memory_.get(), bytes());
+        if (apart_->scale.factors.empty()) {
+            apart_->memory = detail::uncounted_memory(bytes());
+            std::memcpy(apart_->memory.get(), memory_.get(), bytes());
+        } else {
+            apart_->memory = once().memory_;
+        }
     });
     return apart_->memory.get();
+}
+
+OCELLI_INLINE const element_scale* tensor::scale() const noexcept {
+    return apart_ == nullptr || apart_->scale.factors.empty() ? nullptr : &apart_->scale;
+}
+
+OCELLI_INLINE const void* tensor::identity() const noexcept {
+    return scale() == nullptr ? memory_.get() : static_cast<const void*>(apart_.get());
+}
+
+OCELLI_INLINE tensor tensor::once() const {
+    if (scale() == nullptr) return *this;
+    tensor out(type_, shape_);
+    detail::multiply_elements(unscaled(), size_, *scale(), out.mutable_data<float>());
+    return out;
+}
+
+OCELLI_INLINE tensor tensor::scaled(const tensor& elements, element_scale scale) {
+    const auto period = static_cast<std::int64_t>(scale.factors.size());
+    ocelli::detail::check(elements.type() == dtype::float32, "tensor: float32 expected to be scaled, got ", elements);
+    ocelli::detail::check(period > 0 && scale.run > 0 && elements.size() % scale.run == 0 && elements.size() / scale.run % period == 0, "tensor: ", period, " factors of ",
+                          scale.run, " elements each do not go into ", elements);
+    tensor out = elements.once();
+    out.apart_ = std::make_shared<detail::derived_copy>();
+    out.apart_->scale = std::move(scale);
+    return out;
 }
 
 OCELLI_INLINE tensor::tensor(dtype type, dims shape) : type_(type), shape_(std::move(shape)) {
@@ -69,7 +111,7 @@ OCELLI_INLINE tensor tensor::borrow(dtype type, dims shape, const void* memory, 
     out.shape_ = std::move(shape);
     out.size_ = element_count(out.shape_);
     out.memory_ = std::shared_ptr<void>(std::const_pointer_cast<void>(std::move(owner)), const_cast<void*>(memory));
-    if (size_of(type) > 1 && reinterpret_cast<std::uintptr_t>(memory) % size_of(type) != 0) out.apart_ = std::make_shared<detail::aligned_copy>();
+    if (size_of(type) > 1 && reinterpret_cast<std::uintptr_t>(memory) % size_of(type) != 0) out.apart_ = std::make_shared<detail::derived_copy>();
     return out;
 }
 

@@ -48,7 +48,8 @@ void blocked_conv(const conv_layer& layer, const float* x, bool planes, const fl
 /// axes, dilation 1. w (filters, channels / group, kernel_height, kernel_width).
 bool blocked_transpose_takes(const conv_layer& layer);
 std::int64_t blocked_transpose_packed_size(const conv_layer& layer);
-void blocked_transpose_pack(const conv_layer& layer, const float* w, float* packed);
+/// @param factors  one for each channel of y, multiplied in; null: none
+void blocked_transpose_pack(const conv_layer& layer, const float* w, float* packed, const float* factors = nullptr);
 void blocked_transpose(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& epilogue, float* y);
 
 /// Depthwise convolution of x in blocks (filters == channels == group) to y in blocks; packed by blocked_depthwise_pack(): (blocks,

@@ -26,7 +26,8 @@ void transpose_columns(const conv_layer& layer, const float* x, const float* pac
 bool transpose_winograd_pays(const conv_layer& layer);
 /// Floats of transformed weights, four of each.
 std::int64_t transpose_winograd_packed_size(const conv_layer& layer);
-void transpose_winograd_pack(const conv_layer& layer, const float* w, float* packed);
+/// @param factors  one for each channel of y, multiplied in; null: none
+void transpose_winograd_pack(const conv_layer& layer, const float* w, float* packed, const float* factors = nullptr);
 /// x in blocks to y in blocks; group 1, kernel 4 x 4, stride 2, dilation 1. The four phases of the stride are convolutions by 2 x 2 kernels that read the same
 /// pixels: F(3, 2) along both axes at the points 0, +-1, whose transformed input they share. A NaN or infinity spreads over the tile of 6 x 6 results that reads
 /// it. Addend and result may be the same memory.

@@ -25,13 +25,13 @@ public:
     /// The packed form, made by `pack` at the first call. The initializer is kept alive with it.
     tensor get(const tensor& initializer, const std::string& format, const std::function<tensor()>& pack) {
         const std::lock_guard lock(mutex_);
-        entry& e = entries_[{initializer.stored(), format}];
+        entry& e = entries_[{initializer.identity(), format}];
         if (!e.packed.defined()) {
             e.packed = pack();
             e.initializer = initializer;
 #if OCELLI_HAS_FILE_MAPPING
             // The packed form is what runs read: what was touched of the file goes back to the system.
-            ocelli::detail::file_mapping::release_if_mapped(initializer.stored(), initializer.bytes());
+            ocelli::detail::file_mapping::release_if_mapped(initializer.unscaled(), initializer.bytes());
 #endif
         }
         return e.packed;

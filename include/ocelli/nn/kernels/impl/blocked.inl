@@ -8,6 +8,7 @@
 #include <ocelli/nn/kernels/detail/blocked_pairs.hpp>
 #include <ocelli/nn/kernels/detail/depthwise_block.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
+#include <ocelli/nn/kernels/detail/factors.hpp>
 #include <ocelli/nn/kernels/detail/taps.hpp>
 #include <ocelli/nn/kernels/detail/tasks.hpp>
 
@@ -449,7 +450,7 @@ OCELLI_INLINE std::int64_t blocked_transpose_packed_size(const conv_layer& l) {
     return size;
 }
 
-OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, float* packed) {
+OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, float* packed, const float* factors) {
     const std::int64_t out = l.channels / l.group, in = l.filters / l.group, lanes = block_lanes(), taps = l.kernel_height * l.kernel_width;
     const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
     std::vector<float> turned;
@@ -467,6 +468,7 @@ OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, f
                     for (std::int64_t v = c.kernel_width; v-- > 0; ++to) {
                         const std::int64_t ky = tap_y + u * l.stride_y, kx = tap_x + v * l.stride_x;
                         *to = ocelli::detail::float_at(w + (((f / out * in + i) * out + f % out) * l.kernel_height + ky) * l.kernel_width + kx);
+                        if (factors != nullptr) *to *= factors[f];
                     }
         blocked_conv_pack(c, turned.data(), packed + offset);
     });
@@ -491,7 +493,9 @@ OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, f
             const std::int64_t group = p / pairs, first = p % pairs * 2 * lanes, wide = std::min(2 * lanes, blocks * lanes - first);
             for (std::int64_t i = 0; i < in; ++i)
                 for (std::int64_t f = 0; f < wide; f += lanes) {
-                    t.turn(w + ((group * in + i) * out + first + f) * taps, taps, static_cast<int>(std::min(lanes, out - first - f)), 1, taps, vectors, 0, lanes);
+                    const std::int64_t used = std::min(lanes, out - first - f);
+                    t.turn(w + ((group * in + i) * out + first + f) * taps, taps, static_cast<int>(used), 1, taps, vectors, 0, lanes);
+                    if (factors != nullptr) detail::multiply_vectors(factors + group * out + first + f, used, lanes, taps, vectors);
                     for (std::int64_t tap = 0; tap < taps; ++tap) {
                         const place& at = places[static_cast<std::size_t>(tap)];
                         std::memcpy(packed + at.first + group * at.group + first * in * at.taps + (at.tap * in + i) * wide + f, vectors + tap * lanes,

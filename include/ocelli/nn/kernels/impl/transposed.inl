@@ -3,6 +3,7 @@
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
+#include <ocelli/nn/kernels/detail/factors.hpp>
 #include <ocelli/nn/kernels/detail/tasks.hpp>
 #include <ocelli/nn/kernels/transposed.hpp>
 
@@ -232,7 +233,7 @@ OCELLI_INLINE std::int64_t transpose_winograd_packed_size(const conv_layer& l) {
 }
 
 // [block of y][coefficient][row's phase][channel of x][column's phase][lanes]: in the order of reading.
-OCELLI_INLINE void transpose_winograd_pack(const conv_layer& l, const float* w, float* packed) {
+OCELLI_INLINE void transpose_winograd_pack(const conv_layer& l, const float* w, float* packed, const float* factors) {
     const std::int64_t lanes = block_lanes(), blocks = block_count(l.channels, lanes);
     const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
     const auto transform = detail::get_transposed_kernels().weights;
@@ -240,7 +241,9 @@ OCELLI_INLINE void transpose_winograd_pack(const conv_layer& l, const float* w, 
         float* vectors = ocelli::detail::thread_scratch(static_cast<std::size_t>(16 * lanes), 1);
         for (auto b = static_cast<std::int64_t>(begin); b < static_cast<std::int64_t>(end); ++b)
             for (std::int64_t c = 0; c < l.filters; ++c) {
-                t.turn(w + (c * l.channels + b * lanes) * 16, 16, static_cast<int>(std::min(lanes, l.channels - b * lanes)), 1, 16, vectors, 0, lanes);
+                const std::int64_t used = std::min(lanes, l.channels - b * lanes);
+                t.turn(w + (c * l.channels + b * lanes) * 16, 16, static_cast<int>(used), 1, 16, vectors, 0, lanes);
+                if (factors != nullptr) detail::multiply_vectors(factors + b * lanes, used, lanes, 16, vectors);
                 transform(vectors, packed + (b * 64 * l.filters + 2 * c) * lanes, 4 * l.filters * lanes, 2 * l.filters * lanes);
             }
     });

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <ocelli/io/detail/file_mapping.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/simplify.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 namespace ocelli::nn::passes {
@@ -113,29 +111,22 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
             fits = fits && t != nullptr && t->type() == dtype::float32 && t->size() == channels;
             if (fits) parameter[i] = t->data<float>();
         }
-        if (!fits || channels == 0) continue;
+        if (!fits || w->size() == 0) continue;
         const double epsilon = static_cast<double>(attr_float(bn, "epsilon", 1e-5f));
-        tensor weights(dtype::float32, w->shape());
         tensor bias(dtype::float32, {channels});
-        const std::int64_t inputs = transposed ? w->extent(0) / group : 1, filters = channels / group, row = w->size() / (channels * inputs);
-        std::vector<double> scale(static_cast<std::size_t>(channels));
+        const std::int64_t inputs = transposed ? w->extent(0) / group : 1, filters = channels / group;
+        // A factor for each filter; of transposed layers in groups, whose filters stand group by group, one for each row of weights.
+        element_scale scale{std::vector<float>(static_cast<std::size_t>(group > 1 ? channels * inputs : channels)), w->size() / (channels * inputs)};
         for (std::int64_t c = 0; c < channels; ++c) {
-            scale[static_cast<std::size_t>(c)] = static_cast<double>(parameter[0][c]) / std::sqrt(static_cast<double>(parameter[3][c]) + epsilon);
+            const double factor = static_cast<double>(parameter[0][c]) / std::sqrt(static_cast<double>(parameter[3][c]) + epsilon);
+            for (std::int64_t i = 0; i < (group > 1 ? inputs : 1); ++i)
+                scale.factors[static_cast<std::size_t>((c / filters * inputs + i) * filters + c % filters)] = static_cast<float>(factor);
             const double before = b != nullptr ? static_cast<double>(b->data<float>()[c]) : 0.0;
             bias.mutable_data<float>()[c] =
-                static_cast<float>((before - static_cast<double>(parameter[2][c])) * scale[static_cast<std::size_t>(c)] + static_cast<double>(parameter[1][c]));
+                static_cast<float>((before - static_cast<double>(parameter[2][c])) * factor + static_cast<double>(parameter[1][c]));
         }
-        // Through memory once, in order, from wherever the file has them.
-        const auto* from = static_cast<const std::byte*>(w->stored());
-        float* to = weights.mutable_data<float>();
-        for (std::int64_t r = 0; r < channels * inputs; ++r, from += row * static_cast<std::int64_t>(sizeof(float)), to += row) {
-            const double factor = scale[static_cast<std::size_t>(transposed ? r / (inputs * filters) * filters + r % filters : r)];
-            if (row != 0) std::memcpy(to, from, static_cast<std::size_t>(row) * sizeof(float));
-            for (std::int64_t i = 0; i < row; ++i) to[i] = static_cast<float>(static_cast<double>(to[i]) * factor);
-        }
-#if OCELLI_HAS_FILE_MAPPING
-        ocelli::detail::file_mapping::release_if_mapped(w->stored(), w->bytes());
-#endif
+        // Multiplied where they are packed: large layers stay in the file until then.
+        const tensor weights = tensor::scaled(*w, std::move(scale));
         patch p{.reason = ocelli::detail::concat("BatchNormalization '", bn.name, "' folded into ", conv.op, " '", conv.name, "'")};
         node fused = conv;
         fused.inputs = {conv.inputs[0], p.add_constant(g, g.at(conv.inputs[1]).name + ".folded", weights),
