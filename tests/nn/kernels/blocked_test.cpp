@@ -108,7 +108,7 @@ TEST_CASE("depthwise convolutions of three and five columns agree with the refer
     for (const std::int64_t kernel : {3, 5})
         for (const std::int64_t stride : {1, 2})
             for (const std::int64_t pad : {0, 1, 2, 4})
-                for (const std::int64_t width : {1, 2, 4, 7, 8, 9, 14, 17, 31}) {
+                for (const std::int64_t width : {1, 2, 4, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 31, 40, 63, 93}) {
                     if (width + 2 * pad < kernel) continue;
                     CAPTURE(kernel);
                     CAPTURE(stride);

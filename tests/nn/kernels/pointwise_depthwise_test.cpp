@@ -103,4 +103,6 @@ TEST_CASE("pairs that need several parts: wide images, long sums, padding wider 
     check_pair({1, 3, 5, 2, 2, 3, 1, 4, 6, none, none});
     check_pair({1, 8, 20, 90, 7, 2, 5, 1, 0, relu, relu});
     check_pair({2, 20, 96, 61, 83, 3, 1, 9, 9, relu, activation::hard_swish});
+    check_pair({1, 16, 32, 40, 500, 4, 1, 3, 2, relu, relu});  // a ring of as few rows as there are under the taps
+    check_pair({1, 24, 33, 50, 190, 3, 3, 2, 1, silu, none});
 }

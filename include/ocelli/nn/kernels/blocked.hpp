@@ -111,8 +111,9 @@ struct blocked_depthwise_args {
     float* y;
     std::int64_t height, width, out_width, tap_row;  ///< floats from one row of taps to the next
     std::int64_t kernel_height, kernel_width, stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
-    bool clamps;
     float low, high;
+    const float* ring_end;  ///< behind the last row of a ring of `ring` floats, the first of which follows; or any place, and 0
+    std::int64_t ring;
 };
 /// One row of its result: the rows of taps that lie inside.
 struct blocked_depthwise_row {

@@ -268,44 +268,52 @@ void blocked_unroll(const nn::detail::blocked_rows& p, const float* x, float* to
 }
 
 // Rows of a depthwise convolution on one block. Taps of rows outside are left out; columns outside are read from zeros, by tiles at the edges.
-template <int P, bool Edge, int I>
-OCELLI_ALWAYS_INLINE void depthwise_taps(vf32 (&acc)[P], const float* row, std::int64_t at, std::int64_t step, vf32 w, std::int64_t row_floats, const float* zeros) {
-    const std::int64_t here = at + I * step;
-    const float* from = row + here;
-    if constexpr (Edge) from = static_cast<std::uint64_t>(here) < static_cast<std::uint64_t>(row_floats) ? from : zeros;
-    acc[I] += load(from) * w;
-    if constexpr (I + 1 < P) depthwise_taps<P, Edge, I + 1>(acc, row, at, step, w, row_floats, zeros);
-}
-template <int P, int I>
+template <int P>
 OCELLI_ALWAYS_INLINE void depthwise_clear(vf32 (&acc)[P]) {
-    acc[I] = vf32{};
-    if constexpr (I + 1 < P) depthwise_clear<P, I + 1>(acc);
+    for (int i = 0; i < P; ++i) acc[i] = vf32{};
 }
-template <int P, int I>
-OCELLI_ALWAYS_INLINE void depthwise_put(vf32 (&acc)[P], const vf32 bias, const float* addend, bool clamps, vf32 low, vf32 high, float* y) {
+template <int P>
+OCELLI_ALWAYS_INLINE void depthwise_put(vf32 (&acc)[P], const nn::detail::blocked_depthwise_args& d, const float* addend, float* y) {
     constexpr int L = lanes<float>;
-    vf32 v = acc[I] + bias;
-    if (addend != nullptr) v += load(addend + I * L);
-    if (clamps) {
-        v = v < low ? low : v;
-        v = v > high ? high : v;
+    const vf32 bias = load(d.bias), low = broadcast(d.low), high = broadcast(d.high);
+    for (int i = 0; i < P; ++i) acc[i] += bias;
+    if (addend != nullptr)
+        for (int i = 0; i < P; ++i) acc[i] += load(addend + i * L);
+    for (int i = 0; i < P; ++i) {
+        acc[i] = acc[i] < low ? low : acc[i];  // NaN passes
+        acc[i] = acc[i] > high ? high : acc[i];
+        store(y + i * L, acc[i]);
     }
-    store(y + I * L, v);
-    if constexpr (I + 1 < P) depthwise_put<P, I + 1>(acc, bias, addend, clamps, low, high, y);
 }
+// Where taps of the next row are.
+OCELLI_ALWAYS_INLINE const float* depthwise_next(const nn::detail::blocked_depthwise_args& d, const float* row) {
+    row += d.tap_row;
+    return row >= d.ring_end ? row - d.ring : row;
+}
+
+// `tiles` times P pixels beside each other.
 template <int P, bool Edge>
-void depthwise_pixels(const nn::detail::blocked_depthwise_args& d, const nn::detail::blocked_depthwise_row& r, std::int64_t column) {
+void depthwise_pixels(const nn::detail::blocked_depthwise_args& d, const nn::detail::blocked_depthwise_row& r, std::int64_t column, std::int64_t tiles) {
     constexpr int L = lanes<float>;
     alignas(64) const float zeros[L] = {};
-    vf32 acc[P];
-    depthwise_clear<P, 0>(acc);
-    const float *w = r.weights, *row = r.x;
-    const std::int64_t step = d.stride_x * L, first = (column * d.stride_x - d.pad_left) * L, next = d.dilation_x * L, row_floats = d.width * L, taps = d.kernel_width;
-    for (std::int64_t ky = r.kernel_rows; ky > 0; --ky, row += d.tap_row) {
-        std::int64_t at = first;
-        for (std::int64_t kx = taps; kx > 0; --kx, at += next, w += L) depthwise_taps<P, Edge, 0>(acc, row, at, step, load(w), row_floats, zeros);
+    const std::int64_t step = d.stride_x * L, next = d.dilation_x * L, row_floats = d.width * L;
+    for (; tiles > 0; --tiles, column += P) {
+        vf32 acc[P];
+        depthwise_clear(acc);
+        const float *w = r.weights, *row = r.x;
+        const std::int64_t first = (column * d.stride_x - d.pad_left) * L;
+        for (std::int64_t ky = r.kernel_rows; ky > 0; --ky, row = depthwise_next(d, row)) {
+            std::int64_t at = first;
+            for (std::int64_t kx = d.kernel_width; kx > 0; --kx, at += next, w += L) {
+                const vf32 weight = load(w);
+                for (int i = 0; i < P; ++i) {
+                    const std::int64_t here = at + i * step;
+                    acc[i] += load(!Edge || static_cast<std::uint64_t>(here) < static_cast<std::uint64_t>(row_floats) ? row + here : zeros) * weight;
+                }
+            }
+        }
+        depthwise_put(acc, d, r.addend == nullptr ? nullptr : r.addend + column * L, r.y + column * L);
     }
-    depthwise_put<P, 0>(acc, load(d.bias), r.addend == nullptr ? nullptr : r.addend + column * L, d.clamps, broadcast(d.low), broadcast(d.high), r.y + column * L);
 }
 
 // The same sums, in the same order, for K taps beside each other and results S columns apart: a column is read, and looked at whether it lies
@@ -315,30 +323,35 @@ OCELLI_ALWAYS_INLINE void depthwise_spread(vf32 (&acc)[P], const vf32 (&w)[K], v
     ((Column >= X && (Column - X) % S == 0 && (Column - X) / S < P ? void(acc[Column >= X && (Column - X) / S < P ? (Column - X) / S : 0] += v * w[X]) : void()), ...);
 }
 template <int P, int K, int S, bool Edge, int... Column>
-OCELLI_ALWAYS_INLINE void depthwise_columns(vf32 (&acc)[P], const vf32 (&w)[K], const float* row, std::int64_t at, std::int64_t row_floats, const float* zeros,
+OCELLI_ALWAYS_INLINE void depthwise_columns(vf32 (&acc)[P], const vf32 (&w)[K], const float* from, std::int64_t at, std::int64_t row_floats, const float* zeros,
                                             std::integer_sequence<int, Column...>) {
     constexpr int L = lanes<float>;
     (depthwise_spread<P, K, S, Column>(
-         acc, w, rounded(load(!Edge || static_cast<std::uint64_t>(at + Column * L) < static_cast<std::uint64_t>(row_floats) ? row + (at + Column * L) : zeros)),
+         acc, w, rounded(load(!Edge || static_cast<std::uint64_t>(at + Column * L) < static_cast<std::uint64_t>(row_floats) ? from + Column * L : zeros)),
          std::make_integer_sequence<int, K>{}),
      ...);
 }
 template <int P, int K, int S, bool Edge>
-void depthwise_near_pixels(const nn::detail::blocked_depthwise_args& d, const nn::detail::blocked_depthwise_row& r, std::int64_t column) {
+void depthwise_near_pixels(const nn::detail::blocked_depthwise_args& d, const nn::detail::blocked_depthwise_row& r, std::int64_t column, std::int64_t tiles) {
     constexpr int L = lanes<float>;
     alignas(64) const float zeros[L] = {};
-    vf32 acc[P], w[K];
-    depthwise_clear<P, 0>(acc);
-    const float *weights = r.weights, *row = r.x;
-    const std::int64_t first = (column * S - d.pad_left) * L, row_floats = d.width * L;
-    for (std::int64_t ky = r.kernel_rows; ky > 0; --ky, row += d.tap_row, weights += K * L) {
-        for (int k = 0; k < K; ++k) w[k] = load(weights + k * L);
-        depthwise_columns<P, K, S, Edge>(acc, w, row, first, row_floats, zeros, std::make_integer_sequence<int, (P - 1) * S + K>{});
+    const std::int64_t row_floats = d.width * L;
+    for (; tiles > 0; --tiles, column += P) {
+        vf32 acc[P], w[K];
+        depthwise_clear(acc);
+        const std::int64_t first = (column * S - d.pad_left) * L;
+        const float *weights = r.weights, *row = r.x;
+        for (std::int64_t ky = r.kernel_rows; ky > 0; --ky, row = depthwise_next(d, row), weights += K * L) {
+            for (int k = 0; k < K; ++k) w[k] = load(weights + k * L);
+            const float* from = row + first;
+            asm("" : "+r"(from));  // or GCC keeps an offset from the row for each column, more than there are registers
+            depthwise_columns<P, K, S, Edge>(acc, w, from, first, row_floats, zeros, std::make_integer_sequence<int, (P - 1) * S + K>{});
+        }
+        depthwise_put(acc, d, r.addend == nullptr ? nullptr : r.addend + column * L, r.y + column * L);
     }
-    depthwise_put<P, 0>(acc, load(d.bias), r.addend == nullptr ? nullptr : r.addend + column * L, d.clamps, broadcast(d.low), broadcast(d.high), r.y + column * L);
 }
 
-using depthwise_tile = void (*)(const nn::detail::blocked_depthwise_args&, const nn::detail::blocked_depthwise_row&, std::int64_t);
+using depthwise_tile = void (*)(const nn::detail::blocked_depthwise_args&, const nn::detail::blocked_depthwise_row&, std::int64_t, std::int64_t);
 // For K taps and steps of S, or any (0).
 template <int P, int K, int S>
 OCELLI_ALWAYS_INLINE depthwise_tile depthwise_tile_of(std::int64_t pixels, bool edge) {
@@ -357,30 +370,38 @@ inline depthwise_tile depthwise_tile_for(const nn::detail::blocked_depthwise_arg
     }
     return depthwise_tile_of<P, 0, 0>(pixels, edge);
 }
+// Tiles beside each other that one function does.
+struct depthwise_run {
+    depthwise_tile tile;
+    std::int64_t column, tiles;
+};
 inline void blocked_depthwise_rows(const nn::detail::blocked_depthwise_args& d, std::int64_t row0, std::int64_t row1) {
-    constexpr int L = lanes<float>, P = OCELLI_TARGET_LEVEL == 2 ? 8 : 6;
+    constexpr int L = lanes<float>, P = OCELLI_TARGET_LEVEL == 2 ? 16 : 6;
     // Columns whose taps all lie inside.
     const std::int64_t reach = (d.kernel_width - 1) * d.dilation_x;
     const std::int64_t inside = d.pad_left <= 0 ? 0 : (d.pad_left + d.stride_x - 1) / d.stride_x;
     const std::int64_t end = d.width - 1 - reach + d.pad_left < 0 ? 0 : (d.width - 1 - reach + d.pad_left) / d.stride_x + 1;
-    // Tiles as wide as each other, but for one pixel.
+    // Tiles as wide as each other, but for one pixel, those at edges apart: at most four runs.
     const std::int64_t cuts = (d.out_width + P - 1) / P, wide = d.out_width / cuts, wider = d.out_width % cuts;
-    const depthwise_tile tiles[2][2] = {{depthwise_tile_for<P>(d, wide, false), depthwise_tile_for<P>(d, wide, true)},
-                                        {depthwise_tile_for<P>(d, wide + (wider != 0), false), depthwise_tile_for<P>(d, wide + (wider != 0), true)}};
+    depthwise_run runs[4];
+    int count = 0;
+    for (std::int64_t cut = 0, column = 0; cut < cuts; ++cut) {
+        const std::int64_t pixels = wide + (cut < wider);
+        const depthwise_tile tile = depthwise_tile_for<P>(d, pixels, column < inside || column + pixels > end);
+        if (count != 0 && runs[count - 1].tile == tile) ++runs[count - 1].tiles;
+        else runs[count++] = {tile, column, 1};
+        column += pixels;
+    }
     for (std::int64_t row = row0; row < row1; ++row) {
         const std::int64_t at = row * d.stride_y - d.pad_top;
         std::int64_t ky0 = 0, ky1 = d.kernel_height;
         if (at < 0) ky0 = (-at + d.dilation_y - 1) / d.dilation_y;
         if (at + (d.kernel_height - 1) * d.dilation_y >= d.height) ky1 = at >= d.height ? 0 : (d.height - 1 - at) / d.dilation_y + 1;
         if (ky0 >= ky1) ky0 = ky1 = 0;
-        const nn::detail::blocked_depthwise_row r{d.x + (ky0 == ky1 ? 0 : at + ky0 * d.dilation_y) * d.width * L, d.weights + ky0 * d.kernel_width * L,
+        const float* x = d.x + (ky0 == ky1 ? 0 : at + ky0 * d.dilation_y) * d.width * L;
+        const nn::detail::blocked_depthwise_row r{x >= d.ring_end ? x - d.ring : x, d.weights + ky0 * d.kernel_width * L,
                                                   d.addend == nullptr ? nullptr : d.addend + row * d.out_width * L, d.y + row * d.out_width * L, ky1 - ky0};
-        for (std::int64_t cut = 0, column = 0; cut < cuts; ++cut) {
-            const bool big = cut < wider;
-            const std::int64_t next = column + wide + big;
-            tiles[big][column < inside || next > end](d, r, column);
-            column = next;
-        }
+        for (const depthwise_run *run = runs, *last = runs + count; run != last; ++run) run->tile(d, r, run->column, run->tiles);
     }
 }
 

@@ -5,7 +5,6 @@
 #include <ocelli/nn/kernels/pointwise_depthwise.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 namespace ocelli::nn {
@@ -30,11 +29,12 @@ inline void pointwise_pixels(const blocked_kernels& t, const pointwise_pair& p, 
     tile.y_step = lanes;
     tile.low = clamp.low;
     tile.high = clamp.high;
-    const std::int64_t cuts = (count + t.pixels - 1) / t.pixels;
-    for (std::int64_t cut = 0; cut < cuts; ++cut) {
-        const std::int64_t p0 = count * cut / cuts, p1 = count * (cut + 1) / cuts;
-        tile.x = x + p0 * lanes;
-        tile.y = y + p0 * lanes;
+    const std::int64_t cuts = (count + t.pixels - 1) / t.pixels, wide = count / cuts, wider = count % cuts;
+    for (std::int64_t cut = 0, pixel = 0; cut < cuts; ++cut) {
+        const std::int64_t pixels = wide + (cut < wider);
+        tile.x = x + pixel * lanes;
+        tile.y = y + pixel * lanes;
+        pixel += pixels;
         tile.bias = e.bias + p.block * lanes;
         tile.addend = nullptr;
         for (std::int64_t unit = 0; unit < p.depth;) {
@@ -43,7 +43,7 @@ inline void pointwise_pixels(const blocked_kernels& t, const pointwise_pair& p, 
             tile.segments = p.segments + unit;
             tile.weights = p.weights + unit * lanes * p.wide * lanes;
             tile.clamps = tile.count == left && clamp.clamps;
-            t.tile[0][p.wide - 1][p1 - p0 - 1](tile);
+            t.tile[0][p.wide - 1][pixels - 1](tile);
             unit += tile.count;
             tile.bias = zeros;
             tile.addend = tile.y;
@@ -63,12 +63,12 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
     const std::int64_t lanes = t.lanes, depth = block_count(first.channels, lanes), blocks = block_count(first.filters, lanes), pairs = (blocks + 1) / 2;
     const std::int64_t pixels = l.height * l.width, out_pixels = l.out_height * l.out_width, taps = l.kernel_height * l.kernel_width;
     if (l.batch == 0 || out_pixels == 0) return;
-    // Rows of the result at a time: the rows between that they need are in the cache; what the next ones need of them is kept.
+    // Rows of the result at a time: the rows between that they need are in the cache; what the next ones need of them is kept: row i is in place i of a ring.
     const std::int64_t reach = (l.kernel_height - 1) * l.dilation_y + 1;
     const auto rows_between = [&](std::int64_t rows) { return std::min(l.height, (rows - 1) * l.stride_y + reach); };
     std::int64_t step = 1;
     while (step < l.out_height && rows_between(step + 1) * l.width * 2 * lanes <= 3 << 13) ++step;
-    const std::int64_t plane_here = rows_between(step) * l.width * lanes;
+    const std::int64_t ring_rows = rows_between(step), ring_pixels = ring_rows * l.width, plane_here = ring_pixels * lanes;
     // A task: a pair of blocks of filters, and rows of which the input stays in the second-level cache. At the border of two tasks, rows are computed twice.
     const std::int64_t work = l.batch * first.filters * (pixels * first.channels + 2 * out_pixels * taps);
     const std::int64_t wanted = std::clamp<std::int64_t>(work >> 17, 1, 16), twice = std::max<std::int64_t>(0, reach - l.stride_y);
@@ -90,28 +90,27 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
                                       plane_here};
             const float* from = x + image * depth * pixels * lanes;
             float* between = ocelli::detail::thread_scratch(static_cast<std::size_t>(2 * plane_here), 1);
-            std::int64_t have0 = 0, have1 = 0;  // rows that are there
+            std::int64_t have = 0;  // rows made so far
             for (std::int64_t row = row0; row < row1; row += step) {
                 const std::int64_t next = std::min(row1, row + step);
                 const std::int64_t need0 = std::clamp<std::int64_t>(row * l.stride_y - l.pad_top, 0, l.height);
                 const std::int64_t need1 = std::clamp((next - 1) * l.stride_y - l.pad_top + reach, need0, l.height);
-                const std::int64_t kept = std::max<std::int64_t>(0, have1 - need0) * l.width * lanes;
-                for (int b = 0; kept != 0 && b < pair.wide; ++b)
-                    std::memmove(between + b * plane_here, between + b * plane_here + (need0 - have0) * l.width * lanes, static_cast<std::size_t>(kept) * sizeof(float));
                 // Some tiles at a time, which are in the first-level cache when they are finished.
-                const std::int64_t end_pixel = need1 * l.width, together = 8 * t.pixels;
-                for (std::int64_t pixel = need0 * l.width + kept / lanes; pixel < end_pixel; pixel += together)
-                    pointwise_pixels(t, pair, pointwise.epilogue, clamp, from + pixel * lanes, std::min(together, end_pixel - pixel),
-                                     between + (pixel - need0 * l.width) * lanes);
-                have0 = need0;
-                have1 = need1;
+                const std::int64_t end_pixel = need1 * l.width;
+                for (std::int64_t pixel = std::max(have, need0) * l.width; pixel < end_pixel;) {
+                    const std::int64_t place = pixel % ring_pixels, count = std::min({8 * std::int64_t{t.pixels}, end_pixel - pixel, ring_pixels - place});
+                    pointwise_pixels(t, pair, pointwise.epilogue, clamp, from + pixel * lanes, count, between + place * lanes);
+                    pixel += count;
+                }
+                have = need1;
                 conv_layer here = l;
                 here.height = need1 - need0;
                 here.pad_top = l.pad_top + need0;
                 for (std::int64_t b = 0; b < pair.wide; ++b) {
                     const std::int64_t block = b0 + b;
-                    depthwise_block(t, here, block, between + b * plane_here, depthwise.weights, depthwise.epilogue, nullptr,
-                                    y + (image * blocks + block) * out_pixels * lanes, row, next);
+                    const float* ring = between + b * plane_here;
+                    depthwise_block(t, here, block, ring + need0 % ring_rows * l.width * lanes, depthwise.weights, depthwise.epilogue, nullptr,
+                                    y + (image * blocks + block) * out_pixels * lanes, row, next, {ring + plane_here, plane_here});
                 }
             }
         }
