@@ -128,38 +128,48 @@ OCELLI_ALWAYS_INLINE V power_of_two_near(V f) {
 }
 
 #if OCELLI_TARGET_LEVEL == 2
-/// As rounds_to_integer, to sixteenths: 1.5 * 2^19.
-inline constexpr float rounds_to_sixteenth = 786432.0f;
-// The bits of 2^(i / 16), less i << 19, for i from 0.
-inline constexpr std::int32_t powers_of_sixteenths[16] = {1065353216, 1065200323, 1065063874, 1064944595, 1064843248, 1064760626, 1064697559, 1064654911,
-                                                          1064633587, 1064634532, 1064658730, 1064707212, 1064781053, 1064881375, 1065009351, 1065166205};
+/// As rounds_to_integer, to parts of 1 / 32: 1.5 * 2^18.
+inline constexpr float rounds_to_part = 393216.0f;
+// The bits of 2^(i / 32), less i << 18, for i from 0.
+inline constexpr std::int32_t powers_of_parts[32] = {1065353216, 1065274759, 1065200323, 1065129999, 1065063874, 1065002042, 1064944595, 1064891632,
+                                                     1064843248, 1064799546, 1064760626, 1064726595, 1064697559, 1064673627, 1064654911, 1064641526,
+                                                     1064633587, 1064631215, 1064634532, 1064643661, 1064658730, 1064679870, 1064707212, 1064740894,
+                                                     1064781053, 1064827832, 1064881375, 1064941831, 1065009351, 1065084090, 1065166205, 1065255859};
 
-/// 2^(m / 16) for an integer m, t being m / 16 + rounds_to_sixteenth: the lowest four bits look it up, those above go to the exponent. The result must be a
-/// normal number; a number for NaN.
-OCELLI_ALWAYS_INLINE vf32 power_of_sixteenths(vf32 t) {
+/// 2^(m / 32) for an integer m, t being m / 32 + rounds_to_part: the lowest five bits look it up in two registers, those above go to the exponent. The
+/// result must be a normal number; a number for NaN.
+OCELLI_ALWAYS_INLINE vf32 power_of_parts(vf32 t) {
     const vi32 bits = __builtin_bit_cast(vi32, t);
-    vi32 power;
-    asm("vpermd %2, %1, %0" : "=v"(power) : "v"(bits), "v"(load(powers_of_sixteenths)));
-    return __builtin_bit_cast(vf32, power + (bits << 19));
+    vi32 power = bits;
+    asm("vpermi2d %2, %1, %0" : "+v"(power) : "v"(load(powers_of_parts)), "v"(load(powers_of_parts + 16)));
+    return __builtin_bit_cast(vf32, power + (bits << 18));
 }
-OCELLI_ALWAYS_INLINE four power_of_sixteenths(four t) {
-    return {power_of_sixteenths(t.a), power_of_sixteenths(t.b), power_of_sixteenths(t.c), power_of_sixteenths(t.d)};
+OCELLI_ALWAYS_INLINE four power_of_parts(four t) {
+    return {power_of_parts(t.a), power_of_parts(t.b), power_of_parts(t.c), power_of_parts(t.d)};
 }
+
+/// x within [-high, high]: the one of less magnitude, with the sign of x. A number for NaN.
+OCELLI_ALWAYS_INLINE vf32 within(vf32 x, float high) {
+    vf32 r;
+    asm("vrangeps $2, %2, %1, %0" : "=v"(r) : "v"(x), "v"(broadcast(high)));
+    return r;
+}
+OCELLI_ALWAYS_INLINE four within(four x, float high) { return {within(x.a, high), within(x.b, high), within(x.c, high), within(x.d, high)}; }
 #endif
 
 /// 1 / (1 + exp(-x)), exp(-x) being 2^m 2^f; within 4e-7 of the value near 0, 1.4e-6 at the ends (8e-6 without FMA); a number for NaN.
 template <class V>
 OCELLI_ALWAYS_INLINE V sigmoid_of_number(V x) {
-    const V v = at_most(at_least(x, -87.0f), 87.0f);
 #if OCELLI_TARGET_LEVEL == 2
-    // Whole sixteenths from a register: a shorter polynomial is left, and all of it is a fifth faster.
-    const V t = rounded(multiply_add(v, -1.44269504f, rounds_to_sixteenth));
-    const V f = multiply_add(v, -1.44269504f, rounds_to_sixteenth - t);
-    V p = multiply_add(f, 5.5502135e-2f, 2.4023429e-1f);
-    p = multiply_add(p, f, 6.931472e-1f);
+    // Whole parts of 1 / 32 from two registers: a polynomial of two terms is left.
+    const V v = within(x, 87.0f);
+    const V t = rounded(multiply_add(v, -1.44269504f, rounds_to_part));
+    const V f = multiply_add(v, -1.44269504f, rounds_to_part - t);
+    V p = multiply_add(f, 2.402266e-1f, 6.931573e-1f);
     p = multiply_add(p, f, 1.0f);
-    return reciprocal_fast(multiply_add(p, power_of_sixteenths(t), 1.0f));
+    return reciprocal_fast(multiply_add(p, power_of_parts(t), 1.0f));
 #else
+    const V v = at_most(at_least(x, -87.0f), 87.0f);
     const V t = rounded(multiply_add(v, -1.44269504f, rounds_to_integer));
     const V f = multiply_add(v, -1.44269504f, rounds_to_integer - t);
     return reciprocal_fast(times_power_of_two(power_of_two_near(f), t) + 1.0f);
