@@ -36,3 +36,23 @@ TEST_CASE("parts are cut so that threads have as much each, where there are few 
     CHECK(even_parts(4, 9, 1) == 6);
     CHECK(even_parts(2, 9, 5) == 2);  // fifteen are dealt out well enough, but so are ten
 }
+
+TEST_CASE("parts are as few as give the least time, with what each does beside its share") {
+    thread_pool two(2), three(3);
+    const auto with = [](std::int64_t each) { return [each](std::int64_t parts) { return (120 + parts - 1) / parts + each; }; };
+    {
+        const installed use(two);
+        CHECK(parts_of_least_time(1, 9, 1, with(2)) == 2);
+        CHECK(parts_of_least_time(1, 9, 2, with(2)) == 1);
+        CHECK(parts_of_least_time(1, 9, 3, with(2)) == 2);
+        CHECK(parts_of_least_time(1, 9, 3, with(100)) == 1);  // not worth what is done twice
+        CHECK(parts_of_least_time(3, 9, 1, with(2)) == 4);
+        CHECK(parts_of_least_time(3, 3, 1, with(2)) == 3);
+        CHECK(parts_of_least_time(3, 1, 1, with(2)) == 3);
+        const thread_limit one(1);
+        CHECK(parts_of_least_time(3, 9, 1, with(2)) == 3);
+    }
+    const installed use(three);
+    CHECK(parts_of_least_time(1, 9, 1, with(2)) == 3);
+    CHECK(parts_of_least_time(1, 9, 4, with(2)) == 3);
+}

@@ -26,4 +26,19 @@ inline std::int64_t even_parts(std::int64_t parts, std::int64_t most, std::int64
     return parts;
 }
 
+/// The number of parts, `least` to `most`, with which `times` as many tasks are done soonest by the threads at hand, where each takes part_time(parts); the
+/// least such. What a part computes must not depend on their number.
+template <class Time>
+std::int64_t parts_of_least_time(std::int64_t least, std::int64_t most, std::int64_t times, const Time& part_time) {
+    const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    std::int64_t best = least, best_time = 0;
+    for (std::int64_t n = least; n <= most; ++n) {
+        const std::int64_t time = (times * n + threads - 1) / threads * part_time(n);
+        if (n != least && time >= best_time) continue;
+        best = n;
+        best_time = time;
+    }
+    return best;
+}
+
 }  // namespace ocelli::nn::detail

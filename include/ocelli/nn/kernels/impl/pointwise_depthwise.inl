@@ -2,6 +2,7 @@
 
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/nn/kernels/detail/depthwise_block.hpp>
+#include <ocelli/nn/kernels/detail/tasks.hpp>
 #include <ocelli/nn/kernels/pointwise_depthwise.hpp>
 
 #include <algorithm>
@@ -69,13 +70,13 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
     std::int64_t step = 1;
     while (step < l.out_height && rows_between(step + 1) * l.width * 2 * lanes <= 3 << 13) ++step;
     const std::int64_t ring_rows = rows_between(step), ring_pixels = ring_rows * l.width, plane_here = ring_pixels * lanes;
-    // A task: a pair of blocks of filters, and rows of which the input stays in the second-level cache. At the border of two tasks, rows are computed twice.
+    // A task: a pair of blocks of filters, and rows of which the input stays in the second-level cache for the next pair. At the border of two tasks, rows
+    // are computed twice.
     const std::int64_t work = l.batch * first.filters * (pixels * first.channels + 2 * out_pixels * taps);
-    const std::int64_t wanted = std::clamp<std::int64_t>(work >> 17, 1, 16), twice = std::max<std::int64_t>(0, reach - l.stride_y);
-    const std::int64_t most = std::max<std::int64_t>(1, l.out_height / std::max<std::int64_t>(1, 8 * twice / l.stride_y));
-    const std::int64_t parts = std::min(most, std::max((depth * pixels * lanes >> 17) + 1, (wanted + l.batch * pairs - 1) / (l.batch * pairs)));
-    const std::int64_t part_rows = (l.out_height + parts - 1) / parts;
-
+    const std::int64_t least = pairs == 1 ? 1 : std::min(l.out_height, (depth * pixels * lanes >> 17) + 1);
+    const std::int64_t most = std::max(least, std::min({work / (l.batch * pairs) >> 17, std::int64_t{64}, l.out_height}));
+    const auto row_work = [&](std::int64_t rows) { return rows_between(rows) * l.width * (first.channels + 8) + 2 * rows * l.out_width * taps; };
+    const std::int64_t parts = parts_of_least_time(least, most, l.batch * pairs, [&](std::int64_t n) { return row_work((l.out_height + n - 1) / n); });
     thread_local std::vector<blocked_segment> table;
     table.clear();
     for (std::int64_t c = 0; c < depth; ++c) table.push_back({c * pixels * lanes, std::min(lanes, first.channels - c * lanes)});
@@ -85,7 +86,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
     parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t b0 = task % pairs * 2, image = task / (pairs * parts);
-            const std::int64_t row0 = task / pairs % parts * part_rows, row1 = std::min(l.out_height, row0 + part_rows);
+            const std::int64_t part = task / pairs % parts, row0 = l.out_height * part / parts, row1 = l.out_height * (part + 1) / parts;
             const pointwise_pair pair{segments, depth, first.channels, first.filters, b0, b0 + 2 <= blocks ? 2 : 1, pointwise.weights + b0 * lanes * first.channels,
                                       plane_here};
             const float* from = x + image * depth * pixels * lanes;
