@@ -12,6 +12,25 @@ namespace ocelli::nn {
 
 namespace detail {
 
+/// What the tiles of a task fetch: the weights of the thread's next task, first those of the pointwise convolution. Spread over all tiles: the first of the
+/// next task alone would wait for them.
+struct next_weights {
+    const float *at = nullptr, *end = nullptr, *then = nullptr, *then_end = nullptr;
+    std::int64_t step = 0;  ///< floats with each step of a tile
+
+    ocelli::detail::memory_ahead next(std::int64_t steps) {
+        if (at >= end) {
+            at = then;
+            end = then_end;
+            then = then_end = nullptr;
+        }
+        if (at == nullptr) return {};
+        const float* here = at;
+        at += std::min(end - at, steps * step);
+        return {reinterpret_cast<const char*>(here), step * static_cast<std::int64_t>(sizeof(float))};
+    }
+};
+
 /// Some pixels of a pointwise convolution for a pair of blocks of filters, to y, whose blocks are `y_block` floats apart.
 struct pointwise_pair {
     const blocked_segment* segments;
@@ -22,7 +41,7 @@ struct pointwise_pair {
     std::int64_t y_block;
 };
 inline void pointwise_pixels(const blocked_kernels& t, const pointwise_pair& p, const blocked_epilogue& e, const blocked_clamp& clamp, const float* x,
-                             std::int64_t count, float* y) {
+                             std::int64_t count, next_weights& ahead, float* y) {
     static constexpr float zeros[2 * 16] = {};
     const std::int64_t lanes = t.lanes, part_units = 256 / lanes;  // long sums in parts, as blocked_conv() makes them
     blocked_tile tile{};
@@ -44,6 +63,7 @@ inline void pointwise_pixels(const blocked_kernels& t, const pointwise_pair& p, 
             tile.segments = p.segments + unit;
             tile.weights = p.weights + unit * lanes * p.wide * lanes;
             tile.clamps = tile.count == left && clamp.clamps;
+            tile.ahead = ahead.next(std::min(tile.count * lanes, p.channels - unit * lanes));
             t.tile[0][p.wide - 1][pixels - 1](tile);
             unit += tile.count;
             tile.bias = zeros;
@@ -82,13 +102,25 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
     for (std::int64_t c = 0; c < depth; ++c) table.push_back({c * pixels * lanes, std::min(lanes, first.channels - c * lanes)});
     const blocked_segment* segments = table.data();
     const blocked_clamp clamp = clamp_of(pointwise.epilogue);
-    const std::int64_t tasks = l.batch * parts * pairs;
+    const std::int64_t tasks = l.batch * parts * pairs, threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    const bool stay = first.filters * (first.channels + taps) <= 1 << 17;  // all weights, in the second-level cache
     parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t b0 = task % pairs * 2, image = task / (pairs * parts);
             const std::int64_t part = task / pairs % parts, row0 = l.out_height * part / parts, row1 = l.out_height * (part + 1) / parts;
             const pointwise_pair pair{segments, depth, first.channels, first.filters, b0, b0 + 2 <= blocks ? 2 : 1, pointwise.weights + b0 * lanes * first.channels,
                                       plane_here};
+            next_weights ahead;
+            const std::int64_t later = task + 1 < static_cast<std::int64_t>(end) ? task + 1 : task + 1 + (threads - 1) * static_cast<std::int64_t>(end - begin);
+            if (pairs > 1 && later < (stay ? pairs : tasks)) {
+                const std::int64_t block = later % pairs * 2, wide = std::min<std::int64_t>(2, blocks - block) * lanes;
+                ahead.at = pointwise.weights + block * lanes * first.channels;
+                ahead.end = ahead.at + wide * first.channels;
+                ahead.then = depthwise.weights + block * lanes * taps;
+                ahead.then_end = ahead.then + wide * taps;
+                const std::int64_t tiles = std::max<std::int64_t>(1, rows_between(row1 - row0) * l.width / t.pixels);
+                ahead.step = std::min<std::int64_t>(16, wide * (first.channels + taps) / (tiles * first.channels) + 1);
+            }
             const float* from = x + image * depth * pixels * lanes;
             float* between = ocelli::detail::thread_scratch(static_cast<std::size_t>(2 * plane_here), 1);
             std::int64_t have = 0;  // rows made so far
@@ -100,7 +132,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
                 const std::int64_t end_pixel = need1 * l.width;
                 for (std::int64_t pixel = std::max(have, need0) * l.width; pixel < end_pixel;) {
                     const std::int64_t place = pixel % ring_pixels, count = std::min({8 * std::int64_t{t.pixels}, end_pixel - pixel, ring_pixels - place});
-                    pointwise_pixels(t, pair, pointwise.epilogue, clamp, from + pixel * lanes, count, between + place * lanes);
+                    pointwise_pixels(t, pair, pointwise.epilogue, clamp, from + pixel * lanes, count, ahead, between + place * lanes);
                     pixel += count;
                 }
                 have = need1;
