@@ -151,6 +151,8 @@ std::unique_ptr<bound_kernel> bind_select(const graph& g, const node& n);
 std::unique_ptr<bound_kernel> bind_blocked_normalize(const graph& g, const node& n);
 /// The kernel for a PointwiseDepthwise on blocks, or null.
 std::unique_ptr<bound_kernel> bind_pointwise_depthwise(const graph& g, const node& n, weight_cache& weights);
+/// The kernel for a GatedConv on blocks, or null.
+std::unique_ptr<bound_kernel> bind_gated_conv(const graph& g, const node& n, weight_cache& weights);
 std::unique_ptr<bound_kernel> bind_blocked_resample(const graph& g, const node& n);
 
 /// The kernel for a product of matrices (ocelli.MatMul, MatMul), or null.
@@ -160,6 +162,7 @@ std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight
 
 #if OCELLI_HEADER_ONLY
 #    include <ocelli/nn/impl/bind_blocked.inl>
+#    include <ocelli/nn/impl/bind_gated_conv.inl>
 #    include <ocelli/nn/impl/bind_move.inl>
 #    include <ocelli/nn/impl/bind_normalize.inl>
 #    include <ocelli/nn/impl/bind_pointwise.inl>

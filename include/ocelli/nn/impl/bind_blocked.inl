@@ -306,6 +306,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const n
     if (n.domain != "ocelli.blocked" || attr_int(n, "lanes") != lanes) return nullptr;
     if ((n.op == "Conv" || n.op == "ConvTranspose") && has_attribute(n, "kernel")) return std::make_unique<bound_blocked_conv>(g, n, weights);
     if (auto kernel = bind_pointwise_depthwise(g, n, weights)) return kernel;
+    if (auto kernel = bind_gated_conv(g, n, weights)) return kernel;
     if (n.op == "GlobalAveragePool") return std::make_unique<bound_blocked_mean>(n);
     if (n.op == "MaxPool" || n.op == "AveragePool") {
         const std::size_t axes = attr_ints(n, "kernel_shape").size();

@@ -12,6 +12,8 @@
 ///
 /// ocelli.blocked.PointwiseDepthwise: a depthwise Conv of a pointwise one. Inputs x, w, bias, none, slope, attributes as the depthwise Conv has them; then
 /// the pointwise w, bias and slope, and its `first_activation`, `first_alpha`, `first_beta`.
+///
+/// ocelli.blocked.GatedConv: a Conv of x times a gate, blocks of one pixel. Inputs x, w, bias, addend, slope, gate; attributes as the Conv has them.
 
 #include <ocelli/nn/fwd.hpp>
 

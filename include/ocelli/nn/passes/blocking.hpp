@@ -14,6 +14,10 @@ std::vector<patch> channel_blocking(const graph& g);
 /// A pointwise convolution on blocks that a depthwise one alone reads runs together with it (ocelli.blocked.PointwiseDepthwise).
 std::vector<patch> depthwise_fusion(const graph& g);
 
+/// x * gate, a number for each channel (squeeze and excitation), that a pointwise convolution of more pixels than filters alone reads is done to its
+/// weights (ocelli.blocked.GatedConv).
+std::vector<patch> gate_fusion(const graph& g);
+
 }  // namespace ocelli::nn::passes
 
 #if OCELLI_HEADER_ONLY

@@ -42,6 +42,7 @@ inline constexpr std::array kernel_passes{
 /// Kernels that run together, in float32 alone.
 inline constexpr std::array together_passes{
     pass{"depthwise_fusion", &passes::depthwise_fusion},
+    pass{"gate_fusion", &passes::gate_fusion},
 };
 
 }  // namespace ocelli::nn

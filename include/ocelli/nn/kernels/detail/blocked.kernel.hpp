@@ -512,6 +512,15 @@ inline void blocked_mean(const float* x, std::int64_t pixels, float* y) {
     store(y, ((s0 + s1) + (s2 + s3)) / static_cast<float>(pixels));
 }
 
+// y[r][...] = x[r][...] * factors[r], rows of `vectors` vectors.
+inline void blocked_scale(const float* x, const float* factors, std::int64_t rows, int vectors, float* y) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t r = 0; r < rows; ++r) {
+        const vf32 factor = broadcast(factors[r]);
+        for (int j = 0; j < vectors; ++j, x += L, y += L) store(y, load(x) * factor);
+    }
+}
+
 // Planes to a block: y[i][c] = x[c][i] for `used` channels, zeros in the other lanes; and back.
 inline void blocked_gather(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) {
     constexpr int L = lanes<float>;
@@ -574,6 +583,7 @@ inline nn::detail::blocked_kernels make_blocked_kernels() {
     t.pool_row[0] = &blocked_pool_row<false>;
     t.pool_row[1] = &blocked_pool_row<true>;
     t.mean = &blocked_mean;
+    t.scale = &blocked_scale;
     t.gather = &blocked_gather;
     t.scatter = &blocked_scatter;
     return t;

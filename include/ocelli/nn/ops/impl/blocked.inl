@@ -241,6 +241,54 @@ inline void eval_pair(eval_context& c) {
     std::memcpy(y.mutable_raw(), out[0].raw(), out[0].bytes());
 }
 
+// The convolution of a GatedConv, whose first input is multiplied by the sixth.
+inline node ungated(const node& n) {
+    node conv = n;
+    conv.op = "Conv";
+    return conv;
+}
+
+inline void infer_gated(infer_context& c) {
+    check(c.self, c.has_input(5), "inputs x, w, bias, addend, slope, gate expected");
+    const node conv = ungated(c.self);
+    std::vector<fact> in(5), out(1);
+    std::vector<const fact*> inputs(5);
+    for (std::size_t i = 0; i < 5; ++i) {
+        if (!c.has_input(i)) continue;
+        in[i] = {c.type(i), c.shape(i), c.constant(i) != nullptr ? *c.constant(i) : tensor()};
+        inputs[i] = &in[i];
+    }
+    infer_context context(conv, inputs, out);
+    infer_blocked(context);
+    c.output(0, out[0].type, out[0].shape);
+}
+
+/// Blocks of one pixel, as many as x has.
+inline void check_gate(const node& n, const tensor& x, const tensor& gate) {
+    dims shape = x.shape();
+    for (std::size_t i = 2; i + 1 < shape.size(); ++i) shape[i] = 1;
+    check(n, shape.size() >= 3 && gate.shape() == shape && gate.type() == x.type(), "a gate of shape ", shape, " expected, got ", gate);
+}
+
+inline void eval_gated(eval_context& c) {
+    const tensor &x = c.input(0), &gate = c.input(5);
+    check_gate(c.self, x, gate);
+    tensor product(x.type(), x.shape());
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
+        const std::int64_t lanes = x.shape().back(), blocks = x.extent(0) * x.extent(1), pixels = blocks == 0 ? 0 : x.size() / blocks;
+        for (std::int64_t i = 0; i < x.size(); ++i) product.mutable_data<T>()[i] = static_cast<T>(x.data<T>()[i] * gate.data<T>()[i / pixels * lanes + i % lanes]);
+    });
+    const node conv = ungated(c.self);
+    std::vector<tensor> in(5), out(1);
+    in[0] = product;
+    for (std::size_t i = 1; i < in.size(); ++i)
+        if (c.has_input(i)) in[i] = c.input(i);
+    eval_context context(conv, in, out);
+    eval_blocked(context);
+    tensor& y = c.output(0, out[0].type(), out[0].shape());
+    std::memcpy(y.mutable_raw(), out[0].raw(), out[0].bytes());
+}
+
 }  // namespace detail
 
 OCELLI_INLINE bool has_blocked_form(const node& n) {
@@ -293,6 +341,10 @@ OCELLI_INLINE std::span<const op_def> blocked_ops() {
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
                        "kernel:string first_activation:string first_alpha:float first_beta:float" OCELLI_BLOCKED_ATTRIBUTES_,
          .infer = detail::infer_pair, .eval = detail::eval_pair, .results = exactness::rounding},
+        {.name = "GatedConv", .domain = detail::blocked_domain, .min_inputs = 2, .max_inputs = 6,
+         .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints pads:ints strides:ints activation:string alpha:float beta:float "
+                       "kernel:string" OCELLI_BLOCKED_ATTRIBUTES_,
+         .infer = detail::infer_gated, .eval = detail::eval_gated, .results = exactness::rounding},
         {.name = "ConvTranspose", .domain = detail::blocked_domain, .min_inputs = 2, .max_inputs = 5,
          .attributes = "auto_pad:string dilations:ints group:int kernel_shape:ints output_padding:ints output_shape:ints pads:ints strides:ints "
                        "activation:string alpha:float beta:float kernel:string planes:int" OCELLI_BLOCKED_ATTRIBUTES_,

@@ -413,22 +413,36 @@ OCELLI_INLINE std::vector<patch> channel_blocking(const graph& g) {
     return detail_blocking::walk(g).run();
 }
 
+namespace detail_blocking {
+
+inline bool runs_as(const node& n, std::string_view kernel) {
+    return n.domain == "ocelli.blocked" && n.op == "Conv" && attr_string(n, "kernel", "") == kernel;
+}
+inline bool has_input(const node& n, std::size_t i) {
+    return i < n.inputs.size() && n.inputs[i] != no_value;
+}
+/// A pointwise convolution of an image in blocks, pixel by pixel: one group, stride 1, no padding.
+inline bool is_pointwise(const graph& g, const node& n) {
+    const auto are = [&](std::string_view name, std::int64_t wanted) {
+        const dims found = attr_ints(n, name, dims());
+        return std::all_of(found.begin(), found.end(), [&](std::int64_t i) { return i == wanted; });
+    };
+    if (!runs_as(n, "blocked_pointwise")) return false;
+    const tensor* w = detail::constant_input(g, n, 1);
+    return w != nullptr && w->rank() == 4 && attr_int(n, "group", 1) == 1 && are("strides", 1) && are("pads", 0) && attr_ints(n, "channels").at(0) != 0;
+}
+
+}  // namespace detail_blocking
+
 OCELLI_INLINE std::vector<patch> depthwise_fusion(const graph& g) {
+    using namespace detail_blocking;
     std::vector<patch> found;
     const auto uses = g.use_counts();
-    const auto on = [](const node& n, std::string_view kernel) { return n.domain == "ocelli.blocked" && n.op == "Conv" && attr_string(n, "kernel", "") == kernel; };
-    const auto has = [](const node& n, std::size_t i) { return i < n.inputs.size() && n.inputs[i] != no_value; };
-    const auto are = [](const node& n, std::string_view name, std::int64_t wanted) {
-        const dims found_ints = attr_ints(n, name, dims());
-        return std::all_of(found_ints.begin(), found_ints.end(), [&](std::int64_t i) { return i == wanted; });
-    };
     for (const node& n : g.nodes) {
-        if (!on(n, "blocked_depthwise") || has(n, 3) || g.at(n.inputs[0]).producer == no_node || !detail::used_once(g, uses, n.inputs[0])) continue;
+        if (!runs_as(n, "blocked_depthwise") || has_input(n, 3) || g.at(n.inputs[0]).producer == no_node || !detail::used_once(g, uses, n.inputs[0])) continue;
         const node& first = g.node_at(g.at(n.inputs[0]).producer);
-        const tensor *w = detail::constant_input(g, n, 1), *pointwise = detail::constant_input(g, first, 1);
-        if (!on(first, "blocked_pointwise") || has(first, 3) || w == nullptr || w->rank() != 4 || pointwise == nullptr || pointwise->rank() != 4) continue;
-        const bool plain = attr_int(first, "group", 1) == 1 && are(first, "strides", 1) && are(first, "pads", 0) && attr_ints(first, "channels").at(0) != 0;
-        if (!plain || (w->extent(2) == 1 && w->extent(3) == 1)) continue;
+        const tensor* w = detail::constant_input(g, n, 1);
+        if (!is_pointwise(g, first) || has_input(first, 3) || w == nullptr || w->rank() != 4 || (w->extent(2) == 1 && w->extent(3) == 1)) continue;
         patch p{.reason = ocelli::detail::concat("Conv '", first.name, "' runs together with the depthwise Conv '", n.name, "'")};
         node both = n;
         both.op = "PointwiseDepthwise";
@@ -440,12 +454,47 @@ OCELLI_INLINE std::vector<patch> depthwise_fusion(const graph& g) {
         both.inputs.resize(8, no_value);
         both.inputs[0] = first.inputs[0];
         both.inputs[5] = first.inputs[1];
-        both.inputs[6] = has(first, 2) ? first.inputs[2] : no_value;
-        both.inputs[7] = has(first, 4) ? first.inputs[4] : no_value;
+        both.inputs[6] = has_input(first, 2) ? first.inputs[2] : no_value;
+        both.inputs[7] = has_input(first, 4) ? first.inputs[4] : no_value;
         both.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};
         p.replace.push_back({n.outputs[0], both.outputs[0]});
         p.nodes.push_back(std::move(both));
         found.push_back(std::move(p));
+    }
+    return found;
+}
+
+OCELLI_INLINE std::vector<patch> gate_fusion(const graph& g) {
+    using namespace detail_blocking;
+    std::vector<patch> found;
+    const auto uses = g.use_counts();
+    for (const node& n : g.nodes) {
+        if (!is_pointwise(g, n) || g.at(n.inputs[0]).producer == no_node || !detail::used_once(g, uses, n.inputs[0])) continue;
+        const node& product = g.node_at(g.at(n.inputs[0]).producer);
+        if (product.op != "Mul" || !product.domain.empty() || product.inputs.size() != 2) continue;
+        const symbolic_shape& image = g.at(n.inputs[0]).what.shape;
+        const auto known = [](const symbolic_shape& s) {
+            return s.ranked() && s.rank() == 5 && s[2].known() && s[3].known();
+        };
+        const auto alike = [&](const symbolic_shape& s) { return known(s) && s[0] == image[0] && s[1] == image[1] && s[4] == image[4]; };
+        if (!known(image) || detail::constant_input(g, n, 1)->extent(0) > image[2].size * image[3].size) continue;
+        for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+            const symbolic_shape &x = g.at(product.inputs[i]).what.shape, &gate = g.at(product.inputs[1 - i]).what.shape;
+            if (!alike(x) || !alike(gate) || x[2] != image[2] || x[3] != image[3] || gate[2].size != 1 || gate[3].size != 1) continue;
+            patch p{.reason = ocelli::detail::concat("Mul '", product.name, "' is done to the weights of Conv '", n.name, "'")};
+            node gated = n;
+            gated.op = "GatedConv";
+            gated.def = nullptr;
+            set_attribute(gated, "kernel", std::string("blocked_gated"));
+            gated.inputs.resize(6, no_value);
+            gated.inputs[0] = product.inputs[i];
+            gated.inputs[5] = product.inputs[1 - i];
+            gated.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};
+            p.replace.push_back({n.outputs[0], gated.outputs[0]});
+            p.nodes.push_back(std::move(gated));
+            found.push_back(std::move(p));
+            break;
+        }
     }
     return found;
 }
