@@ -446,33 +446,35 @@ OCELLI_ALWAYS_INLINE void blocked_max_inside(const nn::detail::blocked_pool_args
     }
 }
 
-// The same for three columns beside each other, windows two apart: the column that two windows share is read once.
-inline void blocked_max_three(const nn::detail::blocked_pool_args& d, std::int64_t column, std::int64_t end) {
+// The same for three columns beside each other, windows two apart, of three rows or (Rows 0) any number: the column that two windows share is read once.
+template <int Rows>
+OCELLI_ALWAYS_INLINE void blocked_max_three(const nn::detail::blocked_pool_args& d, std::int64_t column, std::int64_t end) {
     constexpr int L = lanes<float>;
-    const vf32 lowest = broadcast(-__builtin_inff());
+    const std::int64_t rows = Rows == 0 ? d.kernel_rows : Rows, tap_row = d.tap_row;
     const float* window = d.x + (column * 2 - d.pad) * L;
-    vf32 last = lowest, last_sum{};
-    const float* row = window;
-    for (std::int64_t ky = d.kernel_rows; ky > 0; --ky, row += d.tap_row) {
-        const vf32 here = load(row);
+    vf32 last = broadcast(-__builtin_inff()), last_sum{};
+    for (std::int64_t ky = 0; ky < rows; ++ky) {
+        const vf32 here = load(window + ky * tap_row);
         last = max(here, last);
         last_sum += here;
     }
-    for (; column < end; ++column, window += 2 * L) {
-        vf32 middle = lowest, next = lowest, sum = last_sum;
-        last_sum = vf32{};
-        row = window + L;
-        for (std::int64_t ky = d.kernel_rows; ky > 0; --ky, row += d.tap_row) {
+    float* y = d.y + column * L;
+    for (; column < end; ++column, window += 2 * L, y += L) {
+        const float* row = window + L;
+        vf32 middle = load(row), next = load(row + L), sum = last_sum + middle, next_sum = next;
+        for (std::int64_t ky = 1; ky < rows; ++ky) {
+            row += tap_row;
             const vf32 a = load(row), b = load(row + L);
             middle = max(a, middle);
             next = max(b, next);
             sum += a;
-            last_sum += b;
+            next_sum += b;
         }
-        sum += last_sum;
-        if (movemask(sum != sum) != 0) blocked_pool_column<false>(d, column);
-        else store(d.y + column * L, max(max(last, middle), next));
+        sum += next_sum;
+        if (movemask(sum != sum) != 0) [[unlikely]] blocked_pool_column<false>(d, column);
+        else store(y, max(max(last, middle), next));
         last = next;
+        last_sum = next_sum;
     }
 }
 
@@ -487,7 +489,10 @@ void blocked_pool_row(const nn::detail::blocked_pool_args& d) {
         if (end > d.out_width) end = d.out_width;
         if (inside < end) {
             for (; column < inside; ++column) blocked_pool_column<false>(d, column);
-            if (d.kernel_width == 3 && d.stride == 2 && d.dilation == 1) blocked_max_three(d, column, end);
+            if (d.kernel_width == 3 && d.stride == 2 && d.dilation == 1) {
+                if (d.kernel_rows == 3) blocked_max_three<3>(d, column, end);
+                else blocked_max_three<0>(d, column, end);
+            }
             else if (d.kernel_width == 3) blocked_max_inside<3>(d, column, end);
             else if (d.kernel_width == 2) blocked_max_inside<2>(d, column, end);
             else blocked_max_inside<0>(d, column, end);
