@@ -88,7 +88,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
     const std::int64_t reach = (l.kernel_height - 1) * l.dilation_y + 1;
     const auto rows_between = [&](std::int64_t rows) { return std::min(l.height, (rows - 1) * l.stride_y + reach); };
     std::int64_t step = 1;
-    while (step < l.out_height && rows_between(step + 1) * l.width * 2 * lanes <= 3 << 13) ++step;
+    while (step < l.out_height && rows_between(step + 1) * l.width * 2 * lanes <= 3 << 14) ++step;
     const std::int64_t ring_rows = rows_between(step), ring_pixels = ring_rows * l.width, plane_here = ring_pixels * lanes;
     // A task: a pair of blocks of filters, and rows of which the input stays in the second-level cache for the next pair. At the border of two tasks, rows
     // are computed twice.
