@@ -85,6 +85,7 @@ inline memory_ahead ahead_of(const float* memory, std::int64_t bytes, std::int64
 /// A tile of the result: c = a b, or c += a b.
 struct gemm_tile_args {
     std::int64_t k;
+    std::int64_t part;   ///< so many steps of the sum are added up before they join the result
     const float* a;      ///< rows, each dense
     std::int64_t a_row;  ///< floats from one row to the next, as of the others
     const float* b;      ///< whole vectors can be read, with zeros behind the columns

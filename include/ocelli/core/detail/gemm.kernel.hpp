@@ -165,30 +165,39 @@ OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns,
 template <int R, int V, class Product>
 void gemm_tile(const gemm_tile_args& t) {
     gemm_tile_state<R, V, Product> state;
-    state.template clear<0, 0>();
     // The result's lines arrive while the products are made.
     for (int i = 0; i < t.rows; ++i)
         for (int j = 0; j < t.columns; j += 16) __builtin_prefetch(t.c + i * t.c_row + j, 1);
     const float *a = t.a, *a4 = t.a + 4 * t.a_row, *b = t.b;
     memory_ahead ahead = t.ahead;
     if (ahead.at == nullptr) ahead = {reinterpret_cast<const char*>(b), 0};
-    for (std::int64_t i = t.k; i > 0; --i) {
-        vf32 row[V];
-        state.template load_b<0>(row, b);
-        __builtin_prefetch(ahead.at, 0, 2);
-        ahead.at += ahead.step;
-        state.template multiply<0>(a, a4, t.a_row, row);
-        ++a;
-        ++a4;
-        b += t.b_row;
-    }
-    if (t.rows >= R && t.columns >= V * lanes<float>) {
-        state.template put<0, 0>(t.c, t.c_row, t.accumulate);
-    } else {
-        float tile[R * V * lanes<float>];
-        state.template put<0, 0>(tile, V * lanes<float>, false);
-        gemm_put_edge(tile, V * lanes<float>, t.c, t.c_row, t.rows < R ? t.rows : R, t.columns < V * lanes<float> ? t.columns : V * lanes<float>, t.accumulate);
-    }
+    const bool whole = t.rows >= R && t.columns >= V * lanes<float>;
+    std::int64_t left = t.k;
+    bool accumulate = t.accumulate;
+    // Long sums are made in parts: rounding errors stay small.
+    do {
+        const std::int64_t now = left < t.part ? left : t.part;
+        left -= now;
+        state.template clear<0, 0>();
+        for (std::int64_t i = now; i > 0; --i) {
+            vf32 row[V];
+            state.template load_b<0>(row, b);
+            __builtin_prefetch(ahead.at, 0, 2);
+            ahead.at += ahead.step;
+            state.template multiply<0>(a, a4, t.a_row, row);
+            ++a;
+            ++a4;
+            b += t.b_row;
+        }
+        if (whole) {
+            state.template put<0, 0>(t.c, t.c_row, accumulate);
+        } else {
+            float tile[R * V * lanes<float>];
+            state.template put<0, 0>(tile, V * lanes<float>, false);
+            gemm_put_edge(tile, V * lanes<float>, t.c, t.c_row, t.rows < R ? t.rows : R, t.columns < V * lanes<float> ? t.columns : V * lanes<float>, accumulate);
+        }
+        accumulate = true;
+    } while (left > 0);
     if (t.epilogue != nullptr) gemm_finish(t.rows, t.columns, t.c, t.c_row, t.epilogue, t.row, t.column);
 }
 

@@ -69,8 +69,7 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
             const int wide = (columns + t.lanes - 1) / t.lanes * t.lanes;
             present[p] = panel(k0, depth, column, columns, wide, memory + p * cut.k_block * width);
         }
-        // Rows of a stay in the second-level cache for all panels of b, and a panel for all those rows. Long sums are made in parts: rounding errors
-        // stay small.
+        // Rows of a stay in the second-level cache for all panels of b, and a panel for all those rows.
         const std::int64_t most_rows = std::max<std::int64_t>(1, (std::int64_t{5} << 15) / std::max<std::int64_t>(1, depth * tile_rows)) * tile_rows;
         const std::int64_t rows_each = (gemm_part(row1 - row0, most_rows) + tile_rows - 1) / tile_rows * tile_rows;
         const std::int64_t part = gemm_part(depth, 256);
@@ -82,6 +81,8 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
                 // The next panel, as far as it is known; packed ones stand one behind the other.
                 const std::int64_t row_end = std::min(row1, first + rows_each);
                 gemm_tile_args tile{};
+                tile.k = depth;
+                tile.part = part;
                 tile.a_row = a.stride;
                 tile.b_row = present[p].stride;
                 tile.c_row = ldc;
@@ -96,21 +97,15 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
                 for (std::int64_t row = first; row < row_end; row += tile_rows) {
                     const int rows = static_cast<int>(std::min<std::int64_t>(tile_rows, m - row));  // the last rows have a tile of their own
                     const gemm_tile_function run = t.tile[rows - 1][vectors - 1];
-                    std::int64_t done = 0;
-                    do {
-                        const std::int64_t now = std::min(part, depth - done);
-                        tile.k = now;
-                        tile.a = a.data + row * a.stride + k0 + done;
-                        tile.b = present[p].data + done * present[p].stride;
-                        tile.c = c + row * ldc + column;
-                        tile.rows = rows;
-                        tile.accumulate = k0 != 0 || done != 0;
-                        tile.epilogue = last && !plain && done + now == depth ? &epilogue : nullptr;
-                        tile.row = row;
-                        run(tile);
-                        tile.ahead.advance(now);
-                        done += now;
-                    } while (done < depth);
+                    tile.a = a.data + row * a.stride + k0;
+                    tile.b = present[p].data;
+                    tile.c = c + row * ldc + column;
+                    tile.rows = rows;
+                    tile.accumulate = k0 != 0;
+                    tile.epilogue = last && !plain ? &epilogue : nullptr;
+                    tile.row = row;
+                    run(tile);
+                    tile.ahead.advance(depth);
                 }
             }
         if (k == 0) break;
