@@ -157,10 +157,13 @@ std::unique_ptr<bound_kernel> bind_blocked_resample(const graph& g, const node& 
 
 /// The kernel for a product of matrices (ocelli.MatMul, MatMul), or null.
 std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight_cache& weights);
+/// The kernel for ocelli.Attention, or null.
+std::unique_ptr<bound_kernel> bind_attention(const node& n);
 
 }  // namespace ocelli::nn::detail
 
 #if OCELLI_HEADER_ONLY
+#    include <ocelli/nn/impl/bind_attention.inl>
 #    include <ocelli/nn/impl/bind_blocked.inl>
 #    include <ocelli/nn/impl/bind_gated_conv.inl>
 #    include <ocelli/nn/impl/bind_move.inl>

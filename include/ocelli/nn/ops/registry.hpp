@@ -5,6 +5,7 @@
 
 #include <ocelli/nn/ops/activation.hpp>
 #include <ocelli/nn/ops/arrange.hpp>
+#include <ocelli/nn/ops/attention.hpp>
 #include <ocelli/nn/ops/basic.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/cast.hpp>
@@ -44,6 +45,7 @@ inline std::vector<std::span<const op_def>> op_tables() {
     return {
         activation_ops(),
         arrange_ops(),
+        attention_ops(),
         basic_ops(),
         blocked_ops(),
         cast_ops(),

@@ -3,6 +3,7 @@
 /// @file
 /// The lists of passes, in order.
 
+#include <ocelli/nn/passes/attention.hpp>
 #include <ocelli/nn/passes/blocking.hpp>
 #include <ocelli/nn/passes/channels.hpp>
 #include <ocelli/nn/passes/lower.hpp>
@@ -43,6 +44,7 @@ inline constexpr std::array kernel_passes{
 inline constexpr std::array together_passes{
     pass{"depthwise_fusion", &passes::depthwise_fusion},
     pass{"gate_fusion", &passes::gate_fusion},
+    pass{"attention_fusion", &passes::attention_fusion},
 };
 
 }  // namespace ocelli::nn

@@ -288,6 +288,53 @@ inline void softmax_row(std::int64_t n, const float* x, float* y) {
     for (; i < n; ++i) y[i] = y[i] * scale;
 }
 
+OCELLI_ALWAYS_INLINE four four_of(vf32 x) {
+    return {x, x, x, x};
+}
+OCELLI_ALWAYS_INLINE four larger(four x, four y) {
+    return {max(x.a, y.a), max(x.b, y.b), max(x.c, y.c), max(x.d, y.d)};
+}
+OCELLI_ALWAYS_INLINE four chosen(vi32 which, four x, vf32 otherwise) {
+    return {which ? x.a : otherwise, which ? x.b : otherwise, which ? x.c : otherwise, which ? x.d : otherwise};
+}
+
+// Four rows at a time, or one as four of the same: each has its own chain of maxima and of sums.
+inline void softmax_weights(std::int64_t rows, std::int64_t n, std::int64_t pitch, float factor, float* x, float* inverse) {
+    constexpr int L = lanes<float>;
+    const vf32 lowest = __builtin_bit_cast(vf32, broadcast(static_cast<std::int32_t>(0xff800000u)));
+    const four factors = four_of(broadcast(factor));
+    const std::int64_t whole = n / L * L;
+    vi32 used{};
+    for (int l = 0; l < static_cast<int>(n - whole); ++l) used[l] = -1;
+    for (std::int64_t r = 0; r < rows;) {
+        const std::int64_t step = rows - r >= 4 ? pitch : 0;
+        float* const row = x + r * pitch;
+        four peaks = four_of(lowest);
+        std::int64_t i = 0;
+        for (; i < whole; i += L) peaks = larger(load_four(row + i, step) * factors, peaks);
+        if (i < n) peaks = larger(chosen(used, load_four(row + i, step) * factors, lowest), peaks);
+        const four shift{broadcast(max_lane<float>(peaks.a)), broadcast(max_lane<float>(peaks.b)), broadcast(max_lane<float>(peaks.c)), broadcast(max_lane<float>(peaks.d))};
+        four sums = four_of(vf32{});
+        for (i = 0; i < whole; i += L) {
+            const four e = exponential_of_negative(load_four(row + i, step) * factors - shift);
+            store_four(row + i, step, e);
+            sums = sums + e;
+        }
+        if (i < n) {
+            const four e = exponential_of_negative(chosen(used, load_four(row + i, step) * factors, lowest) - shift);
+            store_four(row + i, step, e);
+            sums = sums + e;
+        }
+        inverse[r] = 1.0f / sum_lanes<float>(sums.a);
+        if (step != 0) {
+            inverse[r + 1] = 1.0f / sum_lanes<float>(sums.b);
+            inverse[r + 2] = 1.0f / sum_lanes<float>(sums.c);
+            inverse[r + 3] = 1.0f / sum_lanes<float>(sums.d);
+        }
+        r += step != 0 ? 4 : 1;
+    }
+}
+
 inline void softmax_column_block(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, float* y) {
     constexpr int L = lanes<float>;
     for (std::int64_t c = 0; c < columns; c += L) {
@@ -379,6 +426,7 @@ inline nn::detail::elementwise_kernels make_elementwise_kernels() {
     fill_binary<binary_prelu>(t, nn::binary_function::prelu);
     t.softmax_row = &softmax_row;
     t.softmax_columns = &softmax_column_block;
+    t.softmax_weights = &softmax_weights;
     return t;
 }
 

@@ -1,0 +1,228 @@
+#pragma once
+
+#include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/ops/support.hpp>
+#include <ocelli/nn/passes/attention.hpp>
+#include <ocelli/nn/shape.hpp>
+
+#include <cmath>
+#include <optional>
+#include <utility>
+
+namespace ocelli::nn::passes {
+
+namespace detail_attention {
+
+/// An operand's elements in the memory of a value.
+struct view {
+    value_id base = no_value;
+    std::int64_t place = 0;
+    dims extents, strides;
+    double scale = 1;
+};
+
+inline std::optional<dims> known_extents(const graph& g, value_id v) {
+    const symbolic_shape& shape = g.at(v).what.shape;
+    if (!shape.ranked()) return std::nullopt;
+    dims out;
+    for (std::size_t i = 0; i < shape.rank(); ++i) {
+        if (!shape[i].known() || shape[i].size < 1) return std::nullopt;
+        out.push_back(shape[i].size);
+    }
+    return out;
+}
+
+inline bool is_node(const node& n, std::string_view op) {
+    return n.domain.empty() && n.op == op && n.outputs.size() == 1 && !n.inputs.empty() && n.inputs[0] != no_value;
+}
+
+inline const node* producer(const graph& g, value_id v) {
+    return v == no_value || g.at(v).producer == no_node ? nullptr : &g.node_at(g.at(v).producer);
+}
+
+/// The number that an input holds.
+inline std::optional<double> number(const graph& g, const node& n, std::size_t i) {
+    const tensor* t = detail::constant_input(g, n, i);
+    if (t == nullptr || t->size() != 1 || t->rank() > 1 || t->type() != dtype::float32) return std::nullopt;
+    return t->item();
+}
+
+/// The number that a Mul or Div scales its other input by, and that input.
+inline std::optional<std::pair<double, value_id>> scaling(const graph& g, const node& n) {
+    const bool product = is_node(n, "Mul");
+    if ((!product && !is_node(n, "Div")) || n.inputs.size() != 2) return std::nullopt;
+    if (const auto right = number(g, n, 1)) return std::pair{product ? *right : 1 / *right, n.inputs[0]};
+    if (const auto left = number(g, n, 0); left && product) return std::pair{*left, n.inputs[1]};
+    return std::nullopt;
+}
+
+/// Strides under another shape of as many elements, where there are such without a copy.
+inline std::optional<dims> reshaped(const dims& extents, const dims& strides, const dims& shape) {
+    // Axes that lie one within the other are one.
+    std::vector<std::pair<std::int64_t, std::int64_t>> runs;  // extent, stride
+    for (std::size_t i = 0; i < extents.size(); ++i) {
+        if (extents[i] == 1) continue;
+        if (!runs.empty() && runs.back().second == strides[i] * extents[i]) runs.back() = {runs.back().first * extents[i], strides[i]};
+        else runs.emplace_back(extents[i], strides[i]);
+    }
+    dims out(shape.size(), 0);
+    std::size_t run = runs.size();
+    std::int64_t left = 1, stride = 0;
+    for (std::size_t i = shape.size(); i-- > 0;) {
+        if (shape[i] == 1) continue;
+        if (left == 1) {
+            if (run == 0) return std::nullopt;
+            left = runs[--run].first;
+            stride = runs[run].second;
+        }
+        if (left % shape[i] != 0) return std::nullopt;
+        out[i] = stride;
+        stride *= shape[i];
+        left /= shape[i];
+    }
+    if (left != 1 || run != 0) return std::nullopt;
+    return out;
+}
+
+/// Where the elements of a value come from, past nodes that move or pick them, and past scalings if asked for.
+inline std::optional<view> seen(const graph& g, value_id v, bool scaled, int depth = 0) {
+    const auto extents = known_extents(g, v);
+    if (!extents || g.at(v).what.type != dtype::float32) return std::nullopt;
+    const view itself{v, 0, *extents, dense_strides(*extents), 1};
+    const node* n = producer(g, v);
+    if (n == nullptr || depth > 16) return itself;
+    if (scaled) {
+        if (const auto by = scaling(g, *n)) {
+            auto from = seen(g, by->second, scaled, depth + 1);
+            if (!from || from->extents != *extents) return itself;
+            from->scale *= by->first;
+            return from;
+        }
+    }
+    const bool turned = is_node(*n, "Transpose"), shaped = is_node(*n, "Reshape") || is_node(*n, "Squeeze") || is_node(*n, "Unsqueeze"), picked = is_node(*n, "Gather");
+    if (!turned && !shaped && !picked) return itself;
+    auto from = seen(g, n->inputs[0], scaled, depth + 1);
+    if (!from) return itself;
+    const std::size_t rank = from->extents.size();
+    view out{from->base, from->place, *extents, {}, from->scale};
+    if (turned) {
+        dims perm = attr_ints(*n, "perm");
+        if (perm.empty())
+            for (std::size_t i = rank; i-- > 0;) perm.push_back(static_cast<std::int64_t>(i));
+        if (perm.size() != rank) return itself;
+        for (const std::int64_t p : perm) out.strides.push_back(from->strides[static_cast<std::size_t>(p)]);
+    } else if (shaped) {
+        const auto strides = reshaped(from->extents, from->strides, *extents);
+        if (!strides) return itself;
+        out.strides = *strides;
+    } else {
+        const tensor* at = detail::constant_input(g, *n, 1);
+        if (at == nullptr || at->rank() != 0 || (at->type() != dtype::int64 && at->type() != dtype::int32)) return itself;
+        std::int64_t axis = attr_int(*n, "axis", 0), index = static_cast<std::int64_t>(at->item());
+        if (axis < 0) axis += static_cast<std::int64_t>(rank);
+        if (axis < 0 || axis >= static_cast<std::int64_t>(rank)) return itself;
+        const auto i = static_cast<std::size_t>(axis);
+        if (index < 0) index += from->extents[i];
+        if (index < 0 || index >= from->extents[i]) return itself;
+        out.place += index * from->strides[i];
+        out.strides = from->strides;
+        out.strides.erase(out.strides.begin() + axis);
+    }
+    return out;
+}
+
+/// The node that alone uses a value.
+inline const node* user(const graph& g, const std::vector<std::int32_t>& uses, const std::vector<node_id>& users, value_id v) {
+    const node_id id = users[static_cast<std::size_t>(v)];
+    return id == no_node || !detail::used_once(g, uses, v) ? nullptr : &g.node_at(id);
+}
+
+/// The factor of scores. Roots, multiplied with each other, leave the power of two that is meant by a rounding; as that it rounds no score.
+inline float rounded_scale(double scale) {
+    int exponent = 0;
+    const double half = std::frexp(scale, &exponent);
+    if (std::abs(std::abs(half) - 0.5) < 1e-7) return static_cast<float>(std::ldexp(half < 0 ? -0.5 : 0.5, exponent));
+    if (std::abs(std::abs(half) - 1.0) < 1e-7) return static_cast<float>(std::ldexp(half < 0 ? -1.0 : 1.0, exponent));
+    return static_cast<float>(scale);
+}
+
+inline dims place_and_strides(const view& v) {
+    dims out{v.place};
+    out.insert(out.end(), v.strides.begin(), v.strides.end());
+    return out;
+}
+
+}  // namespace detail_attention
+
+OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
+    using namespace detail_attention;
+    const auto uses = g.use_counts();
+    std::vector<node_id> users(g.values.size(), no_node);
+    for (std::size_t i = 0; i < g.nodes.size(); ++i)
+        for (const value_id v : g.nodes[i].inputs)
+            if (v != no_value) users[static_cast<std::size_t>(v)] = static_cast<node_id>(i);
+    std::vector<patch> found;
+    for (const node& softmax : g.nodes) {
+        if (!is_node(softmax, "Softmax")) continue;
+        value_id at = softmax.inputs[0];
+        const auto scores = known_extents(g, at);
+        if (!scores || scores->size() < 2 || g.at(at).what.type != dtype::float32) continue;
+        const std::size_t rank = scores->size();
+        const std::int64_t axis = attr_int(softmax, "axis", softmax.opset < 13 ? 1 : -1);
+        if (axis != -1 && axis != static_cast<std::int64_t>(rank) - 1) continue;
+        // Back to the product, through a scaling.
+        double scale = 1;
+        const node* first = producer(g, at);
+        if (first == nullptr || !detail::used_once(g, uses, at)) continue;
+        if (const auto by = scaling(g, *first)) {
+            scale = by->first;
+            at = by->second;
+            first = producer(g, at);
+            if (first == nullptr || !detail::used_once(g, uses, at)) continue;
+        }
+        if (!is_node(*first, "MatMul") || known_extents(g, at) != scores) continue;
+        const node* const second = user(g, uses, users, softmax.outputs[0]);
+        if (second == nullptr || !is_node(*second, "MatMul") || second->inputs[0] != softmax.outputs[0]) continue;
+        const auto q = seen(g, first->inputs[0], true), k = seen(g, first->inputs[1], true), v = seen(g, second->inputs[1], false);
+        if (!q || !k || !v || q->extents.size() != rank || k->extents.size() != rank || v->extents.size() != rank) continue;
+        bool same = true;
+        for (std::size_t i = 0; i + 2 < rank; ++i) same = same && q->extents[i] == k->extents[i] && q->extents[i] == v->extents[i];
+        const std::int64_t width = v->extents.back();
+        if (!same || (q->strides.back() != 1 && q->extents.back() != 1)) continue;
+        dims extents(scores->begin(), scores->end() - 2);
+        extents.insert(extents.end(), {(*scores)[rank - 2], scores->back(), q->extents.back(), width});
+
+        // The result, turned as its only user wants it, if rows stay whole.
+        value_id result = second->outputs[0];
+        dims shape = *scores;
+        shape.back() = width;
+        dims strides = dense_strides(shape);
+        const node* const turn = user(g, uses, users, result);
+        if (turn != nullptr && is_node(*turn, "Transpose")) {
+            const dims perm = attr_ints(*turn, "perm");
+            if (perm.size() == rank && perm.back() == static_cast<std::int64_t>(rank) - 1) {
+                dims turned;
+                for (const std::int64_t p : perm) turned.push_back(shape[static_cast<std::size_t>(p)]);
+                const dims dense = dense_strides(turned);
+                for (std::size_t i = 0; i < rank; ++i) strides[static_cast<std::size_t>(perm[i])] = dense[i];
+                shape = turned;
+                result = turn->outputs[0];
+            }
+        }
+        strides.back() = 1;
+        view from = *q;
+        from.strides.back() = 1;
+        node attention{.name = softmax.name, .op = "Attention", .domain = "ocelli", .opset = 1,
+                       .attributes = {{"extents", extents}, {"q", place_and_strides(from)}, {"k", place_and_strides(*k)}, {"v", place_and_strides(*v)}, {"y", strides},
+                                      {"shape", shape}, {"scale", rounded_scale(scale * q->scale * k->scale)}},
+                       .inputs = {q->base, k->base, v->base}, .source = g.source};
+        patch p{.reason = ocelli::detail::concat("Softmax '", softmax.name, "' and the products on both sides are Attention")};
+        attention.outputs = {p.add_value(g, g.at(result).name, g.at(result).what)};
+        p.replace.push_back({result, attention.outputs[0]});
+        p.nodes.push_back(std::move(attention));
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
+}  // namespace ocelli::nn::passes
