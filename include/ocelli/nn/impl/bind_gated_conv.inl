@@ -18,7 +18,7 @@ public:
         check(n, w.rank() == 4 && w.extent(2) == 1 && w.extent(3) == 1 && layer_.group == 1, "a pointwise convolution expected, got weights ", w.shape());
         weights_ = cache.get(w, ocelli::detail::concat("blocked_pointwise/1/", block_lanes()), [&] {
             tensor to(dtype::float32, {blocked_conv_packed_size(layer_)});
-            blocked_conv_pack(layer_, static_cast<const float*>(w.stored()), to.mutable_data<float>());
+            blocked_conv_pack(layer_, static_cast<const float*>(w.once().stored()), to.mutable_data<float>());
             return to;
         });
         bias_ = in_whole_blocks(constant(2), layer_.filters);
