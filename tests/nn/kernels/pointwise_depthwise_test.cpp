@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <initializer_list>
+#include <limits>
 
 using namespace convolutions;
 
@@ -105,4 +106,37 @@ TEST_CASE("pairs that need several parts: wide images, long sums, padding wider 
     check_pair({2, 20, 96, 61, 83, 3, 1, 9, 9, relu, activation::hard_swish});
     check_pair({1, 16, 32, 40, 500, 4, 1, 3, 2, relu, relu});  // a ring of as few rows as there are under the taps
     check_pair({1, 24, 33, 50, 190, 3, 3, 2, 1, silu, none});
+}
+
+TEST_CASE("unused lanes of a pair's result are zero, whatever its image holds and its activations make of zero") {
+    const std::int64_t lanes = block_lanes(), filters = lanes + lanes / 2, whole = 2 * lanes, pixels = 6 * 7;
+    conv_layer first;
+    first.channels = 3;
+    first.filters = filters;
+    conv_layer l;
+    l.channels = l.filters = l.group = filters;
+    l.height = l.out_height = 6;
+    l.width = l.out_width = 7;
+    l.kernel_height = l.kernel_width = 3;
+    l.pad_top = l.pad_left = 1;
+    const tensor w = random_tensor({filters, 3, 1, 1}, 1), v = random_tensor({filters, 1, 3, 3}, 2);
+    std::vector<float> pointwise(static_cast<std::size_t>(blocked_conv_packed_size(first))), depthwise(static_cast<std::size_t>(whole * 9)), x(static_cast<std::size_t>(pixels * lanes));
+    blocked_conv_pack(first, w.data<float>(), pointwise.data());
+    blocked_depthwise_pack(l, v.data<float>(), depthwise.data());
+    const std::vector<float> bias = in_whole_blocks(filters, 3);
+    for (const float value : {1.0f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
+        for (const activation f : {activation::none, activation::sigmoid, activation::clip, activation::prelu}) {
+            for (std::int64_t i = 0; i < pixels; ++i) std::fill_n(x.begin() + i * lanes, 3, value);
+            blocked_epilogue e;
+            e.bias = e.slope = bias.data();
+            e.function = f;
+            e.alpha = 0.25f;
+            e.beta = 0.75f;
+            std::vector<float> y(static_cast<std::size_t>(whole * pixels), 1.0f);
+            blocked_pointwise_depthwise(first, {pointwise.data(), e}, l, {depthwise.data(), e}, x.data(), y.data());
+            bool zero = true;
+            for (std::int64_t i = 0; i < pixels; ++i)
+                for (std::int64_t lane = lanes / 2; lane < lanes; ++lane) zero = zero && y[static_cast<std::size_t>((pixels + i) * lanes + lane)] == 0.0f;
+            CHECK(zero);
+        }
 }

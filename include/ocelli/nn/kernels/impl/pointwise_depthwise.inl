@@ -34,7 +34,7 @@ struct next_weights {
 /// Some pixels of a pointwise convolution for a pair of blocks of filters, to y, whose blocks are `y_block` floats apart.
 struct pointwise_pair {
     const blocked_segment* segments;
-    std::int64_t depth, channels, filters;  ///< blocks of channels
+    std::int64_t depth, channels;  ///< blocks of channels
     std::int64_t block;                     ///< the pair's first
     int wide;                               ///< blocks of it
     const float* weights;
@@ -70,9 +70,12 @@ inline void pointwise_pixels(const blocked_kernels& t, const pointwise_pair& p, 
             tile.addend = tile.y;
         }
     }
-    for (std::int64_t b = 0; b < p.wide; ++b)
-        if (const std::int64_t channel = (p.block + b) * lanes; clamp.finish || channel + lanes > p.filters)
-            finish_block(t, e, clamp.finish, channel, p.filters, count, y + b * p.y_block);
+    if (!clamp.finish) return;
+    for (std::int64_t b = 0; b < p.wide; ++b) {
+        // As if all lanes were used: what stands in the others goes to unused lanes of the result, which become zero there.
+        const std::int64_t channel = (p.block + b) * lanes;
+        finish_block(t, e, true, channel, channel + lanes, count, y + b * p.y_block);
+    }
 }
 
 }  // namespace detail
@@ -108,7 +111,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t b0 = task % pairs * 2, image = task / (pairs * parts);
             const std::int64_t part = task / pairs % parts, row0 = l.out_height * part / parts, row1 = l.out_height * (part + 1) / parts;
-            const pointwise_pair pair{segments, depth, first.channels, first.filters, b0, b0 + 2 <= blocks ? 2 : 1, pointwise.weights + b0 * lanes * first.channels,
+            const pointwise_pair pair{segments, depth, first.channels, b0, b0 + 2 <= blocks ? 2 : 1, pointwise.weights + b0 * lanes * first.channels,
                                       plane_here};
             next_weights ahead;
             const std::int64_t later = task + 1 < static_cast<std::int64_t>(end) ? task + 1 : task + 1 + (threads - 1) * static_cast<std::int64_t>(end - begin);
