@@ -117,6 +117,43 @@ TEST_CASE("products with weights take their bias, addend and activation along") 
     CHECK(product({.name = "p", .op = "Gemm"}, {w, tensor::from<float>({5, 1}, {1.f, 2.f, 3.f, 4.f, 5.f})}, false, false).nodes[0].op == "Gemm");
 }
 
+TEST_CASE("a product takes its result's shape, and one Reshape stands before it") {
+    // x (1, 3, 4), turned and reshaped to (3, 4), times w, reshaped and turned back, added to x: PyTorch's attention ends so.
+    const auto build = [](std::int64_t batch, bool between_is_output) {
+        graph g;
+        g.opsets[""] = 13;
+        const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{batch, 3, 4}, {}});
+        const auto then = [&](const char* op, std::vector<value_id> inputs, std::vector<attribute> attributes = {}) {
+            const value_id out = g.add_value(op);
+            g.add_node({.name = op, .op = op, .attributes = std::move(attributes), .inputs = std::move(inputs), .outputs = {out}});
+            return out;
+        };
+        const auto shape = [&](dims s) { return g.add_constant("shape", tensor::ints(s)); };
+        tensor w(dtype::float32, {4, 4});
+        for (int i = 0; i < 16; ++i) w.mutable_data<float>()[i] = static_cast<float>(i % 5) - 2.0f;
+        const value_id turned = then("Transpose", {x}, {{"perm", dims{1, 0, 2}}});
+        const value_id product = then("MatMul", {then("Reshape", {turned, shape({3 * batch, 4})}), g.add_constant("w", w)});
+        const value_id back = then("Transpose", {then("Reshape", {product, shape({3, batch, 4})})}, {{"perm", dims{1, 0, 2}}});
+        g.inputs = {x};
+        g.outputs = {then("Add", {x, back})};
+        if (between_is_output) g.outputs.push_back(product);
+        infer_facts(g);
+        tensor values(dtype::float32, {batch, 3, 4});
+        for (std::int64_t i = 0; i < values.size(); ++i) values.mutable_data<float>()[i] = static_cast<float>(i * 7 % 11);
+        const named_tensors expected = evaluate(g, {{"x", values}});
+        run_passes(g, lower_passes);
+        const named_tensors got = evaluate(g, {{"x", values}});
+        for (std::size_t o = 0; o < expected.size(); ++o) {
+            REQUIRE(got[o].shape() == expected[o].shape());
+            CHECK(std::equal(expected[o].data<float>(), expected[o].data<float>() + expected[o].size(), got[o].data<float>()));
+        }
+        return g.nodes.size();
+    };
+    CHECK(build(1, false) == 1);  // the product, with its addend
+    CHECK(build(1, true) == 5);   // the result in between has a shape of its own: only what stands before becomes one Reshape
+    CHECK(build(2, false) == 4);  // axes that move stay
+}
+
 TEST_CASE("one index per row, expanded, scatters whole rows, and what does not fit is still refused") {
     graph g;
     g.opsets[""] = 16;

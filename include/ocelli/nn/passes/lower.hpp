@@ -11,6 +11,9 @@ namespace ocelli::nn::passes {
 std::vector<patch> lower_convolution(const graph& g);
 /// MatMul and Gemm with constant float32 weights become ocelli.MatMul, with the bias that a Gemm has or an Add brings.
 std::vector<patch> lower_products(const graph& g);
+/// Reshape behind an ocelli.MatMul that keeps its columns goes before it, where known extents say so, and so does a Transpose that moves none but axes of one; those
+/// before it become one Reshape. What stands behind (a residual) then meets the product itself.
+std::vector<patch> product_shapes(const graph& g);
 /// ScatterElements along axis 0 whose indices are one per row, expanded, becomes ocelli.ScatterRows, which copies whole rows: RoIAlign over a
 /// pyramid's levels is exported so, with as many indices as values. Scatters one into the other, and into zeros, become one that writes each row once.
 std::vector<patch> lower_row_scatters(const graph& g);

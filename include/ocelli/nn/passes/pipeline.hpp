@@ -29,6 +29,7 @@ inline constexpr std::array simplify_passes{
 inline constexpr std::array lower_passes{
     pass{"lower_convolution", &passes::lower_convolution},
     pass{"lower_products", &passes::lower_products},
+    pass{"product_shapes", &passes::product_shapes},
     pass{"lower_row_scatters", &passes::lower_row_scatters},
     pass{"residual_fusion", &passes::residual_fusion},
     pass{"activation_fusion", &passes::activation_fusion},

@@ -3,6 +3,7 @@
 #include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/passes/lower.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -154,6 +155,91 @@ OCELLI_INLINE std::vector<patch> lower_row_scatters(const graph& g) {
         p.nodes.push_back({.name = n.name, .op = "ScatterRows", .domain = "ocelli", .opset = 1,
                            .inputs = {n.inputs[0], expand.inputs[0], n.inputs[2], expand.inputs[1]}, .outputs = {out}, .source = n.source});
         p.replace.push_back({n.outputs[0], out});
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
+namespace detail_lower {
+
+/// Whether a node gives its input another shape and nothing else, from and to known extents.
+inline bool only_shapes(const graph& g, const node& n) {
+    if (!n.domain.empty() || n.inputs.empty() || n.inputs[0] == no_value || n.outputs.size() != 1 || n.outputs[0] == no_value) return false;
+    const auto from = g.at(n.inputs[0]).what.shape.concrete(), to = g.at(n.outputs[0]).what.shape.concrete();
+    if (!from || !to || g.at(n.inputs[0]).what.constant.defined()) return false;
+    if (n.op == "Reshape" || n.op == "Squeeze" || n.op == "Unsqueeze" || n.op == "Flatten") return true;
+    if (n.op != "Transpose") return false;
+    std::int64_t last = -1;
+    for (const std::int64_t axis : attr_ints(n, "perm", {})) {
+        if ((*from)[static_cast<std::size_t>(axis)] == 1) continue;
+        if (axis < last) return false;
+        last = axis;
+    }
+    return has_attribute(n, "perm");
+}
+
+/// `v` under another shape, by a new node if it has not that shape.
+inline value_id with_shape(const graph& g, patch& p, value_id v, const dims& shape, const node& like) {
+    const fact& what = g.at(v).what;
+    if (what.shape.concrete() == shape) return v;
+    const value_id out = p.add_value(g, g.at(v).name, {what.type, symbolic_shape(shape), {}});
+    const value_id to = p.add_constant(g, "shape", tensor::from<std::int64_t>({static_cast<std::int64_t>(shape.size())}, shape));
+    p.nodes.push_back({.name = like.name, .op = "Reshape", .opset = 13, .inputs = {v, to}, .outputs = {out}, .source = like.source});
+    return out;
+}
+
+}  // namespace detail_lower
+
+OCELLI_INLINE std::vector<patch> product_shapes(const graph& g) {
+    std::vector<patch> found;
+    const auto uses = g.use_counts();
+    std::vector<bool> touched(g.nodes.size(), false);
+    const auto touch = [&](value_id made, bool set) {
+        const auto place = static_cast<std::size_t>(g.at(made).producer);
+        const bool before = touched[place];
+        touched[place] = before || set;
+        return before;
+    };
+    for (const node& n : g.nodes) {
+        // A product under another shape.
+        if (detail_lower::only_shapes(g, n)) {
+            const node* product = detail_lower::plain_sums(g, n.inputs[0]);
+            if (product == nullptr || !detail_lower::is_fused_product(*product) || product->inputs.size() > 3 || !detail::used_once(g, uses, n.inputs[0])) continue;
+            const auto from = g.at(n.inputs[0]).what.shape.concrete(), to = g.at(n.outputs[0]).what.shape.concrete(), rows = g.at(product->inputs[0]).what.shape.concrete();
+            if (!rows || rows->empty() || to->empty() || to->back() != from->back() || touch(n.outputs[0], false) || touch(n.inputs[0], true)) continue;
+            touch(n.outputs[0], true);
+            dims shape = *to;
+            shape.back() = rows->back();
+            patch p{.reason = ocelli::detail::concat(n.op, " '", n.name, "' goes before MatMul '", product->name, "'")};
+            node moved = *product;
+            moved.inputs[0] = detail_lower::with_shape(g, p, product->inputs[0], shape, n);
+            moved.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};
+            p.replace.push_back({n.outputs[0], moved.outputs[0]});
+            p.nodes.push_back(std::move(moved));
+            found.push_back(std::move(p));
+            continue;
+        }
+        // What stands before a product: nothing but one Reshape.
+        if (!detail_lower::is_fused_product(n) || g.at(n.inputs[0]).producer == no_node) continue;
+        const node& last = g.node_at(g.at(n.inputs[0]).producer);
+        if (!detail_lower::only_shapes(g, last)) continue;
+        const node* first = &last;
+        bool taken = touch(n.outputs[0], false) || touch(last.outputs[0], false);
+        while (g.at(first->inputs[0]).producer != no_node && detail_lower::only_shapes(g, g.node_at(g.at(first->inputs[0]).producer))) {
+            first = &g.node_at(g.at(first->inputs[0]).producer);
+            taken = taken || touch(first->outputs[0], false);
+        }
+        const auto shape = g.at(n.inputs[0]).what.shape.concrete();
+        if (taken) continue;
+        if (first == &last && last.op == "Reshape" && g.at(last.inputs[0]).what.shape.concrete() != shape) continue;
+        patch p{.reason = ocelli::detail::concat(last.op, " '", last.name, "' before MatMul '", n.name, "' is Reshape")};
+        p.replace.push_back({last.outputs[0], detail_lower::with_shape(g, p, first->inputs[0], *shape, last)});
+        if (std::find(g.outputs.begin(), g.outputs.end(), last.outputs[0]) != g.outputs.end()) continue;
+        touch(n.outputs[0], true);
+        for (const node* at = &last;; at = &g.node_at(g.at(at->inputs[0]).producer)) {
+            touch(at->outputs[0], true);
+            if (at == first) break;
+        }
         found.push_back(std::move(p));
     }
     return found;
