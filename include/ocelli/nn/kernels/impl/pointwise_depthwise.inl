@@ -86,7 +86,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
     const blocked_kernels& t = get_blocked_kernels();
     const std::int64_t lanes = t.lanes, depth = block_count(first.channels, lanes), blocks = block_count(first.filters, lanes), pairs = (blocks + 1) / 2;
     const std::int64_t pixels = l.height * l.width, out_pixels = l.out_height * l.out_width, taps = l.kernel_height * l.kernel_width;
-    if (l.batch == 0 || out_pixels == 0) return;
+    if (l.batch == 0 || pairs == 0 || out_pixels == 0) return;
     // Rows of the result at a time: the rows between that they need are in the cache; what the next ones need of them is kept: row i is in place i of a ring.
     const std::int64_t reach = (l.kernel_height - 1) * l.dilation_y + 1;
     const auto rows_between = [&](std::int64_t rows) { return std::min(l.height, (rows - 1) * l.stride_y + reach); };
