@@ -4,9 +4,10 @@
 /// The private vocabulary of attention.
 
 #include <ocelli/nn/fwd.hpp>
-#include <ocelli/nn/graph.hpp>
-#include <ocelli/nn/tensor.hpp>
+#include <ocelli/nn/shape.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace ocelli::nn {
