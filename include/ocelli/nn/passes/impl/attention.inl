@@ -3,8 +3,10 @@
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/ops/support.hpp>
 #include <ocelli/nn/passes/attention.hpp>
+#include <ocelli/nn/passes/walker.hpp>
 #include <ocelli/nn/shape.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -21,15 +23,11 @@ struct view {
     double scale = 1;
 };
 
+/// Known ones, of at least one element.
 inline std::optional<dims> known_extents(const graph& g, value_id v) {
-    const symbolic_shape& shape = g.at(v).what.shape;
-    if (!shape.ranked()) return std::nullopt;
-    dims out;
-    for (std::size_t i = 0; i < shape.rank(); ++i) {
-        if (!shape[i].known() || shape[i].size < 1) return std::nullopt;
-        out.push_back(shape[i].size);
-    }
-    return out;
+    auto extents = g.at(v).what.shape.concrete();
+    if (extents && std::any_of(extents->begin(), extents->end(), [](std::int64_t e) { return e < 1; })) extents.reset();
+    return extents;
 }
 
 inline bool is_node(const node& n, std::string_view op) {
@@ -40,19 +38,12 @@ inline const node* producer(const graph& g, value_id v) {
     return v == no_value || g.at(v).producer == no_node ? nullptr : &g.node_at(g.at(v).producer);
 }
 
-/// The number that an input holds.
-inline std::optional<double> number(const graph& g, const node& n, std::size_t i) {
-    const tensor* t = detail::constant_input(g, n, i);
-    if (t == nullptr || t->size() != 1 || t->rank() > 1 || t->type() != dtype::float32) return std::nullopt;
-    return t->item();
-}
-
 /// The number that a Mul or Div scales its other input by, and that input.
-inline std::optional<std::pair<double, value_id>> scaling(const graph& g, const node& n) {
+inline std::optional<std::pair<double, value_id>> scaling(const walker& w, const node& n) {
     const bool product = is_node(n, "Mul");
     if ((!product && !is_node(n, "Div")) || n.inputs.size() != 2) return std::nullopt;
-    if (const auto right = number(g, n, 1)) return std::pair{product ? *right : 1 / *right, n.inputs[0]};
-    if (const auto left = number(g, n, 0); left && product) return std::pair{*left, n.inputs[1]};
+    if (const auto right = w.number(n, 1)) return std::pair{product ? *right : 1 / *right, n.inputs[0]};
+    if (const auto left = w.number(n, 0); left && product) return std::pair{*left, n.inputs[1]};
     return std::nullopt;
 }
 
@@ -85,15 +76,15 @@ inline std::optional<dims> reshaped(const dims& extents, const dims& strides, co
 }
 
 /// Where the elements of a value come from, past nodes that move or pick them, and past scalings if asked for.
-inline std::optional<view> seen(const graph& g, value_id v, bool scaled, int depth = 0) {
+inline std::optional<view> seen(const graph& g, const walker& w, value_id v, bool scaled, int depth = 0) {
     const auto extents = known_extents(g, v);
     if (!extents || g.at(v).what.type != dtype::float32) return std::nullopt;
     const view itself{v, 0, *extents, dense_strides(*extents), 1};
     const node* n = producer(g, v);
     if (n == nullptr || depth > 16) return itself;
     if (scaled) {
-        if (const auto by = scaling(g, *n)) {
-            auto from = seen(g, by->second, scaled, depth + 1);
+        if (const auto by = scaling(w, *n)) {
+            auto from = seen(g, w, by->second, scaled, depth + 1);
             if (!from || from->extents != *extents) return itself;
             from->scale *= by->first;
             return from;
@@ -101,7 +92,7 @@ inline std::optional<view> seen(const graph& g, value_id v, bool scaled, int dep
     }
     const bool turned = is_node(*n, "Transpose"), shaped = is_node(*n, "Reshape") || is_node(*n, "Squeeze") || is_node(*n, "Unsqueeze"), picked = is_node(*n, "Gather");
     if (!turned && !shaped && !picked) return itself;
-    auto from = seen(g, n->inputs[0], scaled, depth + 1);
+    auto from = seen(g, w, n->inputs[0], scaled, depth + 1);
     if (!from) return itself;
     const std::size_t rank = from->extents.size();
     view out{from->base, from->place, *extents, {}, from->scale};
@@ -131,12 +122,6 @@ inline std::optional<view> seen(const graph& g, value_id v, bool scaled, int dep
     return out;
 }
 
-/// The node that alone uses a value.
-inline const node* user(const graph& g, const std::vector<std::int32_t>& uses, const std::vector<node_id>& users, value_id v) {
-    const node_id id = users[static_cast<std::size_t>(v)];
-    return id == no_node || !detail::used_once(g, uses, v) ? nullptr : &g.node_at(id);
-}
-
 /// The factor of scores. Roots, multiplied with each other, leave the power of two that is meant by a rounding; as that it rounds no score.
 inline float rounded_scale(double scale) {
     int exponent = 0;
@@ -156,11 +141,7 @@ inline dims place_and_strides(const view& v) {
 
 OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
     using namespace detail_attention;
-    const auto uses = g.use_counts();
-    std::vector<node_id> users(g.values.size(), no_node);
-    for (std::size_t i = 0; i < g.nodes.size(); ++i)
-        for (const value_id v : g.nodes[i].inputs)
-            if (v != no_value) users[static_cast<std::size_t>(v)] = static_cast<node_id>(i);
+    const walker w(g);
     std::vector<patch> found;
     for (const node& softmax : g.nodes) {
         if (!is_node(softmax, "Softmax")) continue;
@@ -173,17 +154,17 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
         // Back to the product, through a scaling.
         double scale = 1;
         const node* first = producer(g, at);
-        if (first == nullptr || !detail::used_once(g, uses, at)) continue;
-        if (const auto by = scaling(g, *first)) {
+        if (first == nullptr || !detail::used_once(g, w.uses(), at)) continue;
+        if (const auto by = scaling(w, *first)) {
             scale = by->first;
             at = by->second;
             first = producer(g, at);
-            if (first == nullptr || !detail::used_once(g, uses, at)) continue;
+            if (first == nullptr || !detail::used_once(g, w.uses(), at)) continue;
         }
         if (!is_node(*first, "MatMul") || known_extents(g, at) != scores) continue;
-        const node* const second = user(g, uses, users, softmax.outputs[0]);
-        if (second == nullptr || !is_node(*second, "MatMul") || second->inputs[0] != softmax.outputs[0]) continue;
-        const auto q = seen(g, first->inputs[0], true), k = seen(g, first->inputs[1], true), v = seen(g, second->inputs[1], false);
+        const node* const second = w.user(softmax.outputs[0], "MatMul");
+        if (second == nullptr || second->inputs[0] != softmax.outputs[0]) continue;
+        const auto q = seen(g, w, first->inputs[0], true), k = seen(g, w, first->inputs[1], true), v = seen(g, w, second->inputs[1], false);
         if (!q || !k || !v || q->extents.size() != rank || k->extents.size() != rank || v->extents.size() != rank) continue;
         bool same = true;
         for (std::size_t i = 0; i + 2 < rank; ++i) same = same && q->extents[i] == k->extents[i] && q->extents[i] == v->extents[i];
@@ -197,8 +178,7 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
         dims shape = *scores;
         shape.back() = width;
         dims strides = dense_strides(shape);
-        const node* const turn = user(g, uses, users, result);
-        if (turn != nullptr && is_node(*turn, "Transpose")) {
+        if (const node* const turn = w.user(result, "Transpose")) {
             const dims perm = attr_ints(*turn, "perm");
             if (perm.size() == rank && perm.back() == static_cast<std::int64_t>(rank) - 1) {
                 dims turned;

@@ -2,6 +2,7 @@
 
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/pointwise.hpp>
+#include <ocelli/nn/passes/walker.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -11,54 +12,6 @@
 namespace ocelli::nn::passes {
 
 namespace detail_pointwise {
-
-/// Walks over nodes of ONNX's own domain from a value to its producer and its only user.
-class walker {
-public:
-    explicit walker(const graph& g) : g_(g), uses_(g.use_counts()), user_(g.values.size(), no_node) {
-        for (std::size_t i = 0; i < g.nodes.size(); ++i)
-            for (const value_id v : g.nodes[i].inputs)
-                if (v != no_value) user_[static_cast<std::size_t>(v)] = static_cast<node_id>(i);
-    }
-    const node* producer(value_id v, std::string_view op) const {
-        if (v == no_value || g_.at(v).producer == no_node) return nullptr;
-        const node& n = g_.node_at(g_.at(v).producer);
-        return n.domain.empty() && n.op == op && n.outputs.size() == 1 ? &n : nullptr;
-    }
-    /// The node that alone uses the value.
-    const node* user(value_id v, std::string_view op) const {
-        if (!detail::used_once(g_, uses_, v) || user_[static_cast<std::size_t>(v)] == no_node) return nullptr;
-        const node& n = g_.node_at(user_[static_cast<std::size_t>(v)]);
-        return n.domain.empty() && n.op == op && n.outputs.size() == 1 ? &n : nullptr;
-    }
-    bool used(value_id v, std::int32_t times) const { return uses_[static_cast<std::size_t>(v)] == times; }
-    /// The number that an input holds.
-    std::optional<double> number(const node& n, std::size_t i) const {
-        const tensor* t = detail::constant_input(g_, n, i);
-        if (t == nullptr || t->size() != 1 || t->rank() > 1 || t->type() != dtype::float32) return std::nullopt;
-        return t->item();
-    }
-    /// Where a node has such a number as one of two inputs: the other input.
-    value_id beside(const node& n, double wanted) const {
-        if (n.inputs.size() != 2) return no_value;
-        for (std::size_t i = 0; i < 2; ++i) {
-            const auto x = number(n, i);
-            if (x && std::abs(*x - wanted) <= 1e-6 * std::abs(wanted)) return n.inputs[1 - i];
-        }
-        return no_value;
-    }
-    /// The other one of two inputs.
-    static value_id other(const node& n, value_id v) {
-        if (n.inputs.size() != 2) return no_value;
-        return n.inputs[0] == v ? n.inputs[1] : n.inputs[1] == v ? n.inputs[0] : no_value;
-    }
-    bool is_float(value_id v) const { return g_.at(v).what.type == dtype::float32; }
-
-private:
-    const graph& g_;
-    std::vector<std::int32_t> uses_;
-    std::vector<node_id> user_;
-};
 
 /// Replaces the value by the only output of a node.
 inline patch replaced(const graph& g, value_id v, node n, std::string reason) {
@@ -84,7 +37,7 @@ inline bool means_last_axis(const graph& g, const node& n) {
 }  // namespace detail_pointwise
 
 OCELLI_INLINE std::vector<patch> gelu_fusion(const graph& g) {
-    const detail_pointwise::walker w(g);
+    const walker w(g);
     std::vector<patch> found;
     for (const node& erf : g.nodes) {
         if (erf.op != "Erf" || !erf.domain.empty() || erf.inputs[0] == no_value || !w.is_float(erf.inputs[0])) continue;
@@ -100,13 +53,13 @@ OCELLI_INLINE std::vector<patch> gelu_fusion(const graph& g) {
         if (product == nullptr) continue;
         // (1 + erf) * x * 0.5, (1 + erf) * (x * 0.5), (1 + erf) * 0.5 * x
         value_id out = no_value;
-        const value_id factor = detail_pointwise::walker::other(*product, sum->outputs[0]);
+        const value_id factor = walker::other(*product, sum->outputs[0]);
         if (factor == x) {
             const node* half = w.user(product->outputs[0], "Mul");
             if (half != nullptr && w.beside(*half, 0.5) == product->outputs[0]) out = half->outputs[0];
         } else if (w.beside(*product, 0.5) == sum->outputs[0]) {
             const node* last = w.user(product->outputs[0], "Mul");
-            if (last != nullptr && detail_pointwise::walker::other(*last, product->outputs[0]) == x) out = last->outputs[0];
+            if (last != nullptr && walker::other(*last, product->outputs[0]) == x) out = last->outputs[0];
         } else if (const node* half = w.producer(factor, "Mul"); half != nullptr && w.used(factor, 1) && w.beside(*half, 0.5) == x) {
             out = product->outputs[0];
         }
@@ -118,7 +71,7 @@ OCELLI_INLINE std::vector<patch> gelu_fusion(const graph& g) {
 }
 
 OCELLI_INLINE std::vector<patch> layer_norm_fusion(const graph& g) {
-    const detail_pointwise::walker w(g);
+    const walker w(g);
     std::vector<patch> found;
     for (const node& root : g.nodes) {
         if (root.op != "Sqrt" || !root.domain.empty() || root.inputs[0] == no_value) continue;
