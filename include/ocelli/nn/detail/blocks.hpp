@@ -6,6 +6,7 @@
 #include <ocelli/nn/graph.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/planner/packing.hpp>
 
 #include <algorithm>
 
@@ -24,6 +25,15 @@ inline tensor in_whole_blocks(const tensor* t, std::int64_t channels) {
     tensor out = tensor::zeros(dtype::float32, {block_count(channels, lanes) * lanes});
     if (t != nullptr && t->defined()) std::copy(t->data<float>(), t->data<float>() + t->size(), out.mutable_data<float>());
     return out;
+}
+
+/// The weights of a pointwise convolution of one group, packed once whoever asks: alone, with a gate or with a depthwise one behind.
+inline tensor packed_pointwise(weight_cache& cache, const conv_layer& l, const tensor& w) {
+    return cache.get(w, ocelli::detail::concat("blocked_pointwise/1/", block_lanes()), [&] {
+        tensor to(dtype::float32, {blocked_conv_packed_size(l)});
+        blocked_conv_pack(l, static_cast<const float*>(w.once().stored()), to.mutable_data<float>());
+        return to;
+    });
 }
 
 }  // namespace ocelli::nn::detail

@@ -16,11 +16,7 @@ public:
         const tensor& w = *constant(1);
         layer_ = layer_of_weights(n, w);
         check(n, w.rank() == 4 && w.extent(2) == 1 && w.extent(3) == 1 && layer_.group == 1, "a pointwise convolution expected, got weights ", w.shape());
-        weights_ = cache.get(w, ocelli::detail::concat("blocked_pointwise/1/", block_lanes()), [&] {
-            tensor to(dtype::float32, {blocked_conv_packed_size(layer_)});
-            blocked_conv_pack(layer_, static_cast<const float*>(w.once().stored()), to.mutable_data<float>());
-            return to;
-        });
+        weights_ = packed_pointwise(cache, layer_, w);
         bias_ = in_whole_blocks(constant(2), layer_.filters);
         slope_ = in_whole_blocks(constant(4), layer_.filters);
         read_activation(n, epilogue_);

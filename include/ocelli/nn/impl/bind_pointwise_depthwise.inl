@@ -28,11 +28,7 @@ public:
             blocked_depthwise_pack(second_, static_cast<const float*>(w.once().stored()), to.mutable_data<float>());
             return to;
         }), constant(2), constant(4), second_.filters);
-        pointwise_.fill(cache.get(pointwise, ocelli::detail::concat("blocked_pointwise/1/", block_lanes()), [&] {
-            tensor to(dtype::float32, {blocked_conv_packed_size(first_)});
-            blocked_conv_pack(first_, static_cast<const float*>(pointwise.once().stored()), to.mutable_data<float>());
-            return to;
-        }), constant(6), constant(7), first_.filters);
+        pointwise_.fill(packed_pointwise(cache, first_, pointwise), constant(6), constant(7), first_.filters);
         read_activation(n, depthwise_.packed.epilogue);
         pointwise_.packed.epilogue.function = parse_activation(attr_string(n, "first_activation", "none"));
         pointwise_.packed.epilogue.alpha = attr_float(n, "first_alpha", 0);

@@ -21,7 +21,7 @@ inline void multiply_elements(const void* from, std::int64_t n, const element_sc
     const auto* p = static_cast<const char*>(from);
     const std::int64_t period = static_cast<std::int64_t>(scale.factors.size());
     for (std::int64_t i = 0, row = 0; i < n; i += scale.run, row = row + 1 == period ? 0 : row + 1) {
-        if (p != reinterpret_cast<const char*>(to)) std::memcpy(to + i, p + static_cast<std::size_t>(i) * sizeof(float), static_cast<std::size_t>(scale.run) * sizeof(float));
+        std::memcpy(to + i, p + static_cast<std::size_t>(i) * sizeof(float), static_cast<std::size_t>(scale.run) * sizeof(float));
         const float factor = scale.factors[static_cast<std::size_t>(row)];
         for (std::int64_t j = 0; j < scale.run; ++j) to[i + j] *= factor;
     }
