@@ -30,12 +30,10 @@ public:
         const tensor &x = *io.inputs[0], &gate = *io.inputs[5];
         check_blocks(node_, x, layer_.channels);
         check(node_, x.rank() == 5, "an image with two axes expected, got ", x);
-        dims shape = x.shape();
-        shape[2] = shape[3] = 1;
-        check(node_, gate.shape() == shape, "a gate of shape ", shape, " expected, got ", gate);
+        check_gate(node_, x, gate);
         const windows w = window_geometry(node_, {x.extent(2), x.extent(3)}, {1, 1});
         const conv_layer l = with_windows(layer_, x, w);
-        shape = x.shape();
+        dims shape = x.shape();
         shape[1] = block_count(layer_.filters, block_lanes());
         check(node_, l.out_height == l.height && l.out_width == l.width, "a convolution pixel by pixel expected");
         tensor& y = io.output(0, dtype::float32, shape);

@@ -35,6 +35,12 @@ tensor in_blocks(const tensor& x, std::int64_t lanes);
 /// The node that a blocked one stands for, with its inputs and outputs.
 node plain_form(const node& n);
 
+namespace detail {
+/// Blocks of one pixel, as many as x has: the gate of a GatedConv.
+/// @throws invalid_argument  where it is not
+void check_gate(const node& n, const tensor& x, const tensor& gate);
+}  // namespace detail
+
 }  // namespace ocelli::nn
 
 #if OCELLI_HEADER_ONLY

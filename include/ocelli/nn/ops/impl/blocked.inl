@@ -263,8 +263,7 @@ inline void infer_gated(infer_context& c) {
     c.output(0, out[0].type, out[0].shape);
 }
 
-/// Blocks of one pixel, as many as x has.
-inline void check_gate(const node& n, const tensor& x, const tensor& gate) {
+OCELLI_INLINE void check_gate(const node& n, const tensor& x, const tensor& gate) {
     dims shape = x.shape();
     for (std::size_t i = 2; i + 1 < shape.size(); ++i) shape[i] = 1;
     check(n, shape.size() >= 3 && gate.shape() == shape && gate.type() == x.type(), "a gate of shape ", shape, " expected, got ", gate);
