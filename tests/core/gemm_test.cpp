@@ -97,6 +97,7 @@ TEST_CASE("gemm agrees with sums in double for odd sizes, transposed sides and e
     check_product(1, 500, 777, false, true, {}, false, true, false, 2);   // dot products
     check_product(300, 20, 700, false, false, {}, false, true, false, 3); // rows cut into tasks
     check_product(150, 230, 1100, false, true, {}, false, true, false, 4);  // rows and depth beyond what a cache holds
+    for (const bool bias : {false, true}) check_product(45, 170, 1100, false, false, {}, false, bias, true, 5);  // whole tiles and edges of sums in parts
 }
 
 TEST_CASE("the right side may lie at any address, as a file has it") {

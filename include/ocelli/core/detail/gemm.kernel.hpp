@@ -68,12 +68,21 @@ struct gemm_tile_state {
         multiply_row<I, 0>(broadcast((I < 4 ? a : a4)[I % 4 * stride]), b);
         if constexpr (I + 1 < R) multiply<I + 1>(a, a4, stride, b);
     }
+    /// c = sums, or c += sums.
     template <int I, int J>
-    OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t ldc, bool accumulate) {
-        float* to = c + I * ldc + J * lanes<float>;
+    OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t c_row, bool accumulate) {
+        float* to = c + I * c_row + J * lanes<float>;
         store(to, accumulate ? acc[I][J] + load<float>(to) : acc[I][J]);
-        if constexpr (J + 1 < V) put<I, J + 1>(c, ldc, accumulate);
-        else if constexpr (I + 1 < R) put<I + 1, 0>(c, ldc, accumulate);
+        if constexpr (J + 1 < V) put<I, J + 1>(c, c_row, accumulate);
+        else if constexpr (I + 1 < R) put<I + 1, 0>(c, c_row, accumulate);
+    }
+    /// c = before + sums + bias + addend.
+    template <int I, int J>
+    OCELLI_ALWAYS_INLINE void put_last(float* c, std::int64_t c_row, const float* before, std::int64_t before_row, const vf32 (&bias)[V], const float* addend, std::int64_t addend_row) {
+        constexpr int at = J * lanes<float>;
+        store(c + I * c_row + at, (acc[I][J] + load(before + I * before_row + at)) + bias[J] + load(addend + I * addend_row + at));
+        if constexpr (J + 1 < V) put_last<I, J + 1>(c, c_row, before, before_row, bias, addend, addend_row);
+        else if constexpr (I + 1 < R) put_last<I + 1, 0>(c, c_row, before, before_row, bias, addend, addend_row);
     }
 };
 
@@ -162,43 +171,79 @@ OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns,
     }
 }
 
+// The lines that begin in the next `bytes` at p come to the second-level cache.
+OCELLI_ALWAYS_INLINE void gemm_fetch_ahead(const char*& p, std::int64_t bytes) {
+    const char* const end = p + bytes;
+    for (const char* line = p + (-reinterpret_cast<std::intptr_t>(p) & 63); line < end; line += 64) __builtin_prefetch(line, 0, 2);
+    p = end;
+}
+
 template <int R, int V, class Product>
 void gemm_tile(const gemm_tile_args& t) {
+    constexpr int L = lanes<float>;
     gemm_tile_state<R, V, Product> state;
-    // The result's lines arrive while the products are made.
-    for (int i = 0; i < t.rows; ++i)
-        for (int j = 0; j < t.columns; j += 16) __builtin_prefetch(t.c + i * t.c_row + j, 1);
     const float *a = t.a, *a4 = t.a + 4 * t.a_row, *b = t.b;
-    memory_ahead ahead = t.ahead;
-    if (ahead.at == nullptr) ahead = {reinterpret_cast<const char*>(b), 0};
-    const bool whole = t.rows >= R && t.columns >= V * lanes<float>;
-    std::int64_t left = t.k;
+    // Panels stand in the second-level cache, or come to it while the tiles before are made; so many steps ahead they go on to the first.
+    const float* next = b + (t.k < 64 ? t.k : 64) * t.b_row;
+    const char* ahead = t.ahead.at;
+    const bool whole = t.rows >= R && t.columns >= V * L;
+    // Bias and addend join the sums in registers, -0 where there is none; other epilogues come behind.
+    const gemm_epilogue* const e = t.epilogue;
+    const bool joined = whole && e != nullptr && e->function == activation::none && e->row_bias == nullptr;
     bool accumulate = t.accumulate;
+    std::int64_t left = t.k;
     // Long sums are made in parts: rounding errors stay small.
     do {
-        const std::int64_t now = left < t.part ? left : t.part;
+        std::int64_t now = left < t.part ? left : t.part;
         left -= now;
         state.template clear<0, 0>();
-        for (std::int64_t i = now; i > 0; --i) {
-            vf32 row[V];
-            state.template load_b<0>(row, b);
-            __builtin_prefetch(ahead.at, 0, 2);
-            ahead.at += ahead.step;
-            state.template multiply<0>(a, a4, t.a_row, row);
-            ++a;
-            ++a4;
-            b += t.b_row;
+        if (left == 0 && e != nullptr && e->addend != nullptr) {
+            const float* row = e->addend + t.row * e->addend_stride + t.column;
+            for (int i = 0; i < t.rows; ++i, row += e->addend_stride)
+                for (int j = 0; j < t.columns; j += 16) __builtin_prefetch(row + j);
+        }
+        // The result's rows arrive while the part's last products are made, one with every eight steps: before, the panel would drive them out.
+        const float* line = t.c;
+        std::int64_t lines = t.rows;
+        while (now > 0) {
+            std::int64_t steps = now < 8 ? now : 8;
+            now -= steps;
+            for (; lines > 0 && now < 8 * lines; --lines, line += t.c_row)
+                for (int j = 0; j < t.columns; j += 16) __builtin_prefetch(line + j, 1);
+            gemm_fetch_ahead(ahead, steps * t.ahead.step);
+            for (; steps > 0; --steps) {
+                vf32 row[V];
+                state.template load_b<0>(row, b);
+                for (int j = 0; j < V * L; j += 16) __builtin_prefetch(next + j);
+                state.template multiply<0>(a, a4, t.a_row, row);
+                ++a;
+                ++a4;
+                b += t.b_row;
+                next += t.b_row;
+            }
+        }
+        float* c = t.c;
+        std::int64_t c_row = t.c_row;
+        asm volatile("" : "+r"(c), "+r"(c_row));  // or GCC finds the place of each vector before it begins, and more than its registers hold
+        if (joined && left == 0) {
+            float nothing[V * L];
+            for (int j = 0; j < V * L; j += L) store(nothing + j, broadcast(-0.0f));
+            const float* addend = e->addend != nullptr ? e->addend + t.row * e->addend_stride + t.column : nothing;
+            vf32 bias[V];
+            state.template load_b<0>(bias, e->column_bias != nullptr ? e->column_bias + t.column : nothing);
+            state.template put_last<0, 0>(c, c_row, accumulate ? c : nothing, accumulate ? c_row : 0, bias, addend, e->addend != nullptr ? e->addend_stride : 0);
+            return;
         }
         if (whole) {
-            state.template put<0, 0>(t.c, t.c_row, accumulate);
+            state.template put<0, 0>(c, c_row, accumulate);
         } else {
-            float tile[R * V * lanes<float>];
-            state.template put<0, 0>(tile, V * lanes<float>, false);
-            gemm_put_edge(tile, V * lanes<float>, t.c, t.c_row, t.rows < R ? t.rows : R, t.columns < V * lanes<float> ? t.columns : V * lanes<float>, accumulate);
+            float edge[R * V * L];
+            state.template put<0, 0>(edge, V * L, false);
+            gemm_put_edge(edge, V * L, c, c_row, t.rows < R ? t.rows : R, t.columns < V * L ? t.columns : V * L, accumulate);
         }
         accumulate = true;
     } while (left > 0);
-    if (t.epilogue != nullptr) gemm_finish(t.rows, t.columns, t.c, t.c_row, t.epilogue, t.row, t.column);
+    if (e != nullptr) gemm_finish(t.rows, t.columns, t.c, t.c_row, e, t.row, t.column);
 }
 
 // An element of weights that may lie anywhere, as a file has them.
