@@ -128,7 +128,10 @@ void gemm_with_lines(const gemm_kernels& t, std::int64_t m, std::int64_t n, std:
     const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 18) / std::max<std::int64_t>(1, work)));
     parallel_for(static_cast<std::size_t>(column_tasks * row_tasks), grain, [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
-            const std::int64_t row = task % row_tasks * cut.row_block, column = task / row_tasks * cut.column_block;
+            // Threads that take turns go on where they were: the panels that a block of columns brings near are those behind it.
+            const std::int64_t turn = task / row_tasks, thread = turn % threads;
+            const std::int64_t place = thread * (column_tasks / threads) + std::min(thread, column_tasks % threads) + turn / threads;
+            const std::int64_t row = task % row_tasks * cut.row_block, column = place * cut.column_block;
             gemm_block(t, cut, m, k, a, tile_rows, panel, row, std::min(m, row + cut.row_block), column, std::min(n, column + cut.column_block), c,
                        c_stride, epilogue);
         }
