@@ -1,9 +1,12 @@
-#pragma once
+// Not #pragma once: where this file comes first, gemm.hpp brings it for its own bodies.
+#include <ocelli/core/gemm.hpp>
+
+#ifndef OCELLI_CORE_GEMM_BLOCKS_HPP
+#define OCELLI_CORE_GEMM_BLOCKS_HPP
 
 /// @file
 /// The loops around the tiles of a matrix product, for everything that can present its right side as panels: gemm, convolutions.
 
-#include <ocelli/core/gemm.hpp>
 #include <ocelli/core/parallel.hpp>
 
 #include <algorithm>
@@ -139,3 +142,5 @@ void gemm_with_lines(const gemm_kernels& t, std::int64_t m, std::int64_t n, std:
 }
 
 }  // namespace ocelli::detail
+
+#endif  // OCELLI_CORE_GEMM_BLOCKS_HPP
