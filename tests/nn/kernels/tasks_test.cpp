@@ -42,17 +42,24 @@ TEST_CASE("parts are as few as give the least time, with what each does beside i
     const auto with = [](std::int64_t each) { return [each](std::int64_t parts) { return (120 + parts - 1) / parts + each; }; };
     {
         const installed use(two);
-        CHECK(parts_of_least_time(1, 9, 1, with(2)) == 2);
-        CHECK(parts_of_least_time(1, 9, 2, with(2)) == 1);
-        CHECK(parts_of_least_time(1, 9, 3, with(2)) == 2);
-        CHECK(parts_of_least_time(1, 9, 3, with(100)) == 1);  // not worth what is done twice
-        CHECK(parts_of_least_time(3, 9, 1, with(2)) == 4);
-        CHECK(parts_of_least_time(3, 3, 1, with(2)) == 3);
-        CHECK(parts_of_least_time(3, 1, 1, with(2)) == 3);
+        CHECK(parts_of_least_time(1, 9, 1, 1, with(2)) == 2);
+        CHECK(parts_of_least_time(1, 9, 2, 1, with(2)) == 1);
+        CHECK(parts_of_least_time(1, 9, 3, 1, with(2)) == 2);
+        CHECK(parts_of_least_time(1, 9, 3, 1, with(100)) == 1);  // not worth what is done twice
+        CHECK(parts_of_least_time(3, 9, 1, 1, with(2)) == 4);
+        CHECK(parts_of_least_time(3, 3, 1, 1, with(2)) == 3);
+        CHECK(parts_of_least_time(3, 1, 1, 1, with(2)) == 3);
+        // Two units together, and one that is left: two parts, whose small tasks fill up what the large ones leave.
+        CHECK(parts_of_least_time(1, 9, 2, 2, with(2)) == 2);
+        CHECK(parts_of_least_time(1, 9, 3, 2, with(2)) == 2);
+        CHECK(parts_of_least_time(1, 9, 4, 2, with(2)) == 1);
+        CHECK(parts_of_least_time(1, 9, 5, 2, with(40)) == 1);
+        CHECK(parts_of_least_time(1, 9, 1, 2, with(2)) == 2);
         const thread_limit one(1);
-        CHECK(parts_of_least_time(3, 9, 1, with(2)) == 3);
+        CHECK(parts_of_least_time(3, 9, 1, 1, with(2)) == 3);
+        CHECK(parts_of_least_time(1, 9, 3, 2, with(2)) == 1);
     }
     const installed use(three);
-    CHECK(parts_of_least_time(1, 9, 1, with(2)) == 3);
-    CHECK(parts_of_least_time(1, 9, 4, with(2)) == 3);
+    CHECK(parts_of_least_time(1, 9, 1, 1, with(2)) == 3);
+    CHECK(parts_of_least_time(1, 9, 4, 1, with(2)) == 3);
 }

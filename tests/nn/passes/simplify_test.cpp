@@ -145,6 +145,65 @@ TEST_CASE("identities disappear, and outputs keep their names") {
     CHECK(g.nodes.size() == 2);  // Relu, and the one that hands the input out
 }
 
+TEST_CASE("what is cut out of a Concat as it went in is not copied") {
+    for (const bool old : {false, true}) {
+        // Two, one and three columns; cut out: the last three, the first two, and one and two halves of others.
+        graph g;
+        g.opsets[""] = old ? 9 : 13;
+        std::vector<value_id> parts;
+        for (const std::int64_t wide : std::initializer_list<std::int64_t>{2, 1, 3})
+            parts.push_back(g.add_value(ocelli::detail::concat("x", wide), {dtype::float32, symbolic_shape{4, wide}, {}}));
+        const value_id all = g.add_value("all");
+        g.add_node({.name = "join", .op = "Concat", .attributes = {{"axis", std::int64_t{-1}}}, .inputs = parts, .outputs = {all}});
+        g.inputs = parts;
+        const auto cut = [&](const std::string& name, std::int64_t from, std::int64_t to) {
+            const value_id y = g.add_value(name), z = g.add_value(name + "_less");
+            node n{.name = name, .op = "Slice", .inputs = {all}, .outputs = {y}};
+            if (old) n.attributes = {{"axes", dims{1}}, {"starts", dims{from}}, {"ends", dims{to}}};
+            else
+                for (const std::int64_t number : {from, to, std::int64_t{1}, std::int64_t{1}}) n.inputs.push_back(g.add_constant("", tensor::from<std::int64_t>({1}, {number})));
+            g.add_node(std::move(n));
+            g.add_node({.name = name + "_neg", .op = "Neg", .inputs = {y}, .outputs = {z}});
+            g.outputs.push_back(z);
+        };
+        cut("last", -3, 1000);
+        cut("first", 0, 2);
+        cut("some", 1, 3);
+        cut("two", 0, 3);
+        cut("none", 2, 2);
+        infer_facts(g);
+        named_tensors feeds;
+        float number = 0;
+        for (const value_id v : parts) {
+            tensor t(dtype::float32, *g.at(v).what.shape.concrete());
+            for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = number++;
+            feeds.add(g.at(v).name, std::move(t));
+        }
+        const named_tensors before = evaluate(g, feeds);
+        const pass passes[] = {{"slice_of_concat", &passes::slice_of_concat}};
+        const auto done = run_passes(g, passes);
+        REQUIRE(done.size() == 2);
+        CHECK(done[0].reason == "Slice 'last' is an input of Concat 'join'");
+        CHECK(done[1].reason == "Slice 'first' is an input of Concat 'join'");
+        CHECK(g.nodes.size() == 9);
+        const named_tensors after = evaluate(g, feeds);
+        for (const char* name : {"last_less", "first_less", "some_less", "two_less", "none_less"}) {
+            REQUIRE(after[name].shape() == before[name].shape());
+            for (std::int64_t i = 0; i < after[name].size(); ++i) CHECK(after[name].data<float>()[i] == before[name].data<float>()[i]);
+        }
+    }
+    // Outputs that would be an input, or one tensor under two names, stay.
+    graph g = empty_graph();
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{2, 2}, {}}), all = g.add_value("all"), y = g.add_value("y");
+    g.add_node({.name = "join", .op = "Concat", .attributes = {{"axis", std::int64_t{1}}}, .inputs = {x, x}, .outputs = {all}});
+    g.add_node({.name = "cut", .op = "Slice", .inputs = {all, g.add_constant("", tensor::from<std::int64_t>({1}, {2})), g.add_constant("", tensor::from<std::int64_t>({1}, {4})),
+                g.add_constant("", tensor::from<std::int64_t>({1}, {1}))}, .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {y};
+    infer_facts(g);
+    CHECK(passes::slice_of_concat(g).empty());
+}
+
 TEST_CASE("zeros around an image become the padding of the convolution or mean behind them") {
     // pads of the Pad, its value, pads of the node, whether it folds
     struct layer {

@@ -5,6 +5,7 @@
 
 #include <ocelli/core/parallel.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace ocelli::nn::detail {
@@ -26,14 +27,17 @@ inline std::int64_t even_parts(std::int64_t parts, std::int64_t most, std::int64
     return parts;
 }
 
-/// The number of parts, `least` to `most`, with which `times` as many tasks are done soonest by the threads at hand, where each takes part_time(parts); the
-/// least such. What a part computes must not depend on their number.
+/// The number of parts, `least` to `most`, with which `units` of each are done soonest by the threads at hand, where a task is `together` units of a part, or
+/// what is left of them, and a unit takes part_time(parts); the least such. What a part computes must not depend on their number.
 template <class Time>
-std::int64_t parts_of_least_time(std::int64_t least, std::int64_t most, std::int64_t times, const Time& part_time) {
+std::int64_t parts_of_least_time(std::int64_t least, std::int64_t most, std::int64_t units, std::int64_t together, const Time& part_time) {
     const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    const auto shared = [&](std::int64_t tasks) { return (tasks + threads - 1) / threads; };
     std::int64_t best = least, best_time = 0;
     for (std::int64_t n = least; n <= most; ++n) {
-        const std::int64_t time = (times * n + threads - 1) / threads * part_time(n);
+        // Smaller tasks fill up what larger ones leave.
+        const std::int64_t in_turn = units % together == 0 ? together * shared(n * (units / together)) : std::max(std::min(units, together), shared(n * units));
+        const std::int64_t time = in_turn * part_time(n);
         if (n != least && time >= best_time) continue;
         best = n;
         best_time = time;

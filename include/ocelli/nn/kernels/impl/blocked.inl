@@ -143,7 +143,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const std::int64_t row_floats = direct ? l.width * each : part * deals * each;
     std::int64_t chunk = 1;
     const auto unrolled_rows = [&](std::int64_t rows) { return std::min((rows - 1) * l.stride_y + reach_y, rows * l.kernel_height); };
-    const std::int64_t row_work = l.out_width * groups.filters * groups.channels * taps;
+    const std::int64_t row_work = l.out_width * block_count(groups.filters, lanes) * lanes * groups.channels * taps;  // unused lanes are multiplied as well
     // Few planes' rows stay in the first-level cache: there are enough of them, and copying them again costs little.
     const bool few = form == floats_in_planes && row_floats * depth * l.kernel_depth * reach_y < std::int64_t{3} << 12;
     const std::int64_t budget = few ? std::int64_t{3} << 12 : std::int64_t{3} << 15;

@@ -28,9 +28,9 @@ OCELLI_INLINE void pick_channels(std::int64_t batch, std::int64_t pixels, std::s
     const auto pick = detail::get_channel_kernels().pick;
     const std::int64_t lanes = block_lanes(), channels = static_cast<std::int64_t>(places.size()), out_blocks = block_count(channels, lanes);
     if (pixels == 0) return;
-    // Some thousand pixels of a task: a few microseconds.
+    // A task takes half a microsecond to a few.
     const std::int64_t parts = std::max<std::int64_t>(1, pixels / 1024), part = (pixels + parts - 1) / parts;
-    parallel_for(static_cast<std::size_t>(batch * out_blocks * parts), static_cast<std::size_t>(std::max<std::int64_t>(1, 1024 / part)),
+    parallel_for(static_cast<std::size_t>(batch * out_blocks * parts), static_cast<std::size_t>(std::max<std::int64_t>(1, 256 / part)),
                  [&](std::size_t begin, std::size_t end) {
                      thread_local std::vector<detail::channel_source> sources;
                      for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {

@@ -99,7 +99,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
     const std::int64_t least = pairs == 1 ? 1 : std::min(l.out_height, (depth * pixels * lanes >> 17) + 1);
     const std::int64_t most = std::max(least, std::min({work / (l.batch * pairs) >> 17, std::int64_t{64}, l.out_height}));
     const auto row_work = [&](std::int64_t rows) { return rows_between(rows) * l.width * (first.channels + 8) + 2 * rows * l.out_width * taps; };
-    const std::int64_t parts = parts_of_least_time(least, most, l.batch * pairs, [&](std::int64_t n) { return row_work((l.out_height + n - 1) / n); });
+    const std::int64_t parts = parts_of_least_time(least, most, l.batch * blocks, 2, [&](std::int64_t n) { return row_work((l.out_height + n - 1) / n); });
     thread_local std::vector<blocked_segment> table;
     table.clear();
     for (std::int64_t c = 0; c < depth; ++c) table.push_back({c * pixels * lanes, std::min(lanes, first.channels - c * lanes)});

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 namespace ocelli::nn::passes {
@@ -80,6 +81,55 @@ OCELLI_INLINE std::vector<patch> identity_elimination(const graph& g) {
                           std::find(g.outputs.begin(), g.outputs.end(), n.inputs[0]) != g.outputs.end()))
             continue;
         found.push_back({.reason = ocelli::detail::concat(n.op, " '", n.name, "' changes nothing"), .replace = {{n.outputs[0], n.inputs[0]}}});
+    }
+    return found;
+}
+
+namespace detail_simplify {
+
+/// The one number of a Slice's starts, ends, axes or steps, an attribute before operator set 10 and input i since.
+inline std::optional<std::int64_t> slice_number(const graph& g, const node& n, const char* name, std::size_t i) {
+    if (n.opset < 10) {
+        const dims list = attr_ints(n, name, {});
+        return list.size() == 1 ? std::optional(list[0]) : std::nullopt;
+    }
+    const tensor* t = detail::constant_input(g, n, i);
+    if (t == nullptr || t->size() != 1) return std::nullopt;
+    if (t->type() == dtype::int64) return *t->data<std::int64_t>();
+    return t->type() == dtype::int32 ? std::optional<std::int64_t>(*t->data<std::int32_t>()) : std::nullopt;
+}
+
+}  // namespace detail_simplify
+
+OCELLI_INLINE std::vector<patch> slice_of_concat(const graph& g) {
+    using detail_simplify::slice_number;
+    std::vector<patch> found;
+    for (const node& n : g.nodes) {
+        if (!n.domain.empty() || n.op != "Slice" || n.inputs[0] == no_value || g.at(n.inputs[0]).producer == no_node) continue;
+        const node& concat = g.node_at(g.at(n.inputs[0]).producer);
+        const symbolic_shape& shape = g.at(n.inputs[0]).what.shape;
+        if (!concat.domain.empty() || concat.op != "Concat" || !shape.ranked()) continue;
+        const auto rank = static_cast<std::int64_t>(shape.rank());
+        const auto start = slice_number(g, n, "starts", 1), end = slice_number(g, n, "ends", 2), axis = slice_number(g, n, "axes", 3);
+        const bool has_step = n.opset >= 10 && n.inputs.size() > 4 && n.inputs[4] != no_value;
+        if (!start || !end || !axis || (has_step && slice_number(g, n, "steps", 4) != 1)) continue;
+        const std::int64_t joined = attr_int(concat, "axis", 1), along = joined < 0 ? joined + rank : joined;
+        if (along < 0 || along >= rank || (*axis < 0 ? *axis + rank : *axis) != along || !shape[static_cast<std::size_t>(along)].known()) continue;
+        const std::int64_t extent = shape[static_cast<std::size_t>(along)].size;
+        const auto place = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + extent : at, 0, extent); };
+        std::int64_t at = 0;
+        value_id piece = no_value;
+        for (const value_id v : concat.inputs) {
+            const symbolic_shape& here = g.at(v).what.shape;
+            if (!here.ranked() || here.rank() != shape.rank() || !here[static_cast<std::size_t>(along)].known()) break;
+            const std::int64_t wide = here[static_cast<std::size_t>(along)].size;
+            if (at == place(*start) && at + wide == place(*end) && wide > 0) piece = v;
+            at += wide;
+        }
+        // As of an identity: an output that is an input or another output keeps the node that hands it out.
+        const auto is_output = [&](value_id v) { return std::find(g.outputs.begin(), g.outputs.end(), v) != g.outputs.end(); };
+        if (piece == no_value || (is_output(n.outputs[0]) && (g.at(piece).producer == no_node || is_output(piece)))) continue;
+        found.push_back({.reason = ocelli::detail::concat("Slice '", n.name, "' is an input of Concat '", concat.name, "'"), .replace = {{n.outputs[0], piece}}});
     }
     return found;
 }
