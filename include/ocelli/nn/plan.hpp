@@ -85,10 +85,12 @@ public:
 
 private:
     struct workspace;
+    struct step;
     std::unique_ptr<workspace> make_workspace() const;
     std::unique_ptr<workspace> take_workspace() const;
     void return_workspace(std::unique_ptr<workspace> w) const;
     bool is_plain_view(const node& n) const;
+    void write_program();
     void run_reference(workspace& w, const node& n) const;
     void run_steps(workspace& w, std::span<const tensor> feeds, std::vector<step_time>* times) const;
     void bind_outputs(workspace& w, std::span<const tensor> feeds, std::span<tensor> outputs) const;
@@ -105,6 +107,11 @@ private:
     std::vector<value_id> passing_;
     /// Of a run's memory, in bytes.
     std::size_t limit_ = 0;
+    /// The steps, with what a run reads of each beside each other: nodes are spread over memory, and a small layer takes no longer than a
+    /// few reads of it.
+    std::vector<step> program_;
+    /// The steps' inputs and outputs, one step's behind the other's.
+    std::vector<value_id> arguments_;
     /// For each step, the values nobody reads any more.
     std::vector<std::vector<value_id>> dying_;
     std::size_t arena_bytes_ = 0;

@@ -73,6 +73,20 @@ TEST_CASE("windows follow strides, dilations and padding, and a last one that be
     CHECK_REFUSED(invalid_argument, extent({word("auto_pad", "X")}, 2, 1), "auto_pad 'X' is not supported");
 }
 
+TEST_CASE("what a node says of its windows is read once, for inputs of any extents") {
+    const nn::node n = a_node({word("auto_pad", "SAME_UPPER"), numbers("strides", {2, 1})});
+    const nn::window_attributes a = nn::read_windows(n, {4, 3});
+    for (const dims& extents : std::initializer_list<dims>{{5, 7}, {6, 1}, {0, 2}}) {
+        const nn::windows once = nn::windows_over(n, a, extents), each = nn::window_geometry(n, extents, {4, 3});
+        CHECK(once.output == dims{(extents[0] + 1) / 2, extents[1]});
+        CHECK(once.output == each.output);
+        CHECK(once.pads_begin == each.pads_begin);
+        CHECK(once.pads_end == each.pads_end);
+    }
+    CHECK_REFUSED(invalid_argument, nn::windows_over(n, a, {5}), "a kernel of 2 axes has the wrong length for 1 spatial axes");
+    CHECK_REFUSED(invalid_argument, nn::window_geometry(n, {5}, {4, 3}), "a kernel of 2 axes has the wrong length for 1 spatial axes");
+}
+
 TEST_CASE("dispatch names an element type that the list lacks, and NaN is told by its bits") {
     int called = 0;
     nn::dispatch(a_node(), nn::type_list<float, double>{}, nn::dtype::float64, [&]<class T>(nn::type_tag<T>) { called = static_cast<int>(sizeof(T)); });

@@ -115,13 +115,13 @@ inline std::vector<float> window_counts(const windows& w, const tensor& x, std::
 /// MaxPool without indices, and AveragePool, on planes or blocks.
 class bound_pooling : public bound_kernel {
 public:
-    explicit bound_pooling(const node& n) : node_(n), kernel_(attr_ints(n, "kernel_shape")), average_(n.op == "AveragePool") {
-        ceil_ = attr_int(n, "ceil_mode", 0) != 0;
+    explicit bound_pooling(const node& n)
+        : node_(n), windows_(read_windows(n, attr_ints(n, "kernel_shape"), attr_int(n, "ceil_mode", 0) != 0)), average_(n.op == "AveragePool") {
         count_padding_ = average_ && attr_int(n, "count_include_pad", 0) != 0;
     }
 
     double operations(const step_io& io) const override {
-        return static_cast<double>(io.outputs[0]->size()) * static_cast<double>(element_count(kernel_));
+        return static_cast<double>(io.outputs[0]->size()) * static_cast<double>(element_count(windows_.kernel));
     }
 
 protected:
@@ -132,8 +132,8 @@ protected:
     std::vector<float> column_counts(const windows& w, const tensor& x) const { return window_counts(w, x, w.kernel.size() - 1, count_padding_); }
 
     const node& node_;
-    dims kernel_;
-    bool average_, ceil_ = false, count_padding_ = false;
+    window_attributes windows_;
+    bool average_, count_padding_ = false;
 };
 
 /// The kernel for a node on blocks (domain ocelli.blocked, Block, Unblock), or null.

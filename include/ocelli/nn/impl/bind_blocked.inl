@@ -31,6 +31,8 @@ public:
             const dims strides = attr_ints(n, "strides", dims(spatial, 1));
             layer_.stride_x = strides.back();
             layer_.stride_y = spatial == 2 ? strides[0] : 1;
+        } else {
+            windows_ = read_windows(n, kernel_extents_);
         }
         in_ = transposed_ ? layer_.filters : layer_.channels;
         out_ = transposed_ ? layer_.channels : layer_.filters;
@@ -64,7 +66,7 @@ public:
         if (planes_) check(node_, x.extent(1) == in_, "input must have ", in_, " channels, got ", x);
         else check_blocks(node_, x, in_);
         const dims extents(x.shape().begin() + 2, x.shape().begin() + 2 + static_cast<std::ptrdiff_t>(spatial));
-        const windows w = transposed_ ? transposed_geometry(node_, extents, kernel_extents_) : window_geometry(node_, extents, kernel_extents_);
+        const windows w = transposed_ ? transposed_geometry(node_, extents, kernel_extents_) : windows_over(node_, windows_, extents);
         conv_layer l = with_windows(layer_, x, w);
         const std::int64_t lanes = block_lanes();
         dims shape = image_shape(l.batch, columns_ ? out_ : block_count(out_, lanes), w.output);
@@ -169,6 +171,7 @@ private:
     /// For tiles of 0, 2 and 4.
     mutable std::array<weights_for, 3> packed_;
     dims kernel_extents_;
+    window_attributes windows_;  ///< not of a transposed one
     conv_layer layer_;
     blocked_epilogue epilogue_;
     std::string name_;
@@ -193,8 +196,8 @@ public:
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
         check_blocks(node_, x, channels_);
-        check(node_, x.rank() == kernel_.size() + 3, "an input with ", kernel_.size(), " spatial axes expected, got ", x);
-        const windows w = window_geometry(node_, {x.shape().begin() + 2, x.shape().end() - 1}, kernel_, ceil_);
+        check(node_, x.rank() == windows_.kernel.size() + 3, "an input with ", windows_.kernel.size(), " spatial axes expected, got ", x);
+        const windows w = windows_over(node_, windows_, {x.shape().begin() + 2, x.shape().end() - 1});
         conv_layer l = with_windows({}, x, w);
         l.channels = l.filters = l.group = channels_;
         dims shape = image_shape(l.batch, x.extent(1), w.output);

@@ -16,6 +16,7 @@ public:
         const tensor& w = *constant(1);
         layer_ = layer_of_weights(n, w);
         check(n, w.rank() == 4 && w.extent(2) == 1 && w.extent(3) == 1 && layer_.group == 1, "a pointwise convolution expected, got weights ", w.shape());
+        windows_ = read_windows(n, {1, 1});
         weights_ = packed_pointwise(cache, layer_, w);
         bias_ = in_whole_blocks(constant(2), layer_.filters);
         slope_ = in_whole_blocks(constant(4), layer_.filters);
@@ -31,8 +32,7 @@ public:
         check_blocks(node_, x, layer_.channels);
         check(node_, x.rank() == 5, "an image with two axes expected, got ", x);
         check_gate(node_, x, gate);
-        const windows w = window_geometry(node_, {x.extent(2), x.extent(3)}, {1, 1});
-        const conv_layer l = with_windows(layer_, x, w);
+        const conv_layer l = with_windows(layer_, x, windows_over(node_, windows_, {x.extent(2), x.extent(3)}));
         dims shape = x.shape();
         shape[1] = block_count(layer_.filters, block_lanes());
         check(node_, l.out_height == l.height && l.out_width == l.width, "a convolution pixel by pixel expected");
@@ -52,6 +52,7 @@ public:
 private:
     const node& node_;
     conv_layer layer_;
+    window_attributes windows_;
     tensor weights_, bias_, slope_;
     blocked_epilogue epilogue_;
 };

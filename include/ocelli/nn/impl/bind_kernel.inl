@@ -15,7 +15,7 @@ class bound_conv final : public bound_kernel {
 public:
     bound_conv(const graph& g, const node& n, weight_cache& cache) : node_(n), weights_(g.at(n.inputs[1]).what.constant) {
         layer_ = layer_of_weights(n, weights_);
-        kernel_extents_.assign(weights_.shape().begin() + 2, weights_.shape().end());
+        windows_ = read_windows(n, {weights_.shape().begin() + 2, weights_.shape().end()});
         read_activation(n, epilogue_);
         if (n.inputs.size() > 2 && n.inputs[2] != no_value) bias_ = g.at(n.inputs[2]).what.constant;
         if (n.inputs.size() > 4 && n.inputs[4] != no_value) slope_ = g.at(n.inputs[4]).what.constant;
@@ -37,7 +37,7 @@ public:
         const tensor& x = *io.inputs[0];
         const conv_layer l = layer_of(x);
         dims shape = {l.batch, l.filters};
-        if (kernel_extents_.size() == 2) shape.push_back(l.out_height);
+        if (windows_.kernel.size() == 2) shape.push_back(l.out_height);
         shape.push_back(l.out_width);
         tensor& y = io.output(0, dtype::float32, shape);
         gemm_epilogue e = epilogue_;
@@ -57,17 +57,16 @@ public:
 
 private:
     conv_layer layer_of(const tensor& x) const {
-        const std::size_t spatial = kernel_extents_.size();
+        const std::size_t spatial = windows_.kernel.size();
         check(node_, x.rank() == spatial + 2 && x.extent(1) == layer_.channels, "input must have shape (N, ", layer_.channels, ", ...) with ", spatial,
               " spatial axes, got ", x.shape());
         const dims extents(x.shape().begin() + 2, x.shape().end());
-        const windows w = window_geometry(node_, extents, kernel_extents_);
-        return with_windows(layer_, x, w);
+        return with_windows(layer_, x, windows_over(node_, windows_, extents));
     }
 
     const node& node_;
     tensor weights_, bias_, slope_, packed_;
-    dims kernel_extents_;
+    window_attributes windows_;
     conv_layer layer_;
     gemm_epilogue epilogue_;
     std::string name_;
@@ -82,8 +81,8 @@ public:
 
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
-        check(node_, x.rank() == kernel_.size() + 2, "input must have shape (N, C, ...) with ", kernel_.size(), " spatial axes, got ", x);
-        const windows w = window_geometry(node_, {x.shape().begin() + 2, x.shape().end()}, kernel_, ceil_);
+        check(node_, x.rank() == windows_.kernel.size() + 2, "input must have shape (N, C, ...) with ", windows_.kernel.size(), " spatial axes, got ", x);
+        const windows w = windows_over(node_, windows_, {x.shape().begin() + 2, x.shape().end()});
         conv_layer l = with_windows({}, x, w);
         l.channels = l.filters = l.group = x.extent(1);
         // A few wide windows: the kernel's vectors run along the results of a row, the reference along the elements of a window.

@@ -17,7 +17,7 @@ public:
         };
         const tensor w = constant(1), pointwise = constant(5);
         second_ = layer_of_weights(n, w);
-        kernel_extents_.assign(w.shape().begin() + 2, w.shape().end());
+        windows_ = read_windows(n, {w.shape().begin() + 2, w.shape().end()});
         first_.filters = pointwise.extent(0);
         first_.channels = pointwise.extent(1);
         check(n, second_.group == first_.filters && second_.channels == second_.group && second_.filters == second_.group, "a depthwise convolution of ",
@@ -42,7 +42,7 @@ public:
         const std::int64_t lanes = block_lanes();
         check_blocks(node_, x, first_.channels);
         check(node_, x.rank() == 5, "an image with two axes expected, got ", x);
-        const windows w = window_geometry(node_, {x.extent(2), x.extent(3)}, kernel_extents_);
+        const windows w = windows_over(node_, windows_, {x.extent(2), x.extent(3)});
         const conv_layer l = with_windows(second_, x, w);
         dims shape = image_shape(l.batch, block_count(second_.filters, lanes), w.output);
         shape.push_back(lanes);
@@ -54,7 +54,7 @@ public:
         const double filters = static_cast<double>(first_.filters), lanes = static_cast<double>(block_lanes());
         const double in = static_cast<double>(io.inputs[0]->size()) / static_cast<double>(io.inputs[0]->extent(1)) / lanes;
         const double out = static_cast<double>(io.outputs[0]->size()) / static_cast<double>(io.outputs[0]->extent(1)) / lanes;
-        return 2 * filters * (in * static_cast<double>(first_.channels) + out * static_cast<double>(element_count(kernel_extents_)));
+        return 2 * filters * (in * static_cast<double>(first_.channels) + out * static_cast<double>(element_count(windows_.kernel)));
     }
 
 private:
@@ -73,7 +73,7 @@ private:
     };
 
     const node& node_;
-    dims kernel_extents_;
+    window_attributes windows_;
     conv_layer first_, second_;
     side pointwise_, depthwise_;
 };

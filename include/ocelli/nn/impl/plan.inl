@@ -18,10 +18,19 @@ struct plan::workspace {
     /// By value: constants and planned tensors stand here between runs, the others only during one.
     std::vector<tensor> values;
     std::vector<tensor> in, out, captured;
+    /// Where the values of plan::arguments_ are.
     std::vector<const tensor*> in_pointers;
     std::vector<tensor*> out_pointers;
     /// Values that are computed in the caller's memory.
     std::vector<bool> bound;
+};
+
+/// One node of a run.
+struct plan::step {
+    const node* what = nullptr;
+    const bound_kernel* kernel = nullptr;  ///< null: a view, or the reference evaluation
+    std::size_t first = 0, inputs = 0, outputs = 0;  ///< in arguments_
+    bool view = false, frees = false;
 };
 
 OCELLI_INLINE plan::~plan() = default;
@@ -140,6 +149,17 @@ OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound
         const bool output = std::find(g.outputs.begin(), g.outputs.end(), static_cast<value_id>(i)) != g.outputs.end();
         if (computed[i] && offsets_[i] < 0 && !facts_[i].constant.defined() && !output) dying_[own_last[i]].push_back(static_cast<value_id>(i));
     }
+    write_program();
+}
+
+OCELLI_INLINE void plan::write_program() {
+    for (std::size_t s = 0; s < steps_.size(); ++s) {
+        const node& n = graph_.node_at(steps_[s]);
+        const bound_kernel* kernel = kernels_[static_cast<std::size_t>(steps_[s])].get();
+        program_.push_back({&n, kernel, arguments_.size(), n.inputs.size(), n.outputs.size(), kernel == nullptr && is_plain_view(n), !dying_[s].empty()});
+        arguments_.insert(arguments_.end(), n.inputs.begin(), n.inputs.end());
+        arguments_.insert(arguments_.end(), n.outputs.begin(), n.outputs.end());
+    }
 }
 
 OCELLI_INLINE std::unique_ptr<plan::workspace> plan::make_workspace() const {
@@ -151,6 +171,10 @@ OCELLI_INLINE std::unique_ptr<plan::workspace> plan::make_workspace() const {
         if (facts_[i].constant.defined()) w->values[i] = facts_[i].constant;
         else if (offsets_[i] >= 0)
             w->values[i] = tensor::borrow(facts_[i].type, *facts_[i].shape.concrete(), static_cast<const char*>(w->arena.raw()) + offsets_[i]);
+    }
+    for (const value_id v : arguments_) {
+        w->out_pointers.push_back(v == no_value ? nullptr : &w->values[static_cast<std::size_t>(v)]);
+        w->in_pointers.push_back(w->out_pointers.back());
     }
     return w;
 }
@@ -202,36 +226,31 @@ OCELLI_INLINE void plan::run_steps(workspace& w, std::span<const tensor> feeds, 
     if (times != nullptr) times->assign(steps_.size(), {});
     const ocelli::detail::parallel_region awake;  // helpers come once for all layers
     const clock::time_point begin = times != nullptr ? clock::now() : clock::time_point{};
-    for (std::size_t s = 0; s < steps_.size(); ++s) {
+    for (std::size_t s = 0; s < program_.size(); ++s) {
         run_guard::step();
-        const node& n = graph_.node_at(steps_[s]);
-        const bound_kernel* kernel = kernels_[static_cast<std::size_t>(steps_[s])].get();
+        const step& now = program_[s];
         const clock::time_point start = times != nullptr ? clock::now() : clock::time_point{};
-        if (kernel != nullptr) {
-            w.in_pointers.clear();
-            for (const value_id v : n.inputs) w.in_pointers.push_back(v == no_value ? nullptr : &values[static_cast<std::size_t>(v)]);
-            w.out_pointers.clear();
-            for (const value_id v : n.outputs) w.out_pointers.push_back(v == no_value ? nullptr : &values[static_cast<std::size_t>(v)]);
-            const step_io io{w.in_pointers, w.out_pointers};
-            kernel->run(io);
-            if (times != nullptr) (*times)[s].operations = kernel->operations(io);
-        } else if (is_plain_view(n)) {
-            const tensor& source = values[static_cast<std::size_t>(n.inputs[0])];
-            values[static_cast<std::size_t>(n.outputs[0])] = source.reshaped(*facts_[static_cast<std::size_t>(n.outputs[0])].shape.concrete());
+        const step_io io{{w.in_pointers.data() + now.first, now.inputs}, {w.out_pointers.data() + now.first + now.inputs, now.outputs}};
+        if (now.kernel != nullptr) {
+            now.kernel->run(io);
+            if (times != nullptr) (*times)[s].operations = now.kernel->operations(io);
+        } else if (now.view) {
+            *io.outputs[0] = io.inputs[0]->reshaped(*facts_[static_cast<std::size_t>(now.what->outputs[0])].shape.concrete());
         } else {
-            run_reference(w, n);
+            run_reference(w, *now.what);
         }
         if (times != nullptr) {
             step_time& t = (*times)[s];
             t.ms = ms(clock::now() - start);
             t.start_ms = ms(start - begin);
-            for (const value_id v : n.inputs)
-                if (v != no_value) t.bytes += static_cast<double>(values[static_cast<std::size_t>(v)].bytes());
-            for (const value_id v : n.outputs)
-                if (v != no_value) t.bytes += static_cast<double>(values[static_cast<std::size_t>(v)].bytes());
-            if (!n.outputs.empty() && n.outputs[0] != no_value) t.shape = values[static_cast<std::size_t>(n.outputs[0])].shape();
+            for (const tensor* v : io.inputs)
+                if (v != nullptr) t.bytes += static_cast<double>(v->bytes());
+            for (const tensor* v : io.outputs)
+                if (v != nullptr) t.bytes += static_cast<double>(v->bytes());
+            if (!io.outputs.empty() && io.outputs[0] != nullptr) t.shape = io.outputs[0]->shape();
         }
-        for (const value_id v : dying_[s]) values[static_cast<std::size_t>(v)] = tensor();
+        if (now.frees)
+            for (const value_id v : dying_[s]) values[static_cast<std::size_t>(v)] = tensor();
     }
 }
 

@@ -197,47 +197,82 @@ struct windows {
     dims kernel, strides, dilations, pads_begin, pads_end, output;
 };
 
-/// Reads kernel_shape, strides, dilations, pads, auto_pad of a node and derives the output extents.
-/// @param spatial  extents of the spatial axes
-/// @param kernel   kernel extents
-/// @param ceil     round the number of windows up (a window that would begin in the padding behind the input is dropped)
-/// @throws invalid_argument  naming the node, on attributes that contradict each other or the shape
-inline windows window_geometry(const node& n, const dims& spatial, const dims& kernel, bool ceil = false) {
-    const std::size_t rank = spatial.size();
-    windows w;
-    w.kernel = kernel;
-    w.strides = attr_ints(n, "strides", dims(rank, 1));
-    w.dilations = attr_ints(n, "dilations", dims(rank, 1));
-    const dims pads = attr_ints(n, "pads", dims(2 * rank, 0));
+/// What a node says of its windows, before an input's extents are known. Kernels read it once, when they are bound.
+struct window_attributes {
+    enum class padding { as_given, same_upper, same_lower, valid };
+
+    dims kernel, strides, dilations, pads;
+    padding padded = padding::as_given;
+    /// Round the number of windows up (a window that would begin in the padding behind the input is dropped).
+    bool ceil = false;
+};
+
+/// Reads strides, dilations, pads and auto_pad of a node.
+/// @param kernel  kernel extents
+/// @throws invalid_argument  naming the node, on attributes that contradict each other
+inline window_attributes read_windows(const node& n, const dims& kernel, bool ceil = false) {
+    using padding = window_attributes::padding;
+    const std::size_t rank = kernel.size();
+    window_attributes a;
+    a.kernel = kernel;
+    a.strides = attr_ints(n, "strides", dims(rank, 1));
+    a.dilations = attr_ints(n, "dilations", dims(rank, 1));
+    a.pads = attr_ints(n, "pads", dims(2 * rank, 0));
+    a.ceil = ceil;
+    check(n, a.strides.size() == rank && a.dilations.size() == rank && a.pads.size() == 2 * rank,
+          "strides, dilations or pads have the wrong length for ", rank, " spatial axes");
     const std::string auto_pad = attr_string(n, "auto_pad", "NOTSET");
-    check(n, kernel.size() == rank && w.strides.size() == rank && w.dilations.size() == rank && pads.size() == 2 * rank,
-          "kernel_shape, strides, dilations or pads have the wrong length for ", rank, " spatial axes");
-    w.pads_begin.assign(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(rank));
-    w.pads_end.assign(pads.begin() + static_cast<std::ptrdiff_t>(rank), pads.end());
-    w.output.resize(rank);
-    constexpr std::int64_t limit = std::int64_t{1} << 40;
+    if (auto_pad == "SAME_UPPER") a.padded = padding::same_upper;
+    else if (auto_pad == "SAME_LOWER") a.padded = padding::same_lower;
+    else if (auto_pad == "VALID") a.padded = padding::valid;
+    else check(n, auto_pad == "NOTSET", "auto_pad '", auto_pad, "' is not supported");
+    constexpr std::int64_t limit = std::int64_t{1} << 40, small = std::int64_t{1} << 20;
     for (std::size_t i = 0; i < rank; ++i) {
-        check(n, kernel[i] >= 1 && kernel[i] < limit && w.strides[i] >= 1 && w.strides[i] < limit && w.dilations[i] >= 1 &&
-                     w.dilations[i] < (limit >> 20) && kernel[i] < (limit >> 20),
+        check(n, kernel[i] >= 1 && kernel[i] < small && a.strides[i] >= 1 && a.strides[i] < limit && a.dilations[i] >= 1 && a.dilations[i] < small,
               "kernel extents, strides and dilations must be at least 1 and not absurdly large");
-        check(n, pads[i] > -limit && pads[i] < limit && pads[i + rank] > -limit && pads[i + rank] < limit, "pads are out of range");
-        const std::int64_t reach = (kernel[i] - 1) * w.dilations[i] + 1;
-        if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
-            w.output[i] = (spatial[i] + w.strides[i] - 1) / w.strides[i];
-            const std::int64_t all = std::max<std::int64_t>(0, (w.output[i] - 1) * w.strides[i] + reach - spatial[i]);
-            w.pads_begin[i] = auto_pad == "SAME_UPPER" ? all / 2 : all - all / 2;
+        check(n, a.pads[i] > -limit && a.pads[i] < limit && a.pads[i + rank] > -limit && a.pads[i + rank] < limit, "pads are out of range");
+    }
+    return a;
+}
+
+/// The windows over an input.
+/// @param n        names errors
+/// @param spatial  extents of the spatial axes
+/// @throws invalid_argument  naming the node, where the kernel does not fit
+inline windows windows_over(const node& n, const window_attributes& a, const dims& spatial) {
+    using padding = window_attributes::padding;
+    const std::size_t rank = spatial.size();
+    check(n, a.kernel.size() == rank, "a kernel of ", a.kernel.size(), " axes has the wrong length for ", rank, " spatial axes");
+    windows w;
+    w.kernel = a.kernel;
+    w.strides = a.strides;
+    w.dilations = a.dilations;
+    w.pads_begin.assign(a.pads.begin(), a.pads.begin() + static_cast<std::ptrdiff_t>(rank));
+    w.pads_end.assign(a.pads.begin() + static_cast<std::ptrdiff_t>(rank), a.pads.end());
+    w.output.resize(rank);
+    for (std::size_t i = 0; i < rank; ++i) {
+        const std::int64_t reach = (a.kernel[i] - 1) * a.dilations[i] + 1;
+        if (a.padded == padding::same_upper || a.padded == padding::same_lower) {
+            w.output[i] = (spatial[i] + a.strides[i] - 1) / a.strides[i];
+            const std::int64_t all = std::max<std::int64_t>(0, (w.output[i] - 1) * a.strides[i] + reach - spatial[i]);
+            w.pads_begin[i] = a.padded == padding::same_upper ? all / 2 : all - all / 2;
             w.pads_end[i] = all - w.pads_begin[i];
             continue;
         }
-        if (auto_pad == "VALID") w.pads_begin[i] = w.pads_end[i] = 0;
-        else check(n, auto_pad == "NOTSET", "auto_pad '", auto_pad, "' is not supported");
+        if (a.padded == padding::valid) w.pads_begin[i] = w.pads_end[i] = 0;
         const std::int64_t room = spatial[i] + w.pads_begin[i] + w.pads_end[i] - reach;
-        check(n, room >= 0, "a kernel that reaches over ", reach, " elements does not fit into ", spatial[i], " with padding ",
-              w.pads_begin[i], " and ", w.pads_end[i]);
-        w.output[i] = (ceil ? room + w.strides[i] - 1 : room) / w.strides[i] + 1;
-        if (ceil && (w.output[i] - 1) * w.strides[i] >= spatial[i] + w.pads_begin[i]) --w.output[i];
+        check(n, room >= 0, "a kernel that reaches over ", reach, " elements does not fit into ", spatial[i], " with padding ", w.pads_begin[i], " and ",
+              w.pads_end[i]);
+        w.output[i] = (a.ceil ? room + a.strides[i] - 1 : room) / a.strides[i] + 1;
+        if (a.ceil && (w.output[i] - 1) * a.strides[i] >= spatial[i] + w.pads_begin[i]) --w.output[i];
     }
     return w;
+}
+
+/// Both: the windows of a node over an input.
+inline windows window_geometry(const node& n, const dims& spatial, const dims& kernel, bool ceil = false) {
+    check(n, kernel.size() == spatial.size(), "a kernel of ", kernel.size(), " axes has the wrong length for ", spatial.size(), " spatial axes");
+    return windows_over(n, read_windows(n, kernel, ceil), spatial);
 }
 
 }  // namespace ocelli::nn
