@@ -3,11 +3,12 @@
 /// @file
 /// What bound kernels share: layers out of nodes and shapes, and a way back to the reference.
 
+#include <ocelli/nn/detail/bound_kernel.hpp>
 #include <ocelli/nn/detail/planes.hpp>
 #include <ocelli/nn/kernels/conv.hpp>
 #include <ocelli/nn/ops/fused.hpp>
 #include <ocelli/nn/ops/support.hpp>
-#include <ocelli/nn/plan.hpp>
+#include <ocelli/nn/planner/packing.hpp>
 
 #include <algorithm>
 #include <memory>
