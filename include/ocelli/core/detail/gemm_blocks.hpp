@@ -20,6 +20,9 @@ struct gemm_cut {
     std::int64_t row_block;     ///< rows of one task, a multiple of a tile's rows
 };
 
+/// Floats of a's rows that stay in the second-level cache beside panels of b.
+inline constexpr std::int64_t gemm_room = std::int64_t{5} << 15;
+
 /// A length cut into as few equal parts of at most `most` as possible.
 inline std::int64_t gemm_part(std::int64_t length, std::int64_t most) {
     const std::int64_t parts = std::max<std::int64_t>(1, (length + most - 1) / most);
@@ -29,8 +32,8 @@ inline std::int64_t gemm_part(std::int64_t length, std::int64_t most) {
 inline gemm_cut cut_gemm(const gemm_kernels& t, std::int64_t m, std::int64_t n, std::int64_t k, int tile_rows) {
     const std::int64_t width = t.vectors * t.lanes;
     gemm_cut cut{};
-    // Panels of b (k_block x width) stay in the second-level cache while the rows of a pass over them.
-    cut.k_block = gemm_part(k, 1024);
+    // Panels of b (k_block x width) stay in the second-level cache while the rows of a pass over them; all rows do, too, where a depth of 512 allows it.
+    cut.k_block = gemm_part(k, m * 512 <= gemm_room ? std::min<std::int64_t>(1024, gemm_room / m) : 1024);
     // Rows that do not fit the second-level cache are read once per task: make tasks wide.
     cut.column_block = std::max(width, (m * k > (std::int64_t{1} << 16) ? 192 : 96) / width * width);
     // Few columns: cut the rows too, so that every thread finds work.
@@ -73,7 +76,7 @@ void gemm_block(const gemm_kernels& t, const gemm_cut& cut, std::int64_t m, std:
             present[p] = panel(k0, depth, column, columns, wide, memory + p * cut.k_block * width);
         }
         // Rows of a stay in the second-level cache for all panels of b, and a panel for all those rows.
-        const std::int64_t most_rows = std::max<std::int64_t>(1, (std::int64_t{5} << 15) / std::max<std::int64_t>(1, depth * tile_rows)) * tile_rows;
+        const std::int64_t most_rows = std::max<std::int64_t>(1, gemm_room / std::max<std::int64_t>(1, depth * tile_rows)) * tile_rows;
         const std::int64_t rows_each = (gemm_part(row1 - row0, most_rows) + tile_rows - 1) / tile_rows * tile_rows;
         const std::int64_t part = gemm_part(depth, 256);
         for (std::int64_t first = row0; first < row1; first += rows_each)
