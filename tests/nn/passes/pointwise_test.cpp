@@ -115,3 +115,37 @@ TEST_CASE("layer normalisation in pieces becomes one node, with its scale and sh
         CHECK(n.simplified(normalised(n, false, 1)) == 7);
     }
 }
+
+TEST_CASE("Softmax between a Transpose and the one back is one over another axis") {
+    const auto perm = [](dims order) { return std::vector<attribute>{{"perm", std::move(order)}}; };
+    for (const std::int64_t opset : std::initializer_list<std::int64_t>{11, 13})
+        for (const char* op : {"Softmax", "LogSoftmax"}) {
+            network n;
+            n.g.opsets[""] = opset;
+            const value_id y = n.add(op, {n.add("Transpose", {n.x}, perm({0, 2, 1}))}, {{"axis", std::int64_t{2}}});
+            CHECK(n.simplified(n.add("Transpose", {y}, perm({0, 2, 1}))) == 1);
+            CHECK(n.g.nodes[0].op == op);
+            CHECK(attr_int(n.g.nodes[0], "axis", 0) == 1);
+        }
+    {
+        network n;  // three axes turned around
+        const value_id y = n.add("Softmax", {n.add("Transpose", {n.x}, perm({1, 2, 0}))});
+        CHECK(n.simplified(n.add("Transpose", {y}, perm({2, 0, 1}))) == 1);
+        CHECK(attr_int(n.g.nodes[0], "axis", -1) == 0);
+    }
+    {
+        network n;  // not back
+        const value_id y = n.add("Softmax", {n.add("Transpose", {n.x}, perm({1, 2, 0}))});
+        CHECK(n.simplified(n.add("Transpose", {y}, perm({1, 2, 0}))) == 3);
+    }
+    {
+        network n;  // another axis
+        const value_id y = n.add("Softmax", {n.add("Transpose", {n.x}, perm({0, 2, 1}))}, {{"axis", std::int64_t{1}}});
+        CHECK(n.simplified(n.add("Transpose", {y}, perm({0, 2, 1}))) == 3);
+    }
+    {
+        network n;  // used between
+        const value_id t = n.add("Transpose", {n.x}, perm({0, 2, 1})), y = n.add("Softmax", {t});
+        CHECK(n.simplified(n.add("Sub", {n.add("Transpose", {y}, perm({0, 2, 1})), n.add("Transpose", {t}, perm({0, 2, 1}))})) == 5);
+    }
+}

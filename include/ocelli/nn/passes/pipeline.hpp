@@ -24,6 +24,7 @@ inline constexpr std::array simplify_passes{
     pass{"channel_shuffle", &passes::channel_shuffle},
     pass{"gelu_fusion", &passes::gelu_fusion},
     pass{"layer_norm_fusion", &passes::layer_norm_fusion},
+    pass{"softmax_axis", &passes::softmax_axis},
 };
 
 /// For the kernels of this library: what convolutions take along,

@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// Passes that find one operator in several element-wise ones.
+/// Passes that find one operator in several.
 
 #include <ocelli/nn/passes/pass.hpp>
 
@@ -14,6 +14,10 @@ std::vector<patch> gelu_fusion(const graph& g);
 /// Mean, difference, square, mean, + epsilon, root, division over the last axis, and a scale and a shift where they follow, become
 /// LayerNormalization.
 std::vector<patch> layer_norm_fusion(const graph& g);
+
+/// Transpose, Softmax over the last axis and the Transpose back become Softmax over the axis that was last between them: before operator set 13 there was no
+/// other way to write it.
+std::vector<patch> softmax_axis(const graph& g);
 
 }  // namespace ocelli::nn::passes
 

@@ -130,4 +130,29 @@ OCELLI_INLINE std::vector<patch> layer_norm_fusion(const graph& g) {
     return found;
 }
 
+OCELLI_INLINE std::vector<patch> softmax_axis(const graph& g) {
+    std::vector<patch> found;
+    const walker w(g);
+    for (const node& n : g.nodes) {
+        if (!n.domain.empty() || (n.op != "Softmax" && n.op != "LogSoftmax")) continue;
+        const node* before = w.producer(n.inputs[0], "Transpose");
+        if (before == nullptr || !detail::used_once(g, w.uses(), n.inputs[0])) continue;
+        const node* behind = w.user(n.outputs[0], "Transpose");
+        const dims there = attr_ints(*before, "perm", {}), back = behind == nullptr ? dims{} : attr_ints(*behind, "perm", {});
+        const auto rank = static_cast<std::int64_t>(there.size());
+        const std::int64_t axis = attr_int(n, "axis", n.opset < 13 ? 1 : -1);
+        if (rank == 0 || back.size() != there.size() || (axis != -1 && axis != rank - 1)) continue;
+        bool same = true;
+        for (std::int64_t i = 0; same && i < rank; ++i) {
+            const std::int64_t at = back[static_cast<std::size_t>(i)];
+            same = at >= 0 && at < rank && there[static_cast<std::size_t>(at)] == i;
+        }
+        if (!same) continue;
+        found.push_back(detail_pointwise::replaced(g, behind->outputs[0],
+                                                   {.name = n.name, .op = n.op, .opset = 13, .attributes = {{"axis", there.back()}}, .inputs = {before->inputs[0]}},
+                                                   ocelli::detail::concat(n.op, " '", n.name, "' between two Transpose is one over axis ", there.back())));
+    }
+    return found;
+}
+
 }  // namespace ocelli::nn::passes
