@@ -10,7 +10,7 @@ using namespace nodes;
 
 TEST_CASE("transpositions put every element where the reference does") {
     unsigned seed = 1;
-    const dims shapes[] = {{1}, {5, 3}, {64, 64}, {67, 129}, {2, 37, 3}, {2, 3, 41, 17}, {3, 16, 5, 33}, {2, 3, 4, 5, 6}, {1, 1280, 7, 7}};
+    const dims shapes[] = {{1}, {5, 3}, {64, 64}, {67, 129}, {2, 37, 3}, {2, 3, 41, 17}, {3, 16, 5, 33}, {2, 3, 4, 5, 6}, {1, 1280, 7, 7}, {1, 12, 10, 21}, {7, 200}, {3, 70}};
     for (const dims& shape : shapes) {
         std::vector<std::int64_t> perm(shape.size());
         std::iota(perm.begin(), perm.end(), 0);
@@ -53,6 +53,20 @@ TEST_CASE("concatenation and splitting agree with the reference along every axis
         }
     CHECK_THROWS_AS(run_node({.op = "Concat", .attributes = {{"axis", std::int64_t{0}}}}, {random_tensor({2, 3}, 1), random_tensor({2, 4}, 2)}), invalid_argument);
     CHECK_THROWS_AS(run_node({.op = "Split", .attributes = {{"axis", std::int64_t{0}}}}, {random_tensor({3}, 1), tensor::ints(std::vector<std::int64_t>{1, 1})}, {}, 13, 2), invalid_argument);
+}
+
+TEST_CASE("some of a few columns, cut out and put together, agree with the reference") {
+    unsigned seed = 1;
+    for (const std::int64_t wide : std::initializer_list<std::int64_t>{2, 4})
+        for (const std::int64_t rows : std::initializer_list<std::int64_t>{1, 15, 301, 20000}) {
+            const tensor x = random_tensor({1, rows, wide}, ++seed), y = random_tensor({1, rows, wide}, ++seed);
+            const result joined = run_node({.op = "Concat", .attributes = {{"axis", std::int64_t{2}}}}, {x, y});
+            CHECK(error_of(joined, 1e-30) == 0);
+            const result cut = run_node({.op = "Slice"}, {joined.outputs[0], tensor::ints(std::vector<std::int64_t>{1}), tensor::ints(std::vector<std::int64_t>{1 + wide}),
+                                                          tensor::ints(std::vector<std::int64_t>{2})});
+            CHECK(cut.kernel == "move_slice");
+            CHECK(error_of(cut, 1e-30) == 0);
+        }
 }
 
 TEST_CASE("slices agree with the reference for bounds inside and outside, and steps") {

@@ -2,8 +2,29 @@
 
 namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
 
+// Fewer rows than lanes, whose columns follow each other in y. Whole vectors are stored: what is too much of one is overwritten by the next columns.
+inline void move_transpose_few(std::int64_t rows, std::int64_t columns, const float* x, std::int64_t x_step, float* y) {
+    constexpr int L = lanes<float>;
+    const std::int64_t all = columns * rows;
+    std::int64_t c = 0;
+    for (; c + L <= columns; c += L) {
+        vf32 square[L];
+        for (int i = 0; i < L; ++i) square[i] = i < rows ? load(x + i * x_step + c) : vf32{};
+        transpose_square(square);
+        for (int i = 0; i < L; ++i) {
+            const std::int64_t to = (c + i) * rows;
+            if (to + L <= all) store(y + to, square[i]);
+            else
+                for (std::int64_t r = 0; r < rows; ++r) y[to + r] = x[r * x_step + c + i];
+        }
+    }
+    for (; c < columns; ++c)
+        for (std::int64_t r = 0; r < rows; ++r) y[c * rows + r] = x[r * x_step + c];
+}
+
 inline void move_transpose(std::int64_t rows, std::int64_t columns, const float* x, std::int64_t x_step, float* y, std::int64_t y_step) {
     constexpr int L = lanes<float>;
+    if (rows < L && y_step == rows) return move_transpose_few(rows, columns, x, x_step, y);
     std::int64_t r = 0;
     for (; r + L <= rows; r += L) {
         std::int64_t c = 0;
@@ -20,8 +41,16 @@ inline void move_transpose(std::int64_t rows, std::int64_t columns, const float*
         for (std::int64_t c = 0; c < columns; ++c) y[c * y_step + r] = x[r * x_step + c];
 }
 
+// R rows of n that lie beside each other, element by element.
+template <int R>
+inline void move_beside(std::int64_t n, const float* x, std::int64_t x_step, float* y, std::int64_t y_step) {
+    for (std::int64_t i = 0; i < n; ++i, x += x_step, y += y_step) __builtin_memcpy(y, x, R * sizeof(float));
+}
+
 inline void move_rows(std::int64_t rows, std::int64_t n, const float* x, std::int64_t x_row, std::int64_t x_step, float* y, std::int64_t y_row, std::int64_t y_step) {
     constexpr int L = lanes<float>;
+    if (x_row == 1 && y_row == 1 && rows == 2) return move_beside<2>(n, x, x_step, y, y_step);
+    if (x_row == 1 && y_row == 1 && rows == 4) return move_beside<4>(n, x, x_step, y, y_step);
     for (std::int64_t r = 0; r < rows; ++r, x += x_row, y += y_row) {
         std::int64_t i = 0;
         if (y_step == 1 && x_step == 1) {

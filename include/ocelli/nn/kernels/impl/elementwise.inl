@@ -145,7 +145,7 @@ OCELLI_INLINE void softmax(std::int64_t outer, std::int64_t n, std::int64_t inne
         // A row would leave most of a vector idle: stand them side by side (two classes of thousands of boxes).
         constexpr std::int64_t wide = detail::softmax_columns;
         const std::int64_t parts = (outer + wide - 1) / wide;
-        parallel_for(static_cast<std::size_t>(parts), static_cast<std::size_t>(std::max<std::int64_t>(1, block / (n * wide))), [&](std::size_t begin, std::size_t end) {
+        parallel_for(static_cast<std::size_t>(parts), static_cast<std::size_t>(std::max<std::int64_t>(1, block / (8 * n * wide))), [&](std::size_t begin, std::size_t end) {
             float columns[detail::short_row * wide];
             for (auto part = static_cast<std::int64_t>(begin); part < static_cast<std::int64_t>(end); ++part) {
                 const std::int64_t first = part * wide, rows = std::min(wide, outer - first);
