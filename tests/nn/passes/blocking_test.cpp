@@ -123,3 +123,52 @@ TEST_CASE("channels that are picked, split or joined between blocks need no plan
     CHECK(count("Gather") + count("Split") == 0);
     CHECK(count("Concat") == 1);  // of whole blocks
 }
+
+TEST_CASE("convolutions of one image that are alike but for their few filters run as one") {
+    const std::int64_t lanes = block_lanes(), few = lanes / 2;
+    const auto convolutions = [](const network& n) { return std::count_if(n.g.nodes.begin(), n.g.nodes.end(), [](const node& c) { return c.op == "Conv"; }); };
+    const auto behind = [](network& n, std::vector<value_id> images) {
+        for (value_id& v : images) v = n.add({.op = "Abs"}, {v});
+        return n.add({.op = "Concat", .attributes = {{"axis", std::int64_t{1}}}}, images);
+    };
+    {
+        network n(4 * lanes);
+        const value_id a = n.convolution(n.conv, 4 * lanes, few), b = n.convolution(n.conv, 4 * lanes, few), c = n.convolution(n.conv, 4 * lanes, few);
+        n.g.nodes[static_cast<std::size_t>(n.g.at(b).producer)].inputs.push_back(n.g.add_constant("", filled({few}, 0.5f, -0.1f)));
+        CHECK(n.reorders({behind(n, {a, b, c})}) > 0);
+        CHECK(convolutions(n) == 2);
+    }
+    {
+        network n(4 * lanes);  // their activations are one
+        const auto relu = [&] { return n.add({.op = "Relu"}, {n.convolution(n.conv, 4 * lanes, few)}); };
+        CHECK(n.reorders({behind(n, {relu(), relu(), relu()})}) > 0);
+        CHECK(convolutions(n) == 2);
+    }
+    {
+        network n(4 * lanes);  // of one, not of the others: two are alike, which is enough
+        const value_id a = n.convolution(n.conv, 4 * lanes, few), b = n.convolution(n.conv, 4 * lanes, few);
+        CHECK(n.reorders({behind(n, {a, b, n.add({.op = "Relu"}, {n.convolution(n.conv, 4 * lanes, few)})})}) > 0);
+        CHECK(convolutions(n) == 3);
+    }
+    {
+        network n(4 * lanes);  // whole blocks
+        const value_id a = n.convolution(n.conv, 4 * lanes, lanes), b = n.convolution(n.conv, 4 * lanes, lanes), c = n.convolution(n.conv, 4 * lanes, lanes);
+        CHECK(n.reorders({behind(n, {a, b, c})}) > 0);
+        CHECK(convolutions(n) == 4);
+    }
+    {
+        network n(lanes);  // another dilation
+        const value_id a = n.convolution(n.conv, lanes, few), b = n.convolution(n.conv, lanes, few);
+        n.g.nodes[static_cast<std::size_t>(n.g.at(b).producer)].attributes = {{"pads", dims{2, 2, 2, 2}}, {"dilations", dims{2, 2}}};
+        CHECK(n.reorders({behind(n, {a, b})}) > 0);
+        CHECK(convolutions(n) == 3);
+    }
+    {
+        network n(4 * lanes);  // a depthwise convolution takes one along
+        const value_id a = n.convolution(n.conv, 4 * lanes, few), b = n.convolution(n.conv, 4 * lanes, few), c = n.convolution(n.conv, 4 * lanes, few), d = n.g.add_value("");
+        n.g.add_node({.name = "depthwise", .op = "Conv", .attributes = {{"pads", dims{1, 1, 1, 1}}, {"group", few}},
+                      .inputs = {c, n.g.add_constant("", filled({few, 1, 3, 3}, -0.2f, 0.05f))}, .outputs = {d}});
+        CHECK(n.reorders({behind(n, {a, b, d})}) > 0);
+        CHECK(convolutions(n) == 4);
+    }
+}

@@ -7,6 +7,10 @@
 
 namespace ocelli::nn::passes {
 
+/// Each of some ocelli.Conv of one image that are alike but for their few filters, which leave most of a block empty, becomes a part of one (the branches of
+/// UltraFace's receptive fields).
+std::vector<patch> sibling_convolutions(const graph& g);
+
 /// Each ocelli.Conv becomes ocelli.blocked.Conv, and what comes behind it (element-wise operators, pooling, Concat of channels) works
 /// on blocks as well. Unblock stands where an operator needs planes.
 std::vector<patch> channel_blocking(const graph& g);

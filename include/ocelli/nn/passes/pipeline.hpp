@@ -39,6 +39,7 @@ inline constexpr std::array lower_passes{
 
 /// and then where they run.
 inline constexpr std::array kernel_passes{
+    pass{"sibling_convolutions", &passes::sibling_convolutions},
     pass{"channel_blocking", &passes::channel_blocking},
     pass{"choose_kernels", &passes::choose_kernels},
 };

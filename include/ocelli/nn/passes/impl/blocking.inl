@@ -409,6 +409,92 @@ private:
 
 }  // namespace detail_blocking
 
+namespace detail_blocking {
+
+/// Half blocks that tiles multiply for so many filters: a second block of which half is used costs half.
+inline std::int64_t half_blocks(std::int64_t filters, std::int64_t lanes) {
+    const std::int64_t full = filters / lanes, rest = filters % lanes;
+    return 2 * full + (rest == 0 ? 0 : full % 2 == 1 && 2 * rest <= lanes ? 1 : 2);
+}
+/// Whether two convolutions of one image can be one.
+inline bool alike(const node& a, const node& b, const tensor& wa, const tensor& wb) {
+    if (a.inputs[0] != b.inputs[0] || wa.rank() != wb.rank() || !std::equal(wa.shape().begin() + 1, wa.shape().end(), wb.shape().begin() + 1)) return false;
+    for (const char* name : {"dilations", "pads", "strides"})
+        if (attr_ints(a, name, {}) != attr_ints(b, name, {})) return false;
+    for (const char* name : {"alpha", "beta"})
+        if (attr_float(a, name, 0.0f) != attr_float(b, name, 0.0f)) return false;
+    return attr_string(a, "auto_pad", "NOTSET") == attr_string(b, "auto_pad", "NOTSET") && attr_string(a, "activation", "none") == attr_string(b, "activation", "none");
+}
+
+}  // namespace detail_blocking
+
+OCELLI_INLINE std::vector<patch> sibling_convolutions(const graph& g) {
+    using namespace detail_blocking;
+    const std::int64_t lanes = block_lanes();
+    // Those whose filters are few, and that no depthwise convolution takes along.
+    const auto takes_part = [&](const node& n) {
+        if (n.domain != "ocelli" || n.op != "Conv" || n.inputs[0] == no_value || attr_int(n, "group", 1) != 1 || has_attribute(n, "kernel")) return false;
+        const tensor *w = detail::constant_input(g, n, 1), *b = detail::constant_input(g, n, 2);
+        if (w == nullptr || w->type() != dtype::float32 || w->rank() < 3 || w->extent(0) % lanes == 0 || w->extent(1) < lanes) return false;
+        const bool has_bias = n.inputs.size() > 2 && n.inputs[2] != no_value;
+        if (has_bias && (b == nullptr || b->type() != dtype::float32 || b->size() != w->extent(0))) return false;
+        for (std::size_t i = 3; i < n.inputs.size(); ++i)
+            if (n.inputs[i] != no_value) return false;
+        return true;
+    };
+    std::vector<const node*> few;
+    for (const node& n : g.nodes)
+        if (takes_part(n)) few.push_back(&n);
+    for (const node& n : g.nodes)
+        if (n.op == "Conv" && attr_int(n, "group", 1) != 1) std::erase_if(few, [&](const node* f) { return f->outputs[0] == n.inputs[0]; });
+    std::vector<patch> found;
+    for (std::size_t first = 0; first < few.size(); ++first) {
+        if (few[first] == nullptr) continue;
+        const tensor& w = *detail::constant_input(g, *few[first], 1);
+        std::vector<const node*> together;
+        std::int64_t filters = 0, apart = 0, picked = 0;
+        for (std::size_t i = first; i < few.size(); ++i) {
+            if (few[i] == nullptr) continue;
+            const tensor& v = *detail::constant_input(g, *few[i], 1);
+            if (!alike(*few[first], *few[i], w, v)) continue;
+            together.push_back(few[i]);
+            filters += v.extent(0);
+            apart += half_blocks(v.extent(0), lanes);
+            picked += block_count(v.extent(0), lanes);
+        }
+        // To pick a pixel's channels out of the result again takes as long as 26 products of a block.
+        const std::int64_t saved = apart - half_blocks(filters, lanes), taps = w.size() / w.extent(0);
+        if (together.size() < 2 || 8 * saved < apart || saved * taps < 52 * picked) continue;
+        patch p{.reason = ocelli::detail::concat(together.size(), " convolutions of the image that '", few[first]->name, "' reads run as one")};
+        dims shape = w.shape();
+        shape[0] = filters;
+        tensor weights(dtype::float32, shape), bias(dtype::float32, {filters}), counts(dtype::int64, {static_cast<std::int64_t>(together.size())});
+        node split{.name = few[first]->name + ".split", .op = "Split", .opset = 13, .attributes = {{"axis", std::int64_t{1}}}};
+        std::int64_t at = 0;
+        for (std::size_t i = 0; i < together.size(); ++i) {
+            const node& n = *together[i];
+            const tensor &from = *detail::constant_input(g, n, 1), *b = detail::constant_input(g, n, 2);
+            std::copy_n(from.data<float>(), from.size(), weights.mutable_data<float>() + at * taps);
+            if (b != nullptr) std::copy_n(b->data<float>(), b->size(), bias.mutable_data<float>() + at);
+            else std::fill_n(bias.mutable_data<float>() + at, from.extent(0), 0.0f);
+            counts.mutable_data<std::int64_t>()[i] = from.extent(0);
+            at += from.extent(0);
+            split.outputs.push_back(p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what));
+            p.replace.push_back({n.outputs[0], split.outputs.back()});
+        }
+        node all = *few[first];
+        const value_id result = p.add_value(g, "", {});
+        all.inputs = {all.inputs[0], p.add_constant(g, "", weights), p.add_constant(g, "", bias)};
+        all.outputs = {result};
+        split.inputs = {result, p.add_constant(g, "", counts)};
+        p.nodes.push_back(std::move(all));
+        p.nodes.push_back(std::move(split));
+        found.push_back(std::move(p));
+        std::replace_if(few.begin(), few.end(), [&](const node* n) { return std::find(together.begin(), together.end(), n) != together.end(); }, nullptr);
+    }
+    return found;
+}
+
 OCELLI_INLINE std::vector<patch> channel_blocking(const graph& g) {
     return detail_blocking::walk(g).run();
 }
