@@ -5,6 +5,7 @@
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/blocked_bf16.hpp>
 #include <ocelli/nn/kernels/channels.hpp>
+#include <ocelli/nn/kernels/grouped.hpp>
 #include <ocelli/nn/kernels/transposed.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
@@ -44,11 +45,15 @@ public:
         epilogue_.slope = slope_.data<float>();
         name_ = attr_string(n, "kernel");
         depthwise_ = name_ == "blocked_depthwise";
+        grouped_ = name_ == "blocked_grouped";
+        if (grouped_)
+            check(n, weights_.rank() == 4 && windows_.dilations[0] == 1 && blocked_grouped_takes(layer_), "groups that blocked_grouped() takes expected, got weights ",
+                  weights_.shape(), " in ", layer_.group, " groups");
         columns_ = name_ == "blocked_transpose_columns";
         minimal_ = name_ == "blocked_transpose_winograd";
         by_extents_ = name_ == "blocked_by_extents";
         tile_ = name_ == "blocked_winograd4" ? 4 : name_ == "blocked_winograd2" ? 2 : 0;
-        half_ = cache.precision() == precision::bf16 && !transposed_ && !depthwise_ && (!planes_ || blocked_conv_bf16_takes_planes(layer_));
+        half_ = cache.precision() == precision::bf16 && !transposed_ && !depthwise_ && !grouped_ && (!planes_ || blocked_conv_bf16_takes_planes(layer_));
         if (half_ && tile_ == 0 && !by_extents_) name_ += "_bf16";
         if (half_ && tile_ != 0) {  // chosen beside floats: direct convolution of pairs is faster than that
             by_extents_ = true;
@@ -90,6 +95,7 @@ public:
         }
         const int tile = by_extents_ ? winograd_tile(l, half_ ? bf16_speed() : 1) : tile_;
         if (depthwise_) blocked_depthwise(l, x.data<float>(), packed(0), e, y.mutable_data<float>());
+        else if (grouped_) blocked_grouped(l, x.data<float>(), packed(0), e, y.mutable_data<float>());
         else if (tile != 0) winograd_conv(l, tile, x.data<float>(), packed(tile), e, y.mutable_data<float>());
         else if (!window_fits(l)) run_reference(node_, io);
         else if (half_) {
@@ -142,6 +148,7 @@ private:
                                        : minimal_   ? transpose_winograd_packed_size(layer_)
                                        : transposed_ ? blocked_transpose_packed_size(layer_)
                                        : depthwise_ ? block_count(layer_.filters, lanes) * lanes * taps
+                                       : grouped_   ? blocked_grouped_packed_size(layer_)
                                        : tile != 0  ? winograd_packed_size(layer_, tile)
                                                     : blocked_conv_packed_size(layer_)});
         float* to = packed.mutable_data<float>();
@@ -155,6 +162,7 @@ private:
         else if (minimal_) transpose_winograd_pack(layer_, from, to, factors);
         else if (transposed_) blocked_transpose_pack(layer_, from, to, factors);
         else if (depthwise_) blocked_depthwise_pack(layer_, from, to);
+        else if (grouped_) blocked_grouped_pack(layer_, from, to);
         else if (tile != 0) winograd_pack(layer_, tile, from, to);
         else blocked_conv_pack(layer_, from, to);
         return packed;
@@ -178,7 +186,7 @@ private:
     std::int64_t in_ = 0, out_ = 0;
     /// The extents of an image, and so what is fastest, are known when it runs.
     bool by_extents_ = false;
-    bool planes_ = false, depthwise_ = false, transposed_ = false;
+    bool planes_ = false, depthwise_ = false, grouped_ = false, transposed_ = false;
     /// A transposed one's other forms.
     bool columns_ = false, minimal_ = false;
     /// Weights and image rounded to bfloat16, where no Winograd is.

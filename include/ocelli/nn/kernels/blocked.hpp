@@ -149,6 +149,7 @@ struct blocked_kernels {
     void (*pool_row[2])(const blocked_pool_args& row) = {};
     void (*mean)(const float* x, std::int64_t pixels, float* y) = nullptr;
     void (*scale)(const float* x, const float* factors, std::int64_t rows, int vectors, float* y) = nullptr;
+    void (*exchange)(const float* x, std::int64_t pixels, int copies, float* to) = nullptr;  ///< copies: 2, 4 .. lanes / 2
     void (*gather)(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) = nullptr;
     void (*scatter)(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) = nullptr;
 };

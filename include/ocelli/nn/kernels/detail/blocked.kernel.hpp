@@ -517,6 +517,23 @@ inline void blocked_mean(const float* x, std::int64_t pixels, float* y) {
     store(y, ((s0 + s1) + (s2 + s3)) / static_cast<float>(pixels));
 }
 
+// Copies of a row below each other: lane i of copy c is lane i ^ c of x, another of its group of as many lanes as there are copies.
+template <int... Copy>
+OCELLI_ALWAYS_INLINE void blocked_exchange_lanes(const float* x, std::int64_t pixels, float* to, std::integer_sequence<int, Copy...>) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t i = 0; i < pixels; ++i) {
+        const vf32 v = load(x + i * L);
+        (store(to + (Copy * pixels + i) * L, lanes_away<Copy>(v, blocked_lanes{})), ...);
+    }
+}
+inline void blocked_exchange(const float* x, std::int64_t pixels, int copies, float* to) {
+    if constexpr (lanes<float> >= 16)
+        if (copies == 8) return blocked_exchange_lanes(x, pixels, to, std::make_integer_sequence<int, 8>{});
+    if constexpr (lanes<float> >= 8)
+        if (copies == 4) return blocked_exchange_lanes(x, pixels, to, std::make_integer_sequence<int, 4>{});
+    blocked_exchange_lanes(x, pixels, to, std::make_integer_sequence<int, 2>{});
+}
+
 // y[r][...] = x[r][...] * factors[r], rows of `vectors` vectors.
 inline void blocked_scale(const float* x, const float* factors, std::int64_t rows, int vectors, float* y) {
     constexpr int L = lanes<float>;
@@ -589,6 +606,7 @@ inline nn::detail::blocked_kernels make_blocked_kernels() {
     t.pool_row[1] = &blocked_pool_row<true>;
     t.mean = &blocked_mean;
     t.scale = &blocked_scale;
+    t.exchange = &blocked_exchange;
     t.gather = &blocked_gather;
     t.scatter = &blocked_scatter;
     return t;

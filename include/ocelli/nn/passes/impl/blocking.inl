@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/nn/kernels/grouped.hpp>
 #include <ocelli/nn/kernels/transposed.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
@@ -133,8 +134,9 @@ private:
     conv_choice choose_kernel(const conv_layer& l, const node& n, const tensor& w) const {
         const bool depthwise = l.group > 1 && w.extent(1) == 1 && l.filters == l.group;
         if (depthwise) return w.rank() > 4 ? conv_choice{} : conv_choice{"blocked_depthwise", true};
-        if (!blocked_conv_takes(l)) return {};
         const conv_layer whole = with_extents(l, n, w);
+        if (w.rank() == 4 && whole.kernel_height != 0 && blocked_grouped_pays(whole)) return {"blocked_grouped", true};
+        if (!blocked_conv_takes(l)) return {};
         if (winograd_takes(whole)) {
             if (whole.out_height == 0) return {"blocked_by_extents", true};
             if (const int tile = winograd_tile(whole); tile != 0) return {ocelli::detail::concat("blocked_winograd", tile), true};
