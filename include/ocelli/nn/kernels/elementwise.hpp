@@ -97,8 +97,8 @@ struct elementwise_kernels {
     void (*unary[static_cast<int>(unary_function::count_)])(std::int64_t n, const float* x, float* y, float a, float b) = {};
     /// [which operand is repeated: none, a, b]
     void (*binary[static_cast<int>(binary_function::count_)][3])(const binary_rows& rows) = {};
-    /// One line of n elements.
-    void (*softmax_row)(std::int64_t n, const float* x, float* y) = nullptr;
+    /// Lines of n elements, one behind the other.
+    void (*softmax_rows)(std::int64_t lines, std::int64_t n, const float* x, float* y) = nullptr;
     /// `columns` lines side by side, `pitch` floats from one element of a line to the next; at most softmax_columns of them.
     void (*softmax_columns)(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, float* y) = nullptr;
     /// Softmax of `factor` x in place but for the division: lines of n elements, `pitch` floats apart, become the numerators, `inverse` one divided by their sum.

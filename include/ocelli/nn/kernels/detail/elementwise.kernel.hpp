@@ -335,6 +335,50 @@ inline void softmax_weights(std::int64_t rows, std::int64_t n, std::int64_t pitc
     }
 }
 
+// The same of short rows, one behind the other, divided: a row alone would wait for its own maximum and sum.
+inline void softmax_short_rows(std::int64_t rows, std::int64_t n, const float* x, float* y) {
+    constexpr int L = lanes<float>;
+    const vf32 lowest = __builtin_bit_cast(vf32, broadcast(static_cast<std::int32_t>(0xff800000u)));
+    const std::int64_t whole = n / L * L, left = n - whole;
+    float part[4 * L];
+    for (std::int64_t r = 0; r < rows;) {
+        const std::int64_t step = rows - r >= 4 ? n : 0;
+        const float* const from = x + r * n;
+        float* const to = y + r * n;
+        four peaks = four_of(lowest), rest = peaks;
+        if (left != 0) {
+            store_four(part, L, rest);
+            for (int k = 0; k < 4; ++k) copy_few(part + k * L, from + k * step + whole, left);
+            peaks = rest = load_four(part, L);
+        }
+        for (std::int64_t i = 0; i < whole; i += L) peaks = larger(load_four(from + i, step), peaks);
+        const four shift{broadcast(max_lane<float>(peaks.a)), broadcast(max_lane<float>(peaks.b)), broadcast(max_lane<float>(peaks.c)), broadcast(max_lane<float>(peaks.d))};
+        four sums = four_of(vf32{});
+        for (std::int64_t i = 0; i < whole; i += L) {
+            const four e = exponential_of_negative(load_four(from + i, step) - shift);
+            store_four(to + i, step, e);
+            sums = sums + e;
+        }
+        if (left != 0) {
+            rest = exponential_of_negative(rest - shift);
+            sums = sums + rest;
+        }
+        const four scale{broadcast(1.0f / sum_lanes<float>(sums.a)), broadcast(1.0f / sum_lanes<float>(sums.b)), broadcast(1.0f / sum_lanes<float>(sums.c)),
+                         broadcast(1.0f / sum_lanes<float>(sums.d))};
+        for (std::int64_t i = 0; i < whole; i += L) store_four(to + i, step, load_four(to + i, step) * scale);
+        if (left != 0) {
+            store_four(part, L, rest * scale);
+            for (int k = 0; k < 4; ++k) copy_few(to + k * step + whole, part + k * L, left);
+        }
+        r += step != 0 ? 4 : 1;
+    }
+}
+
+inline void softmax_rows(std::int64_t rows, std::int64_t n, const float* x, float* y) {
+    if (n < 512) return softmax_short_rows(rows, n, x, y);
+    for (std::int64_t r = 0; r < rows; ++r) softmax_row(n, x + r * n, y + r * n);
+}
+
 inline void softmax_column_block(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, float* y) {
     constexpr int L = lanes<float>;
     for (std::int64_t c = 0; c < columns; c += L) {
@@ -424,7 +468,7 @@ inline nn::detail::elementwise_kernels make_elementwise_kernels() {
     fill_binary<binary_maximum>(t, nn::binary_function::maximum);
     fill_binary<binary_minimum>(t, nn::binary_function::minimum);
     fill_binary<binary_prelu>(t, nn::binary_function::prelu);
-    t.softmax_row = &softmax_row;
+    t.softmax_rows = &softmax_rows;
     t.softmax_columns = &softmax_column_block;
     t.softmax_weights = &softmax_weights;
     return t;

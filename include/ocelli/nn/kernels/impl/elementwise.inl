@@ -162,7 +162,8 @@ OCELLI_INLINE void softmax(std::int64_t outer, std::int64_t n, std::int64_t inne
     }
     if (inner == 1) {
         parallel_for(static_cast<std::size_t>(outer), static_cast<std::size_t>(std::max<std::int64_t>(1, block / n)), [&](std::size_t begin, std::size_t end) {
-            for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) t.softmax_row(n, x + i * n, y + i * n);
+            const auto first = static_cast<std::int64_t>(begin) * n;
+            t.softmax_rows(static_cast<std::int64_t>(end - begin), n, x + first, y + first);
         });
         return;
     }
