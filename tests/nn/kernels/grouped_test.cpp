@@ -62,6 +62,7 @@ TEST_CASE("which groups are taken, and where that pays") {
     const std::int64_t half = block_lanes() / 2;
     CHECK(blocked_grouped_pays(layer_of(half, 4, 8, 8, 3, 1, 1)));
     CHECK_FALSE(blocked_grouped_pays(layer_of(half, 4, 8, 8, 3, 2, 1)));
+    CHECK_FALSE(blocked_grouped_pays(layer_of(half, 4, 8, 8, 1, 1, 0)));
     CHECK(blocked_grouped_pays(layer_of(half, 5, 8, 8, 3, 2, 1)));  // all five would share two blocks and a half
     CHECK_FALSE(blocked_grouped_pays(layer_of(2 * half, 4, 8, 8, 3, 1, 1)));
     CHECK(blocked_grouped_takes(layer_of(half, 4, 8, 8, 3, 1, 1)));

@@ -10,7 +10,8 @@ namespace ocelli::nn {
 /// Whether blocked_grouped() takes the layer: as many filters as channels, 2, 4, 8 ... to a group, at least two groups to a block; two axes, dilation 1
 /// along the first.
 bool blocked_grouped_takes(const conv_layer& layer);
-/// Whether it is also faster than blocked_conv(), which multiplies zeros where groups share a block. Copying is in vain for most results of strides.
+/// Whether it is also faster than blocked_conv(), which multiplies zeros where groups share a block. Copies of which few taps are
+/// taken do not pay.
 bool blocked_grouped_pays(const conv_layer& layer);
 
 /// Floats of packed weights, and packing them: w (filters, channels / group, kernel_height, kernel_width), at any address.

@@ -32,7 +32,7 @@ OCELLI_INLINE bool blocked_grouped_takes(const conv_layer& l) {
 }
 
 OCELLI_INLINE bool blocked_grouped_pays(const conv_layer& l) {
-    if (!blocked_grouped_takes(l)) return false;
+    if (!blocked_grouped_takes(l) || l.kernel_height * l.kernel_width < 3) return false;
     const bool two_to_a_block = 2 * (l.channels / l.group) == block_lanes() && l.group % 2 == 0;  // a zero for each term
     return !two_to_a_block || l.stride_y * l.stride_x < 4;
 }
