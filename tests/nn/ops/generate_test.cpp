@@ -13,6 +13,25 @@ TEST_CASE("ConstantOfShape fills with 0 or the value") {
     CHECK_REFUSED(invalid_argument, run("ConstantOfShape", 9, {list({1})}, {attribute{"value", floats({2}, {1, 2})}}), "one element");
 }
 
+TEST_CASE("the extent of a Range of constants is known, unless it has none") {
+    const auto scalar = [](auto v) { return tensor::scalar(v); };
+    const auto extent = [](const tensor& start, const tensor& limit, const tensor& delta) {
+        ocelli::nn::graph g;
+        g.opsets[""] = 11;
+        const auto y = g.add_value("y");
+        g.add_node({.op = "Range", .inputs = {g.add_constant("a", start), g.add_constant("b", limit), g.add_constant("c", delta)}, .outputs = {y}});
+        g.outputs = {y};
+        ocelli::nn::infer_facts(g);
+        return ocelli::nn::text(g.at(y).what.shape);
+    };
+    CHECK(extent(scalar(10), scalar(4), scalar(-2)) == "(3)");
+    CHECK(extent(scalar(std::int64_t{0}), scalar(std::int64_t{56}), scalar(std::int64_t{1})) == "(56)");
+    CHECK(extent(scalar(1.0f), scalar(2.1f), scalar(0.25f)) == "(5)");
+    CHECK(extent(scalar(1), scalar(1), scalar(1)) == "(0)");
+    CHECK(extent(scalar(1), scalar(2), scalar(0)) == "(?)");  // refused where it runs
+    CHECK(extent(scalar(std::int64_t{0}), scalar(std::numeric_limits<std::int64_t>::max()), scalar(std::int64_t{1})) == "(?)");
+}
+
 TEST_CASE("Range counts up and down and may be empty") {
     const auto scalar = [](auto v) { return tensor::scalar(v); };
     CHECK(elements<std::int32_t>(run("Range", 11, {scalar(10), scalar(4), scalar(-2)})) == std::vector<std::int32_t>{10, 8, 6});

@@ -126,6 +126,25 @@ TEST_CASE("nodes of constants become constants, and dead ones disappear") {
     CHECK(evaluate(g, {{"x", tensor::from<float>({2}, {0.f, 0.f})}})["y"].as<float, 1>()(1) == 4.f);
 }
 
+TEST_CASE("what exporters count out of an image's extents becomes constant") {
+    graph g = empty_graph();
+    const value_id x = g.add_value("x", {dtype::int64, symbolic_shape{4}, {}});
+    const value_id shape = g.add_value("shape"), extent = g.add_value("extent"), range = g.add_value("range"), square = g.add_value("square"), y = g.add_value("y");
+    const value_id zero = g.add_constant("zero", tensor::scalar(std::int64_t{0})), one = g.add_constant("one", tensor::scalar(std::int64_t{1}));
+    g.add_node({.op = "Shape", .inputs = {x}, .outputs = {shape}});
+    g.add_node({.op = "Gather", .inputs = {shape, zero}, .outputs = {extent}});
+    g.add_node({.op = "Range", .inputs = {zero, extent, one}, .outputs = {range}});
+    g.add_node({.op = "Mul", .inputs = {range, range}, .outputs = {square}});
+    g.add_node({.op = "Add", .inputs = {x, square}, .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {y};
+    infer_facts(g);
+    const pass passes[] = {{"constant_folding", &passes::constant_folding}};
+    run_passes(g, passes);
+    CHECK(g.nodes.size() == 1);
+    CHECK(evaluate(g, {{"x", tensor::from<std::int64_t>({4}, {1, 1, 1, 1})}})["y"].as<std::int64_t, 1>()(3) == 10);
+}
+
 TEST_CASE("identities disappear, and outputs keep their names") {
     graph g = empty_graph();
     const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{2}, {}});

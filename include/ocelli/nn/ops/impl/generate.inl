@@ -4,6 +4,7 @@
 #include <ocelli/nn/ops/generate.hpp>
 
 #include <cmath>
+#include <optional>
 
 namespace ocelli::nn {
 
@@ -40,8 +41,42 @@ OCELLI_INLINE void eval_constant_of_shape(eval_context& c) {
 
 // --- Range ----------------------------------------------------------------------------------------------------------------------------
 
+/// The elements of a range, or nothing where they are without end or number.
+template <class T>
+std::optional<std::int64_t> range_count(T first, T limit, T delta) {
+    constexpr std::int64_t most = std::int64_t{1} << 48;
+    if (delta == T(0)) return {};
+    if constexpr (std::is_integral_v<T>) {
+        // In unsigned arithmetic: the distance may exceed the type.
+        const auto a = static_cast<std::uint64_t>(first), b = static_cast<std::uint64_t>(limit), d = static_cast<std::uint64_t>(delta);
+        std::uint64_t n = 0;
+        if (delta > 0 && limit > first) n = (b - a - 1) / d + 1;
+        if (delta < 0 && limit < first) n = (a - b - 1) / (0 - d) + 1;
+        return n <= static_cast<std::uint64_t>(most) ? std::optional(static_cast<std::int64_t>(n)) : std::nullopt;
+    } else {
+        const double n = std::ceil((static_cast<double>(limit) - static_cast<double>(first)) / static_cast<double>(delta));
+        if (ocelli::detail::is_nan(n) || n > static_cast<double>(most)) return {};
+        return n > 0 ? static_cast<std::int64_t>(n) : 0;
+    }
+}
+
 inline void infer_range(infer_context& c) {
-    c.output(0, c.type(0), symbolic_shape::of_rank(1));
+    symbolic_shape shape = symbolic_shape::of_rank(1);
+    const auto number = [&](std::size_t i) {
+        const tensor* t = c.constant(i);
+        return t != nullptr && size_of(t->type()) != 0 && t->size() == 1 ? t : nullptr;
+    };
+    const tensor *start = number(0), *limit = number(1), *delta = number(2);
+    if (start != nullptr && limit != nullptr && delta != nullptr) {
+        const bool whole = is_integer(start->type());
+        const auto count = [&]<class T>(dtype type, type_tag<T>) {
+            const tensor a = start->cast(type), b = limit->cast(type), d = delta->cast(type);
+            return range_count(*a.data<T>(), *b.data<T>(), *d.data<T>());
+        };
+        const auto n = whole ? count(dtype::int64, type_tag<std::int64_t>{}) : count(dtype::float64, type_tag<double>{});
+        if (n) shape = symbolic_shape(dims{*n});
+    }
+    c.output(0, c.type(0), std::move(shape));
 }
 
 inline void eval_range(eval_context& c) {
@@ -53,22 +88,10 @@ inline void eval_range(eval_context& c) {
     dispatch(c.self, type_list<float, double, std::int64_t>{}, start.type(), [&]<class T>(type_tag<T>) {
         const T first = *start.data<T>(), limit = *c.input(1).data<T>(), delta = *c.input(2).data<T>();
         check(c.self, delta != T(0) && !nan_element(first) && !nan_element(limit) && !nan_element(delta), "delta must not be 0, and nothing NaN");
-        std::int64_t count = 0;
-        if constexpr (std::is_integral_v<T>) {
-            // In unsigned arithmetic: the distance may exceed the type.
-            const auto a = static_cast<std::uint64_t>(first), b = static_cast<std::uint64_t>(limit), d = static_cast<std::uint64_t>(delta);
-            std::uint64_t n = 0;
-            if (delta > 0 && limit > first) n = (b - a - 1) / d + 1;
-            if (delta < 0 && limit < first) n = (a - b - 1) / (0 - d) + 1;
-            check(c.self, n <= std::uint64_t{1} << 48, "a range of ", n, " elements is too long");
-            count = static_cast<std::int64_t>(n);
-        } else {
-            const double n = std::ceil((static_cast<double>(limit) - static_cast<double>(first)) / static_cast<double>(delta));
-            check(c.self, !ocelli::detail::is_nan(n) && n < 0x1p48, "a range from ", first, " to ", limit, " by ", delta, " is too long");
-            count = n > 0 ? static_cast<std::int64_t>(n) : 0;
-        }
-        T* y = c.output(0, start.type(), {count}).template mutable_data<T>();
-        for (std::int64_t i = 0; i < count; ++i) {
+        const auto count = range_count(first, limit, delta);
+        check(c.self, count.has_value(), "a range from ", first, " to ", limit, " by ", delta, " is too long");
+        T* y = c.output(0, start.type(), {*count}).template mutable_data<T>();
+        for (std::int64_t i = 0; i < *count; ++i) {
             if constexpr (std::is_integral_v<T>)
                 y[i] = static_cast<T>(static_cast<std::uint64_t>(first) + static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(delta));
             else y[i] = first + static_cast<T>(i) * delta;

@@ -28,7 +28,7 @@ OCELLI_INLINE std::vector<patch> constant_folding(const graph& g) {
             if (v == no_value) continue;
             facts_constant = facts_constant && g.at(v).what.constant.defined();
             const auto size = g.at(v).what.shape.elements();
-            known = known && size && *size <= std::max<std::int64_t>(std::int64_t{1} << 16, 4 * in_size);
+            known = known && size && *size <= std::max<std::int64_t>(std::int64_t{1} << 18, 4 * in_size);
         }
         if (!facts_constant && !(constant && known)) continue;
         if (!facts_constant) {
