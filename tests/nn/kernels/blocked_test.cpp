@@ -184,7 +184,7 @@ TEST_CASE("convolutions over three axes agree with the reference in double") {
 }
 
 TEST_CASE("groups that do not fill blocks share them, and those that cannot stay in planes") {
-    layer l{{1, 32, 6, 6}, {32, 4, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 8};
+    layer l{{1, 32, 6, 6}, {64, 4, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 8};
     l.blocks = true;
     CHECK(error_of(l, activation::relu, true, false, 1, "", "blocked_direct") < 5e-7);
     conv_layer c;
