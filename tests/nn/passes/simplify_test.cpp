@@ -18,6 +18,12 @@ graph empty_graph() {
     return g;
 }
 
+void fold(graph& g) {
+    infer_facts(g);
+    const pass passes[] = {{"constant_folding", &passes::constant_folding}};
+    run_passes(g, passes);
+}
+
 }  // namespace
 
 TEST_CASE("batch norm folds into the convolution before it, bias or not") {
@@ -119,9 +125,7 @@ TEST_CASE("nodes of constants become constants, and dead ones disappear") {
     g.add_node({.op = "Add", .inputs = {x, b}, .outputs = {y}});
     g.inputs = {x};
     g.outputs = {y};
-    infer_facts(g);
-    const pass passes[] = {{"constant_folding", &passes::constant_folding}};
-    run_passes(g, passes);
+    fold(g);
     CHECK(g.nodes.size() == 1);
     CHECK(evaluate(g, {{"x", tensor::from<float>({2}, {0.f, 0.f})}})["y"].as<float, 1>()(1) == 4.f);
 }
@@ -138,9 +142,7 @@ TEST_CASE("what exporters count out of an image's extents becomes constant") {
     g.add_node({.op = "Add", .inputs = {x, square}, .outputs = {y}});
     g.inputs = {x};
     g.outputs = {y};
-    infer_facts(g);
-    const pass passes[] = {{"constant_folding", &passes::constant_folding}};
-    run_passes(g, passes);
+    fold(g);
     CHECK(g.nodes.size() == 1);
     CHECK(evaluate(g, {{"x", tensor::from<std::int64_t>({4}, {1, 1, 1, 1})}})["y"].as<std::int64_t, 1>()(3) == 10);
 }

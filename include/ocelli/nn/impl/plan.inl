@@ -19,8 +19,7 @@ struct plan::workspace {
     std::vector<tensor> values;
     std::vector<tensor> in, out, captured;
     /// Where the values of plan::arguments_ are.
-    std::vector<const tensor*> in_pointers;
-    std::vector<tensor*> out_pointers;
+    std::vector<tensor*> pointers;
     /// Values that are computed in the caller's memory.
     std::vector<bool> bound;
 };
@@ -30,7 +29,7 @@ struct plan::step {
     const node* what = nullptr;
     const bound_kernel* kernel = nullptr;  ///< null: a view, or the reference evaluation
     std::size_t first = 0, inputs = 0, outputs = 0;  ///< in arguments_
-    bool view = false, frees = false;
+    bool view = false;
 };
 
 OCELLI_INLINE plan::~plan() = default;
@@ -156,7 +155,7 @@ OCELLI_INLINE void plan::write_program() {
     for (std::size_t s = 0; s < steps_.size(); ++s) {
         const node& n = graph_.node_at(steps_[s]);
         const bound_kernel* kernel = kernels_[static_cast<std::size_t>(steps_[s])].get();
-        program_.push_back({&n, kernel, arguments_.size(), n.inputs.size(), n.outputs.size(), kernel == nullptr && is_plain_view(n), !dying_[s].empty()});
+        program_.push_back({&n, kernel, arguments_.size(), n.inputs.size(), n.outputs.size(), kernel == nullptr && is_plain_view(n)});
         arguments_.insert(arguments_.end(), n.inputs.begin(), n.inputs.end());
         arguments_.insert(arguments_.end(), n.outputs.begin(), n.outputs.end());
     }
@@ -172,10 +171,7 @@ OCELLI_INLINE std::unique_ptr<plan::workspace> plan::make_workspace() const {
         else if (offsets_[i] >= 0)
             w->values[i] = tensor::borrow(facts_[i].type, *facts_[i].shape.concrete(), static_cast<const char*>(w->arena.raw()) + offsets_[i]);
     }
-    for (const value_id v : arguments_) {
-        w->out_pointers.push_back(v == no_value ? nullptr : &w->values[static_cast<std::size_t>(v)]);
-        w->in_pointers.push_back(w->out_pointers.back());
-    }
+    for (const value_id v : arguments_) w->pointers.push_back(v == no_value ? nullptr : &w->values[static_cast<std::size_t>(v)]);
     return w;
 }
 
@@ -230,7 +226,8 @@ OCELLI_INLINE void plan::run_steps(workspace& w, std::span<const tensor> feeds, 
         run_guard::step();
         const step& now = program_[s];
         const clock::time_point start = times != nullptr ? clock::now() : clock::time_point{};
-        const step_io io{{w.in_pointers.data() + now.first, now.inputs}, {w.out_pointers.data() + now.first + now.inputs, now.outputs}};
+        tensor* const* const arguments = w.pointers.data() + now.first;
+        const step_io io{{arguments, now.inputs}, {arguments + now.inputs, now.outputs}};
         if (now.kernel != nullptr) {
             now.kernel->run(io);
             if (times != nullptr) (*times)[s].operations = now.kernel->operations(io);
@@ -249,8 +246,7 @@ OCELLI_INLINE void plan::run_steps(workspace& w, std::span<const tensor> feeds, 
                 if (v != nullptr) t.bytes += static_cast<double>(v->bytes());
             if (!io.outputs.empty() && io.outputs[0] != nullptr) t.shape = io.outputs[0]->shape();
         }
-        if (now.frees)
-            for (const value_id v : dying_[s]) values[static_cast<std::size_t>(v)] = tensor();
+        for (const value_id v : dying_[s]) values[static_cast<std::size_t>(v)] = tensor();
     }
 }
 

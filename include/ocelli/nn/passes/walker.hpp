@@ -13,6 +13,13 @@
 
 namespace ocelli::nn::passes {
 
+/// The node that makes v, if it is one of ONNX's own of this name.
+inline const node* made_by(const graph& g, value_id v, std::string_view op) {
+    if (v == no_value || g.at(v).producer == no_node) return nullptr;
+    const node& n = g.node_at(g.at(v).producer);
+    return n.domain.empty() && n.op == op && !n.inputs.empty() && n.outputs.size() == 1 ? &n : nullptr;
+}
+
 /// Walks over nodes of ONNX's own domain from a value to its producer and its only user.
 class walker {
 public:
@@ -21,11 +28,7 @@ public:
             for (const value_id v : g.nodes[i].inputs)
                 if (v != no_value) user_[static_cast<std::size_t>(v)] = static_cast<node_id>(i);
     }
-    const node* producer(value_id v, std::string_view op) const {
-        if (v == no_value || g_.at(v).producer == no_node) return nullptr;
-        const node& n = g_.node_at(g_.at(v).producer);
-        return n.domain.empty() && n.op == op && n.outputs.size() == 1 ? &n : nullptr;
-    }
+    const node* producer(value_id v, std::string_view op) const { return made_by(g_, v, op); }
     /// The node that alone uses the value.
     const node* user(value_id v, std::string_view op) const {
         if (!detail::used_once(g_, uses_, v) || user_[static_cast<std::size_t>(v)] == no_node) return nullptr;

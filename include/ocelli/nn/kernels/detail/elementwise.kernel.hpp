@@ -294,6 +294,10 @@ OCELLI_ALWAYS_INLINE four four_of(vf32 x) {
 OCELLI_ALWAYS_INLINE four larger(four x, four y) {
     return {max(x.a, y.a), max(x.b, y.b), max(x.c, y.c), max(x.d, y.d)};
 }
+/// Each vector's largest lane in all of its lanes.
+OCELLI_ALWAYS_INLINE four largest_lane(four x) {
+    return {broadcast(max_lane<float>(x.a)), broadcast(max_lane<float>(x.b)), broadcast(max_lane<float>(x.c)), broadcast(max_lane<float>(x.d))};
+}
 OCELLI_ALWAYS_INLINE four chosen(vi32 which, four x, vf32 otherwise) {
     return {which ? x.a : otherwise, which ? x.b : otherwise, which ? x.c : otherwise, which ? x.d : otherwise};
 }
@@ -313,7 +317,7 @@ inline void softmax_weights(std::int64_t rows, std::int64_t n, std::int64_t pitc
         std::int64_t i = 0;
         for (; i < whole; i += L) peaks = larger(load_four(row + i, step) * factors, peaks);
         if (i < n) peaks = larger(chosen(used, load_four(row + i, step) * factors, lowest), peaks);
-        const four shift{broadcast(max_lane<float>(peaks.a)), broadcast(max_lane<float>(peaks.b)), broadcast(max_lane<float>(peaks.c)), broadcast(max_lane<float>(peaks.d))};
+        const four shift = largest_lane(peaks);
         four sums = four_of(vf32{});
         for (i = 0; i < whole; i += L) {
             const four e = exponential_of_negative(load_four(row + i, step) * factors - shift);
@@ -352,7 +356,7 @@ inline void softmax_short_rows(std::int64_t rows, std::int64_t n, const float* x
             peaks = rest = load_four(part, L);
         }
         for (std::int64_t i = 0; i < whole; i += L) peaks = larger(load_four(from + i, step), peaks);
-        const four shift{broadcast(max_lane<float>(peaks.a)), broadcast(max_lane<float>(peaks.b)), broadcast(max_lane<float>(peaks.c)), broadcast(max_lane<float>(peaks.d))};
+        const four shift = largest_lane(peaks);
         four sums = four_of(vf32{});
         for (std::int64_t i = 0; i < whole; i += L) {
             const four e = exponential_of_negative(load_four(from + i, step) - shift);

@@ -409,10 +409,6 @@ private:
     std::map<value_id, origin> places_;
 };
 
-}  // namespace detail_blocking
-
-namespace detail_blocking {
-
 /// Half blocks that tiles multiply for so many filters: a second block of which half is used costs half.
 inline std::int64_t half_blocks(std::int64_t filters, std::int64_t lanes) {
     const std::int64_t full = filters / lanes, rest = filters % lanes;

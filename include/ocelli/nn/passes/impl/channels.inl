@@ -2,6 +2,7 @@
 
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/channels.hpp>
+#include <ocelli/nn/passes/walker.hpp>
 
 #include <optional>
 #include <vector>
@@ -9,13 +10,6 @@
 namespace ocelli::nn::passes {
 
 namespace detail_channels {
-
-/// The node that makes v, if it is one of ONNX's own of this name.
-inline const node* made_by(const graph& g, value_id v, std::string_view op) {
-    if (v == no_value || g.at(v).producer == no_node) return nullptr;
-    const node& n = g.node_at(g.at(v).producer);
-    return n.domain.empty() && n.op == op && !n.inputs.empty() && n.outputs.size() == 1 ? &n : nullptr;
-}
 
 /// Reshape, Transpose and Reshape in a row: what goes in and the shapes on the way.
 struct rearranged {
