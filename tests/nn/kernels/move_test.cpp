@@ -106,6 +106,15 @@ TEST_CASE("repeating, gathering and padding agree with the reference") {
     }
     CHECK(error_of(run_node({.op = "Gather"}, {table, tensor::scalar(std::int64_t{2})}), 1e-30) == 0);
     CHECK_THROWS_AS(run_node({.op = "Gather"}, {table, tensor::scalar(std::int64_t{4})}), invalid_argument);
+    // Rows and numbers that a mask has found.
+    for (const dims& shape : {dims{4, 5, 6}, dims{70000}}) {
+        const tensor data = random_tensor(shape, 4), places = tensor::from<std::int64_t>({3, 1}, {3, -1, 0});
+        const result r = run_node({.op = "GatherND"}, {data, places});
+        CHECK(r.kernel == "move_gather");
+        CHECK(error_of(r, 1e-30) == 0);
+        CHECK_THROWS_AS(run_node({.op = "GatherND"}, {data, tensor::from<std::int64_t>({1, 1}, {shape[0]})}), invalid_argument);
+    }
+    CHECK(error_of(run_node({.op = "GatherND"}, {table, tensor::from<std::int64_t>({2, 2}, {0, 1, -1, 0})}), 1e-30) == 0);
     for (const auto& pads : {ints({0, 1, 2, 3, 4, 5}), ints({0, 0, 0, 0, 0, 0}), ints({-1, 2, -3, 0, -4, 20}), ints({-4, 0, 0, 0, 0, 0}), ints({-3, 1, 0, -1, 0, 0})}) {
         const result r = run_node({.op = "Pad"}, {table, pads, tensor::scalar(0.5f)});
         CHECK(r.kernel == "move_pad");

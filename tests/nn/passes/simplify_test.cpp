@@ -274,3 +274,66 @@ TEST_CASE("zeros around an image become the padding of the convolution or mean b
                     for (std::int64_t i = 0; i < before.size(); ++i) CHECK(std::abs(after.data<float>()[i] - before.data<float>()[i]) < 1e-5f);
                 }
 }
+
+TEST_CASE("of nodes that compute the same one is kept, along whole chains; outputs, and what differs, stay") {
+    graph g = empty_graph();
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{3, 4}, {}});
+    g.inputs = {x};
+    const auto node_of = [&](const char* op, std::vector<value_id> in, std::vector<attribute> attributes = {}) {
+        const value_id y = g.add_value(ocelli::detail::concat("v", g.values.size()));
+        g.add_node({.name = g.at(y).name, .op = op, .attributes = std::move(attributes), .inputs = std::move(in), .outputs = {y}});
+        return y;
+    };
+    std::vector<value_id> ends;
+    for (int i = 0; i < 3; ++i) {  // the same numbers, in constants of their own
+        const value_id marks = node_of("Greater", {x, g.add_constant("", tensor::scalar(0.5f))});
+        const value_id found = node_of("Transpose", {node_of("NonZero", {marks})}, {{"perm", std::vector<std::int64_t>{1, 0}}});
+        ends.push_back(node_of("GatherND", {x, found}));
+    }
+    ends.push_back(node_of("Softmax", {x}, {{"axis", std::int64_t{0}}}));
+    ends.push_back(node_of("Softmax", {x}, {{"axis", std::int64_t{1}}}));
+    ends.push_back(node_of("Add", {x, g.add_constant("", tensor::scalar(1.0f))}));
+    ends.push_back(node_of("Add", {x, g.add_constant("", tensor::scalar(2.0f))}));
+    ends.push_back(node_of("RandomNormalLike", {x}));
+    ends.push_back(node_of("RandomNormalLike", {x}));
+    g.outputs = ends;
+    infer_facts(g);
+    tensor image(dtype::float32, {3, 4});
+    for (int i = 0; i < 12; ++i) image.mutable_data<float>()[i] = static_cast<float>(i % 5) * 0.25f;
+    const named_tensors before = evaluate(g, {{"x", image}});
+    const pass passes[] = {{"common_subexpressions", &passes::common_subexpressions}};
+    const auto done = run_passes(g, passes);
+    CHECK(done.size() == 6);
+    CHECK(done[0].reason.find("is the same as") != std::string::npos);
+    const auto count = [&](const char* op) { return std::count_if(g.nodes.begin(), g.nodes.end(), [&](const node& n) { return n.op == op; }); };
+    CHECK(count("Greater") == 1);
+    CHECK(count("NonZero") == 1);
+    CHECK(count("Transpose") == 1);
+    CHECK(count("GatherND") == 3);  // each is an output
+    CHECK(count("Softmax") == 2);
+    CHECK(count("Add") == 2);
+    CHECK(count("RandomNormalLike") == 2);
+    const named_tensors after = evaluate(g, {{"x", image}});
+    for (std::size_t k = 0; k < 7; ++k) {
+        const std::string& name = g.at(g.outputs[k]).name;
+        const tensor &a = before[name], &b = after[name];
+        REQUIRE(a.shape() == b.shape());
+        CHECK(std::equal(a.data<float>(), a.data<float>() + a.size(), b.data<float>()));
+    }
+}
+
+TEST_CASE("a node that wants more outputs than one like it is not the same") {
+    graph g = empty_graph();
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{3, 4}, {}}), k = g.add_constant("", tensor::from<std::int64_t>({1}, {2}));
+    const value_id values = g.add_value("values"), again = g.add_value("again"), places = g.add_value("places"), y = g.add_value("y"), z = g.add_value("z");
+    g.add_node({.name = "one", .op = "TopK", .inputs = {x, k}, .outputs = {values}});
+    g.add_node({.name = "two", .op = "TopK", .inputs = {x, k}, .outputs = {again, places}});
+    g.add_node({.name = "y", .op = "Add", .inputs = {values, again}, .outputs = {y}});
+    g.add_node({.name = "z", .op = "Neg", .inputs = {places}, .outputs = {z}});
+    g.inputs = {x};
+    g.outputs = {y, z};
+    infer_facts(g);
+    const pass passes[] = {{"common_subexpressions", &passes::common_subexpressions}};
+    CHECK(run_passes(g, passes).empty());
+    CHECK(g.nodes.size() == 4);
+}

@@ -146,6 +146,8 @@ std::unique_ptr<bound_kernel> bind_resample(const graph& g, const node& n);
 std::unique_ptr<bound_kernel> bind_move(const graph& g, const node& n);
 /// The kernel for a node whose first input need not be float: that fills or collects, or null.
 std::unique_ptr<bound_kernel> bind_by_shape(const graph& g, const node& n);
+/// The kernel for a node that looks for elements (NonZero, TopK, NonMaxSuppression), or null.
+std::unique_ptr<bound_kernel> bind_find(const graph& g, const node& n);
 /// The kernel for a Where, or null.
 std::unique_ptr<bound_kernel> bind_select(const graph& g, const node& n);
 /// The same for nodes on blocks.
@@ -166,6 +168,7 @@ std::unique_ptr<bound_kernel> bind_attention(const node& n);
 #if OCELLI_HEADER_ONLY
 #    include <ocelli/nn/impl/bind_attention.inl>
 #    include <ocelli/nn/impl/bind_blocked.inl>
+#    include <ocelli/nn/impl/bind_find.inl>
 #    include <ocelli/nn/impl/bind_gated_conv.inl>
 #    include <ocelli/nn/impl/bind_move.inl>
 #    include <ocelli/nn/impl/bind_normalize.inl>

@@ -203,34 +203,73 @@ private:
     bool tile_;
 };
 
+/// The integers of a list of indices, those that count from the end of an axis turned around.
+class axis_places {
+public:
+    /// @throws invalid_argument  where one is outside the axis
+    axis_places(const node& n, const tensor& index, std::int64_t extent) {
+        // Indices from the front can be used where they lie.
+        bool plain = index.type() == dtype::int64;
+        if (plain)
+            for (const std::int64_t p : index.values<std::int64_t>()) plain &= static_cast<std::uint64_t>(p) < static_cast<std::uint64_t>(extent);
+        if (plain) {
+            all_ = index.values<std::int64_t>();
+            return;
+        }
+        counted_ = index.to_ints();
+        for (std::int64_t& p : counted_) {
+            check(n, p >= -extent && p < extent, "index ", p, " is outside an axis of extent ", extent);
+            if (p < 0) p += extent;
+        }
+        all_ = counted_;
+    }
+    axis_places(const axis_places&) = delete;
+    axis_places& operator=(const axis_places&) = delete;
+    std::span<const std::int64_t> all() const noexcept { return all_; }
+
+private:
+    std::vector<std::int64_t> counted_;
+    std::span<const std::int64_t> all_;
+};
+inline bool is_index(const tensor& t) noexcept {
+    return t.type() == dtype::int64 || t.type() == dtype::int32;
+}
+
 class bound_gather final : public bound_kernel {
 public:
     explicit bound_gather(const node& n) : node_(n) {}
     std::string_view name() const noexcept override { return "move_gather"; }
     void run(const step_io& io) const override {
         const tensor &x = *io.inputs[0], &index = *io.inputs[1];
-        if (x.type() != dtype::float32 || x.rank() == 0 || (index.type() != dtype::int64 && index.type() != dtype::int32)) return run_reference(node_, io);
+        if (x.type() != dtype::float32 || x.rank() == 0 || !is_index(index)) return run_reference(node_, io);
         const std::size_t axis = normalize_axis(node_, attr_int(node_, "axis", 0), x.rank());
         const std::int64_t extent = x.extent(axis);
-        // Indices from the front can be used where they lie.
-        bool plain = index.type() == dtype::int64;
-        if (plain)
-            for (const std::int64_t p : index.values<std::int64_t>()) plain = plain && p >= 0 && p < extent;
-        std::vector<std::int64_t> counted;
-        if (!plain) {
-            counted = index.to_ints();
-            for (std::int64_t& p : counted) {
-                check(node_, p >= -extent && p < extent, "index ", p, " is outside an axis of extent ", extent);
-                if (p < 0) p += extent;
-            }
-        }
-        const std::span<const std::int64_t> places = plain ? index.values<std::int64_t>() : std::span<const std::int64_t>(counted);
+        const axis_places places(node_, index, extent);
         const auto at = x.shape().begin() + static_cast<std::ptrdiff_t>(axis);
         dims shape(x.shape().begin(), at);
         shape.insert(shape.end(), index.shape().begin(), index.shape().end());
         shape.insert(shape.end(), at + 1, x.shape().end());
         tensor& y = io.output(0, dtype::float32, shape);
-        gather_floats(product(x.shape(), 0, axis), extent, product(x.shape(), axis + 1, x.rank()), places, x.data<float>(), y.mutable_data<float>());
+        gather_floats(product(x.shape(), 0, axis), extent, product(x.shape(), axis + 1, x.rank()), places.all(), x.data<float>(), y.mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+};
+
+/// GatherND of indices along the first axis alone, as masks select.
+class bound_gather_nd final : public bound_kernel {
+public:
+    explicit bound_gather_nd(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "move_gather"; }
+    void run(const step_io& io) const override {
+        const tensor &x = *io.inputs[0], &index = *io.inputs[1];
+        if (x.type() != dtype::float32 || x.rank() == 0 || !is_index(index) || index.rank() == 0 || index.shape().back() != 1) return run_reference(node_, io);
+        const axis_places places(node_, index, x.extent(0));
+        dims shape(index.shape().begin(), index.shape().end() - 1);
+        shape.insert(shape.end(), x.shape().begin() + 1, x.shape().end());
+        tensor& y = io.output(0, dtype::float32, shape);
+        gather_floats(1, x.extent(0), product(x.shape(), 1, x.rank()), places.all(), x.data<float>(), y.mutable_data<float>());
     }
 
 private:
@@ -341,7 +380,7 @@ private:
             if (e < 0) return false;
         for (std::size_t i = 1; i < io.inputs.size(); i += 3) {
             const tensor &index = *io.inputs[i], &updates = *io.inputs[i + 1];
-            if ((index.type() != dtype::int64 && index.type() != dtype::int32) || updates.type() != dtype::float32 || index.rank() != shape.size()) return false;
+            if (!is_index(index) || updates.type() != dtype::float32 || index.rank() != shape.size()) return false;
             if (updates.shape() != broadcast_shape(node_, index.shape(), ints_of(io, i + 2)) || updates.rank() != shape.size()) return false;
             if (updates.extent(0) != index.extent(0)) return false;
             for (std::size_t d = 1; d < shape.size(); ++d)
@@ -372,6 +411,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_move(const graph&, const node& 
     if (n.op == "Slice") return std::make_unique<bound_slice>(n);
     if (n.op == "Expand" || n.op == "Tile") return std::make_unique<bound_repeat>(n);
     if (n.op == "Gather") return std::make_unique<bound_gather>(n);
+    if (n.op == "GatherND" && attr_int(n, "batch_dims", 0) == 0) return std::make_unique<bound_gather_nd>(n);
     if (n.op == "Pad" && n.opset >= 2 && attr_string(n, "mode", "constant") == "constant") return std::make_unique<bound_pad>(n);
     return nullptr;
 }

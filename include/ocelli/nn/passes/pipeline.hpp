@@ -18,6 +18,7 @@ namespace ocelli::nn {
 inline constexpr std::array simplify_passes{
     pass{"constant_folding", &passes::constant_folding},
     pass{"identity_elimination", &passes::identity_elimination},
+    pass{"common_subexpressions", &passes::common_subexpressions},
     pass{"slice_of_concat", &passes::slice_of_concat},
     pass{"batch_norm_folding", &passes::batch_norm_folding},
     pass{"pad_folding", &passes::pad_folding},

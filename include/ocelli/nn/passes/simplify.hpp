@@ -12,6 +12,8 @@ namespace ocelli::nn::passes {
 std::vector<patch> constant_folding(const graph& g);
 /// Identity, inference-time Dropout, Cast to the same type, Concat of one, Transpose in order, Reshape to the same shape.
 std::vector<patch> identity_elimination(const graph& g);
+/// Of nodes that compute the same of the same values, the first is kept, as exported masks are looked up once for each list they select from.
+std::vector<patch> common_subexpressions(const graph& g);
 /// A Slice of what Concat has put together that is one of its inputs, as exported boxes go from centres and sizes to corners.
 std::vector<patch> slice_of_concat(const graph& g);
 /// Conv -> BatchNormalization with constant parameters becomes Conv. Scales are computed in double.

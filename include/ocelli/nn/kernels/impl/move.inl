@@ -115,10 +115,15 @@ OCELLI_INLINE void gather_floats(std::int64_t outer, std::int64_t extent, std::i
     const auto count = static_cast<std::int64_t>(places.size());
     if (outer <= 0 || inner <= 0 || count == 0) return;
     parallel_for(static_cast<std::size_t>(outer * count), static_cast<std::size_t>(std::max<std::int64_t>(1, detail::moved_block / inner)), [&](std::size_t begin, std::size_t end) {
-        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
-            const float* from = x + (i / count * extent + places[static_cast<std::size_t>(i % count)]) * inner;
-            if (inner == 1) y[i] = *from;
-            else std::memcpy(y + i * inner, from, static_cast<std::size_t>(inner) * sizeof(float));
+        const auto last = static_cast<std::int64_t>(end);
+        for (auto i = static_cast<std::int64_t>(begin); i < last;) {
+            const float* from = x + i / count * extent * inner;
+            const std::int64_t first = i % count, stop = std::min(count, first + last - i);
+            for (std::int64_t j = first; j < stop; ++j, ++i) {
+                const std::int64_t place = places[static_cast<std::size_t>(j)];
+                if (inner == 1) y[i] = from[place];
+                else std::memcpy(y + i * inner, from + place * inner, static_cast<std::size_t>(inner) * sizeof(float));
+            }
         }
     });
 }

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace ocelli::nn::passes {
@@ -87,6 +89,46 @@ OCELLI_INLINE std::vector<patch> identity_elimination(const graph& g) {
 
 namespace detail_simplify {
 
+/// What a node computes, written so that equal ones compute the same: operator, attributes, and inputs by `same`, the value that stands for each. Empty
+/// where it cannot be said.
+inline std::string expression(const graph& g, const node& n, const std::vector<value_id>& same) {
+    std::string key;
+    const auto put = [&](const void* p, std::size_t bytes) {
+        key.append(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
+        key.append(static_cast<const char*>(p), bytes);
+    };
+    const auto put_small = [&](const tensor& t) {
+        const std::int32_t type = static_cast<std::int32_t>(t.type());
+        put(&type, sizeof(type));
+        put(t.shape().data(), t.rank() * sizeof(std::int64_t));
+        put(t.raw(), t.bytes());
+    };
+    const auto small = [](const tensor& t) { return t.defined() && size_of(t.type()) != 0 && t.bytes() <= 64; };
+    put(n.op.data(), n.op.size());
+    put(n.domain.data(), n.domain.size());
+    put(&n.opset, sizeof(n.opset));
+    for (const attribute& a : n.attributes) {
+        put(a.name.data(), a.name.size());
+        const std::size_t index = a.what.index();
+        put(&index, sizeof(index));
+        if (const auto* i = std::get_if<std::int64_t>(&a.what)) put(i, sizeof(*i));
+        else if (const auto* f = std::get_if<float>(&a.what)) put(f, sizeof(*f));
+        else if (const auto* s = std::get_if<std::string>(&a.what)) put(s->data(), s->size());
+        else if (const auto* is = std::get_if<std::vector<std::int64_t>>(&a.what)) put(is->data(), is->size() * sizeof(std::int64_t));
+        else if (const auto* fs = std::get_if<std::vector<float>>(&a.what)) put(fs->data(), fs->size() * sizeof(float));
+        else if (const auto* t = std::get_if<tensor>(&a.what); t != nullptr && small(*t)) put_small(*t);
+        else return {};
+    }
+    for (const value_id v : n.inputs) {
+        const tensor* t = v == no_value ? nullptr : &g.at(v).what.constant;
+        const bool listed = t != nullptr && g.at(v).producer == no_node && small(*t) && std::find(g.inputs.begin(), g.inputs.end(), v) == g.inputs.end();
+        const value_id id = listed ? -2 : v == no_value ? v : same[static_cast<std::size_t>(v)];
+        put(&id, sizeof(id));
+        if (listed) put_small(*t);
+    }
+    return key;
+}
+
 /// The one number of a Slice's starts, ends, axes or steps, an attribute before operator set 10 and input i since.
 inline std::optional<std::int64_t> slice_number(const graph& g, const node& n, const char* name, std::size_t i) {
     if (n.opset < 10) {
@@ -100,6 +142,36 @@ inline std::optional<std::int64_t> slice_number(const graph& g, const node& n, c
 }
 
 }  // namespace detail_simplify
+
+OCELLI_INLINE std::vector<patch> common_subexpressions(const graph& g) {
+    std::vector<patch> found;
+    std::vector<value_id> same(g.values.size());
+    for (std::size_t i = 0; i < same.size(); ++i) same[i] = static_cast<value_id>(i);
+    std::unordered_map<std::string, const node*> known;
+    for (const node& n : g.nodes) {
+        if (n.def == nullptr || n.def->impure || has_subgraph(n) || n.inputs.empty()) continue;
+        std::string key = detail_simplify::expression(g, n, same);
+        if (key.empty()) continue;
+        const auto [place, is_new] = known.try_emplace(std::move(key), &n);
+        if (is_new) continue;
+        const node& first = *place->second;
+        // An output of the network keeps the node that hands it out.
+        bool replaceable = n.outputs.size() <= first.outputs.size();
+        for (std::size_t i = 0; replaceable && i < n.outputs.size(); ++i)
+            replaceable = n.outputs[i] == no_value ||
+                          (first.outputs[i] != no_value && std::find(g.outputs.begin(), g.outputs.end(), n.outputs[i]) == g.outputs.end());
+        if (!replaceable) continue;
+        patch p{.reason = ocelli::detail::concat(n.op, " '", n.name, "' is the same as '", first.name, "'")};
+        for (std::size_t i = 0; i < n.outputs.size(); ++i) {
+            if (n.outputs[i] == no_value) continue;
+            const value_id kept = same[static_cast<std::size_t>(first.outputs[i])];
+            same[static_cast<std::size_t>(n.outputs[i])] = kept;
+            p.replace.push_back({n.outputs[i], kept});
+        }
+        found.push_back(std::move(p));
+    }
+    return found;
+}
 
 OCELLI_INLINE std::vector<patch> slice_of_concat(const graph& g) {
     using detail_simplify::slice_number;
