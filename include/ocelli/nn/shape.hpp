@@ -280,6 +280,11 @@ inline std::string text(const symbolic_shape& shape) {
     return out + ")";
 }
 
+/// As dims do.
+inline void append(std::string& out, const symbolic_shape& shape) {
+    out += text(shape);
+}
+
 /// True where a tensor of these extents may stand for the shape: same rank, equal known extents.
 inline bool accepts(const symbolic_shape& shape, const dims& extents) {
     if (!shape.ranked()) return true;

@@ -184,7 +184,7 @@ inline void infer_broadcast(infer_context& c) {
     symbolic_shape shape = c.shape(0);
     for (std::size_t i = 1; i < c.input_count(); ++i) {
         auto next = broadcast(shape, c.shape(i));
-        check(c.self, next.has_value(), "shapes ", text(shape), " and ", text(c.shape(i)), " do not broadcast");
+        check(c.self, next.has_value(), "shapes ", shape, " and ", c.shape(i), " do not broadcast");
         shape = *std::move(next);
     }
     c.output(0, c.type(0), std::move(shape));

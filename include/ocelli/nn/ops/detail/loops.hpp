@@ -260,21 +260,21 @@ inline strided_loop<2> block_loop(std::int64_t blocks, std::int64_t length, std:
 
 /// Throws unless two inputs have one element type.
 inline void check_same_type(const node& n, const tensor& a, const tensor& b) {
-    check(n, a.type() == b.type(), "inputs must have one element type, got ", nn::text(a), " and ", nn::text(b));
+    check(n, a.type() == b.type(), "inputs must have one element type, got ", a, " and ", b);
 }
 
 /// The integers of an input that holds a list (axes, extents, starts): rank 1, or one number.
 inline std::vector<std::int64_t> list_input(const eval_context& c, std::size_t i) {
     const tensor& t = c.input(i);
     check(c.self, t.rank() <= 1 && (t.type() == dtype::int64 || t.type() == dtype::int32), "input ", i,
-          " must be a list of int64 or int32, got ", nn::text(t));
+          " must be a list of int64 or int32, got ", t);
     return t.to_ints();
 }
 
 /// The single integer of an input.
 inline std::int64_t int_input(const eval_context& c, std::size_t i) {
     const tensor& t = c.input(i);
-    check(c.self, t.size() == 1 && is_integer(t.type()), "input ", i, " must be one integer, got ", nn::text(t));
+    check(c.self, t.size() == 1 && is_integer(t.type()), "input ", i, " must be one integer, got ", t);
     return t.to_ints()[0];
 }
 

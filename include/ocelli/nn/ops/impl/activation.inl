@@ -198,7 +198,7 @@ inline void eval_clip(eval_context& c) {
                 if (!c.has_input(i)) return;
                 const tensor& t = c.input(i);
                 check_same_type(c.self, x, t);
-                check(c.self, t.size() == 1, "bounds must be scalars, got ", nn::text(t));
+                check(c.self, t.size() == 1, "bounds must be scalars, got ", t);
                 has = true;
                 value = *t.data<T>();
             };

@@ -59,7 +59,7 @@ inline void infer_expand(infer_context& c) {
         return c.output(0, c.type(0), {});
     }
     const auto out = broadcast(c.shape(0), symbolic_shape(dims(*wanted)));
-    check(c.self, out.has_value(), "shape ", nn::text(c.shape(0)), " does not expand to ", ocelli::detail::shape_text(*wanted));
+    check(c.self, out.has_value(), "shape ", c.shape(0), " does not expand to ", ocelli::detail::shape_text(*wanted));
     c.output(0, c.type(0), *out);
 }
 
@@ -94,7 +94,7 @@ inline void infer_tile(infer_context& c) {
 inline void eval_tile(eval_context& c) {
     const tensor& x = c.input(0);
     const dims repeats = list_input(c, 1);
-    check(c.self, repeats.size() == x.rank(), "repeats must have one number per axis of ", nn::text(x), ", got ", repeats.size());
+    check(c.self, repeats.size() == x.rank(), "repeats must have one number per axis of ", x, ", got ", repeats.size());
     dims shape(x.rank());
     for (std::size_t i = 0; i < x.rank(); ++i) {
         check(c.self, repeats[i] >= 0, "repeats must not be negative");
@@ -117,7 +117,7 @@ inline void infer_concat(infer_context& c) {
     bool ranked = false;
     for (std::size_t i = 0; i < c.input_count(); ++i)
         if (c.shape(i).ranked()) {
-            check(c.self, !ranked || rank == c.shape(i).rank(), "inputs must have one rank, got ", nn::text(c.shape(i)));
+            check(c.self, !ranked || rank == c.shape(i).rank(), "inputs must have one rank, got ", c.shape(i));
             rank = c.shape(i).rank();
             ranked = true;
         }
@@ -151,7 +151,7 @@ inline void eval_concat(eval_context& c) {
         check_same_type(c.self, first, x);
         bool fits = x.rank() == first.rank();
         for (std::size_t d = 0; fits && d < x.rank(); ++d) fits = d == axis || x.extent(d) == shape[d];
-        check(c.self, fits, "inputs do not fit along axis ", axis, ": ", nn::text(first), " and ", nn::text(x));
+        check(c.self, fits, "inputs do not fit along axis ", axis, ": ", first, " and ", x);
         shape[axis] += x.extent(axis);
     }
     // Lists grow from nothing: what is joined to it alone stays as it is.
@@ -367,7 +367,7 @@ inline void eval_slice(eval_context& c) {
 
 inline void eval_reverse_sequence(eval_context& c) {
     const tensor& x = c.input(0);
-    check(c.self, x.rank() >= 2, "input must have rank 2 or more, got ", nn::text(x));
+    check(c.self, x.rank() >= 2, "input must have rank 2 or more, got ", x);
     const std::int64_t batch_axis = attr_int(c.self, "batch_axis", 1), time_axis = attr_int(c.self, "time_axis", 0);
     check(c.self, (batch_axis == 0 && time_axis == 1) || (batch_axis == 1 && time_axis == 0), "batch_axis and time_axis must be 0 and 1, or 1 and 0");
     const auto batch = static_cast<std::size_t>(batch_axis), time = static_cast<std::size_t>(time_axis);
@@ -387,7 +387,7 @@ inline void eval_reverse_sequence(eval_context& c) {
 
 inline void eval_trilu(eval_context& c) {
     const tensor& x = c.input(0);
-    check(c.self, x.rank() >= 2, "input must have rank 2 or more, got ", nn::text(x));
+    check(c.self, x.rank() >= 2, "input must have rank 2 or more, got ", x);
     const bool upper = attr_int(c.self, "upper", 1) != 0;
     const std::int64_t k = c.has_input(1) ? int_input(c, 1) : 0;
     const std::int64_t rows = x.extent(x.rank() - 2), columns = x.extent(x.rank() - 1);

@@ -12,8 +12,8 @@ OCELLI_INLINE void infer_conv(infer_context& c) {
     const symbolic_shape& x = c.shape(0);
     const symbolic_shape& w = c.shape(1);
     if (!x.ranked() || !w.ranked()) return c.output(0, c.type(0), {});
-    check(c.self, x.rank() >= 3 && x.rank() <= 5, "input must have shape (N, C, ...) with 1 to 3 spatial axes, got ", nn::text(x));
-    check(c.self, w.rank() == x.rank(), "weights must have as many axes as the input, got ", nn::text(w), " and ", nn::text(x));
+    check(c.self, x.rank() >= 3 && x.rank() <= 5, "input must have shape (N, C, ...) with 1 to 3 spatial axes, got ", x);
+    check(c.self, w.rank() == x.rank(), "weights must have as many axes as the input, got ", w, " and ", x);
     std::vector<dim> out(x.rank());
     out[0] = x[0];
     out[1] = w[0];
@@ -24,7 +24,7 @@ OCELLI_INLINE void infer_conv(infer_context& c) {
     check(c.self, kernel.size() == spatial, "kernel_shape has the wrong length");
     for (std::size_t i = 0; i < spatial; ++i) {
         check(c.self, !w[i + 2].known() || w[i + 2].size == kernel[i], "kernel_shape ", kernel,
-              " contradicts the weights' shape ", nn::text(w));
+              " contradicts the weights' shape ", w);
         if (kernel[i] < 0) return c.output(0, c.type(0), std::move(out));
     }
     // Axis by axis: an unknown width does not hide a known height.

@@ -62,7 +62,7 @@ OCELLI_INLINE void infer_conv_transpose(infer_context& c) {
     const symbolic_shape& w = c.shape(1);
     if (!x.ranked() || !w.ranked()) return c.output(0, c.type(0), {});
     check(c.self, x.rank() >= 3 && x.rank() <= 5 && w.rank() == x.rank(), "input and weights must have shapes (N, C, ...) and (C, M / group, ...), got ",
-          nn::text(x), " and ", nn::text(w));
+          x, " and ", w);
     symbolic_shape out = symbolic_shape::of_rank(x.rank());
     out[0] = x[0];
     const std::int64_t group = attr_int(c.self, "group", 1);

@@ -143,7 +143,7 @@ using power_types = type_list<float, double, float16, bfloat16, std::int64_t, st
 inline void eval_pow(eval_context& c) {
     const tensor& a = c.input(0);
     tensor b = second_operand(c);
-    check(c.self, c.self.opset >= 12 || a.type() == b.type(), "inputs must have one element type, got ", nn::text(a), " and ", nn::text(b));
+    check(c.self, c.self.opset >= 12 || a.type() == b.type(), "inputs must have one element type, got ", a, " and ", b);
     const dims shape = broadcast_shape(c.self, a.shape(), b.shape());
     check<unsupported_operator>(c.self, is_integer(b.type()) || is_floating(b.type()), "element type ", name(b.type()), " is not supported");
     tensor& y = c.output(0, a.type(), shape);

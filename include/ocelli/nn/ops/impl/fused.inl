@@ -71,10 +71,10 @@ inline void infer_fused_matmul(infer_context& c) {
     const symbolic_shape& a = c.shape(0);
     const symbolic_shape& w = c.shape(1);
     if (!a.ranked() || !w.ranked()) return c.output(0, c.type(0), {});
-    check(c.self, a.rank() >= 1 && w.rank() == 2, "operands must have shapes (..., K) and (K, N), got ", nn::text(a), " and ", nn::text(w));
+    check(c.self, a.rank() >= 1 && w.rank() == 2, "operands must have shapes (..., K) and (K, N), got ", a, " and ", w);
     const bool t = transposed_right(c.self);
     const dim k = w[t ? 1 : 0], mine = a[a.rank() - 1];
-    check(c.self, !k.known() || !mine.known() || k.size == mine.size, "shapes ", nn::text(a), " and ", nn::text(w), " do not multiply");
+    check(c.self, !k.known() || !mine.known() || k.size == mine.size, "shapes ", a, " and ", w, " do not multiply");
     std::vector<dim> out = a.extents();
     out.back() = w[t ? 0 : 1];
     c.output(0, c.type(0), std::move(out));

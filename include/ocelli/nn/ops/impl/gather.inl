@@ -12,7 +12,7 @@ namespace detail {
 
 // The indices of an input counted from the front, checked against an axis' extent.
 inline std::vector<std::int64_t> checked_indices(const node& n, const tensor& t, std::int64_t extent) {
-    check(n, t.type() == dtype::int64 || t.type() == dtype::int32, "indices must be int64 or int32, got ", nn::text(t));
+    check(n, t.type() == dtype::int64 || t.type() == dtype::int32, "indices must be int64 or int32, got ", t);
     std::vector<std::int64_t> out = t.to_ints();
     for (std::int64_t& i : out) {
         check(n, i >= -extent && i < extent, "index ", i, " is outside an axis of extent ", extent);
@@ -76,12 +76,12 @@ struct element_walk {
 };
 
 inline element_walk walk_elements(const node& n, const tensor& data, const tensor& index, std::size_t axis) {
-    check(n, index.rank() == data.rank(), "data and indices must have one rank, got ", nn::text(data), " and ", nn::text(index));
+    check(n, index.rank() == data.rank(), "data and indices must have one rank, got ", data, " and ", index);
     const dims in = dense_strides(data.shape()), own = dense_strides(index.shape());
     element_walk walk;
     walk.axis_stride = in[axis];
     for (std::size_t i = 0; i < data.rank(); ++i) {
-        check(n, i == axis || index.extent(i) <= data.extent(i), "indices ", nn::text(index), " reach outside of the data ", nn::text(data));
+        check(n, i == axis || index.extent(i) <= data.extent(i), "indices ", index, " reach outside of the data ", data);
         walk.loop.push(index.extent(i), {i == axis ? 0 : in[i], own[i]});
     }
     return walk;
@@ -163,7 +163,7 @@ inline void eval_scatter_elements(eval_context& c) {
     const tensor& index = c.input(1);
     const tensor& updates = c.input(2);
     check_same_type(c.self, x, updates);
-    check(c.self, updates.shape() == index.shape(), "indices and updates must have one shape, got ", nn::text(index), " and ", nn::text(updates));
+    check(c.self, updates.shape() == index.shape(), "indices and updates must have one shape, got ", index, " and ", updates);
     const std::size_t axis = normalize_axis(c.self, attr_int(c.self, "axis", 0), x.rank());
     const element_walk walk = walk_elements(c.self, x, index, axis);
     const std::vector<std::int64_t> indices = checked_indices(c.self, index, x.extent(axis));
@@ -188,7 +188,7 @@ inline void infer_scatter_rows(infer_context& c) {
 inline void scatter_rows(const node& n, const tensor& x, const tensor& index, const tensor& updates, const dims& expanded_to, tensor& y) {
     const dims shape = broadcast_shape(n, index.shape(), expanded_to);
     check_same_type(n, x, updates);
-    check(n, updates.shape() == shape, "indices and updates must have one shape, got ", shape, " and ", nn::text(updates));
+    check(n, updates.shape() == shape, "indices and updates must have one shape, got ", shape, " and ", updates);
     tensor expanded(index.type(), shape);
     move_elements(index, 0, expanded, 0, broadcast_loop<2>(shape, {&index.shape(), &shape}));
     const tensor inputs[] = {x, std::move(expanded), updates};
@@ -226,14 +226,14 @@ struct nd_places {
 };
 
 inline nd_places locate_nd(const node& n, const tensor& data, const tensor& index, std::size_t batch) {
-    check(n, index.type() == dtype::int64 || index.type() == dtype::int32, "indices must be int64 or int32, got ", nn::text(index));
-    check(n, index.rank() >= 1 && index.rank() > batch, "indices must have rank 1 or more beyond the batch axes, got ", nn::text(index));
+    check(n, index.type() == dtype::int64 || index.type() == dtype::int32, "indices must be int64 or int32, got ", index);
+    check(n, index.rank() >= 1 && index.rank() > batch, "indices must have rank 1 or more beyond the batch axes, got ", index);
     const std::int64_t depth = index.shape().back();
-    check(n, depth >= 0 && static_cast<std::size_t>(depth) + batch <= data.rank(), "indices of length ", depth, " do not fit the data ", nn::text(data));
+    check(n, depth >= 0 && static_cast<std::size_t>(depth) + batch <= data.rank(), "indices of length ", depth, " do not fit the data ", data);
     nd_places out;
     out.lead.assign(index.shape().begin(), index.shape().end() - 1);
     for (std::size_t i = 0; i < batch; ++i)
-        check(n, index.extent(i) == data.extent(i), "batch axes of data and indices differ: ", nn::text(data), " and ", nn::text(index));
+        check(n, index.extent(i) == data.extent(i), "batch axes of data and indices differ: ", data, " and ", index);
     const std::size_t first = batch + static_cast<std::size_t>(depth);
     out.tail.assign(data.shape().begin() + static_cast<std::ptrdiff_t>(first), data.shape().end());
     out.inner = element_count(out.tail);
@@ -265,7 +265,7 @@ inline void infer_gather_nd(infer_context& c) {
     const symbolic_shape& index = c.shape(1);
     if (!x.ranked() || !index.ranked() || index.rank() == 0 || !index[index.rank() - 1].known()) return c.output(0, c.type(0), {});
     const std::size_t first = batch_attribute(c.self) + static_cast<std::size_t>(index[index.rank() - 1].size);
-    check(c.self, first <= x.rank(), "indices ", nn::text(index), " do not fit the data ", nn::text(x));
+    check(c.self, first <= x.rank(), "indices ", index, " do not fit the data ", x);
     std::vector<dim> out(index.extents().begin(), index.extents().end() - 1);
     out.insert(out.end(), x.extents().begin() + static_cast<std::ptrdiff_t>(first), x.extents().end());
     c.output(0, c.type(0), symbolic_shape(std::move(out)));
@@ -287,7 +287,7 @@ inline void eval_scatter_nd(eval_context& c) {
     const nd_places where = locate_nd(c.self, x, c.input(1), 0);
     dims expected = where.lead;
     expected.insert(expected.end(), where.tail.begin(), where.tail.end());
-    check(c.self, updates.shape() == expected, "updates must have shape ", ocelli::detail::shape_text(expected), ", got ", nn::text(updates));
+    check(c.self, updates.shape() == expected, "updates must have shape ", ocelli::detail::shape_text(expected), ", got ", updates);
     scatter(c.self, x, updates, c.output(0, x.type(), x.shape()), where.places, where.inner);
 }
 
@@ -303,7 +303,7 @@ inline void infer_compress(infer_context& c) {
 inline void eval_compress(eval_context& c) {
     const tensor& x = c.input(0);
     const tensor& condition = c.input(1);
-    check(c.self, condition.type() == dtype::boolean && condition.rank() == 1, "condition must be a list of bool, got ", nn::text(condition));
+    check(c.self, condition.type() == dtype::boolean && condition.rank() == 1, "condition must be a list of bool, got ", condition);
     dims shape = {x.size()};
     std::size_t axis = 0;
     if (has_attribute(c.self, "axis")) {

@@ -15,7 +15,7 @@ namespace detail {
 inline tensor fill_value(const node& n) {
     if (!has_attribute(n, "value")) return tensor::scalar(0.0f);
     const tensor& value = attr_tensor(n, "value");
-    check(n, value.size() == 1, "attribute 'value' must hold one element, got ", nn::text(value));
+    check(n, value.size() == 1, "attribute 'value' must hold one element, got ", value);
     return value;
 }
 
@@ -83,7 +83,7 @@ inline void eval_range(eval_context& c) {
     const tensor& start = c.input(0);
     for (std::size_t i = 0; i < 3; ++i) {
         check_same_type(c.self, start, c.input(i));
-        check(c.self, c.input(i).size() == 1, "start, limit and delta must be scalars, got ", nn::text(c.input(i)));
+        check(c.self, c.input(i).size() == 1, "start, limit and delta must be scalars, got ", c.input(i));
     }
     dispatch(c.self, type_list<float, double, std::int64_t>{}, start.type(), [&]<class T>(type_tag<T>) {
         const T first = *start.data<T>(), limit = *c.input(1).data<T>(), delta = *c.input(2).data<T>();
@@ -115,7 +115,7 @@ inline void infer_eye_like(infer_context& c) {
 
 inline void eval_eye_like(eval_context& c) {
     const tensor& x = c.input(0);
-    check(c.self, x.rank() == 2, "input must have rank 2, got ", nn::text(x));
+    check(c.self, x.rank() == 2, "input must have rank 2, got ", x);
     const std::int64_t k = attr_int(c.self, "k", 0), rows = x.extent(0), columns = x.extent(1);
     const dtype type = eye_type(c.self, x.type());
     tensor& y = c.output(0, type, x.shape());
@@ -143,11 +143,11 @@ inline void infer_one_hot(infer_context& c) {
 inline void eval_one_hot(eval_context& c) {
     const tensor& index = c.input(0);
     const tensor& values = c.input(2);
-    check(c.self, c.input(1).size() == 1, "depth must be one number, got ", nn::text(c.input(1)));
+    check(c.self, c.input(1).size() == 1, "depth must be one number, got ", c.input(1));
     const std::int64_t depth = c.input(1).cast(dtype::int64).data<std::int64_t>()[0];
     check(c.self, depth >= 0, "depth must not be negative, got ", depth);
-    check(c.self, values.rank() == 1 && values.size() == 2, "values must be (off, on), got ", nn::text(values));
-    check(c.self, index.type() != dtype::boolean, "indices must be numbers, got ", nn::text(index));
+    check(c.self, values.rank() == 1 && values.size() == 2, "values must be (off, on), got ", values);
+    check(c.self, index.type() != dtype::boolean, "indices must be numbers, got ", index);
     const std::size_t axis = normalize_axis(c.self, attr_int(c.self, "axis", -1), index.rank() + 1);
     dims shape = index.shape();
     shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), depth);

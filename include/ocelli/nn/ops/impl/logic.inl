@@ -131,7 +131,7 @@ inline void eval_bit_not(eval_context& c) {
 inline void infer_where(infer_context& c) {
     auto shape = broadcast(c.shape(1), c.shape(2));
     if (shape) shape = broadcast(c.shape(0), *shape);
-    check(c.self, shape.has_value(), "shapes ", nn::text(c.shape(0)), ", ", nn::text(c.shape(1)), " and ", nn::text(c.shape(2)), " do not broadcast");
+    check(c.self, shape.has_value(), "shapes ", c.shape(0), ", ", c.shape(1), " and ", c.shape(2), " do not broadcast");
     c.output(0, c.type(1), *std::move(shape));
 }
 
@@ -139,7 +139,7 @@ inline void eval_where(eval_context& c) {
     const tensor& condition = c.input(0);
     const tensor& a = c.input(1);
     const tensor& b = c.input(2);
-    check(c.self, condition.type() == dtype::boolean, "the condition must be bool, got ", nn::text(condition));
+    check(c.self, condition.type() == dtype::boolean, "the condition must be bool, got ", condition);
     check_same_type(c.self, a, b);
     const dims shape = broadcast_shape(c.self, condition.shape(), broadcast_shape(c.self, a.shape(), b.shape()));
     tensor& y = c.output(0, a.type(), shape);

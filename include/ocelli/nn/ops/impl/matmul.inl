@@ -94,13 +94,13 @@ inline void infer_matmul(infer_context& c) {
     if (!a.ranked() || !b.ranked()) return c.output(0, c.type(0), {});
     check(c.self, a.rank() >= 1 && b.rank() >= 1, "operands must have rank 1 or more");
     const dim inner_a = a[a.rank() - 1], inner_b = b[b.rank() - (b.rank() == 1 ? 1 : 2)];
-    check(c.self, !inner_a.known() || !inner_b.known() || inner_a.size == inner_b.size, "shapes ", nn::text(a), " and ", nn::text(b), " do not multiply");
+    check(c.self, !inner_a.known() || !inner_b.known() || inner_a.size == inner_b.size, "shapes ", a, " and ", b, " do not multiply");
     const auto batch = [](const symbolic_shape& s) {
         const std::size_t lead = s.rank() > 2 ? s.rank() - 2 : 0;
         return symbolic_shape(std::vector<dim>(s.extents().begin(), s.extents().begin() + static_cast<std::ptrdiff_t>(lead)));
     };
     const auto lead = broadcast(batch(a), batch(b));
-    check(c.self, lead.has_value(), "shapes ", nn::text(a), " and ", nn::text(b), " do not multiply");
+    check(c.self, lead.has_value(), "shapes ", a, " and ", b, " do not multiply");
     std::vector<dim> out = lead->extents();
     if (a.rank() > 1) out.push_back(a[a.rank() - 2]);
     if (b.rank() > 1) out.push_back(b[b.rank() - 1]);
@@ -111,13 +111,13 @@ inline void eval_matmul(eval_context& c) {
     const tensor& a = c.input(0);
     const tensor& b = c.input(1);
     check_same_type(c.self, a, b);
-    check(c.self, a.rank() >= 1 && b.rank() >= 1, "operands must have rank 1 or more, got ", nn::text(a), " and ", nn::text(b));
+    check(c.self, a.rank() >= 1 && b.rank() >= 1, "operands must have rank 1 or more, got ", a, " and ", b);
     // A vector is a row on the left, a column on the right.
     dims sa = a.shape(), sb = b.shape();
     if (a.rank() == 1) sa.insert(sa.begin(), 1);
     if (b.rank() == 1) sb.push_back(1);
     const std::int64_t m = sa[sa.size() - 2], k = sa[sa.size() - 1], n = sb[sb.size() - 1];
-    check(c.self, sb[sb.size() - 2] == k, "shapes ", nn::text(a), " and ", nn::text(b), " do not multiply");
+    check(c.self, sb[sb.size() - 2] == k, "shapes ", a, " and ", b, " do not multiply");
     const dims lead_a(sa.begin(), sa.end() - 2), lead_b(sb.begin(), sb.end() - 2);
     const dims lead = broadcast_shape(c.self, lead_a, lead_b);
     dims shape = lead;
@@ -157,11 +157,11 @@ inline void infer_gemm(infer_context& c) {
     const symbolic_shape& b = c.shape(1);
     symbolic_shape out = symbolic_shape::of_rank(2);
     if (a.ranked()) {
-        check(c.self, a.rank() == 2, "A must have rank 2, got ", nn::text(a));
+        check(c.self, a.rank() == 2, "A must have rank 2, got ", a);
         out[0] = a[ta ? 1 : 0];
     }
     if (b.ranked()) {
-        check(c.self, b.rank() == 2, "B must have rank 2, got ", nn::text(b));
+        check(c.self, b.rank() == 2, "B must have rank 2, got ", b);
         out[1] = b[tb ? 0 : 1];
     }
     c.output(0, c.type(0), std::move(out));
@@ -171,16 +171,16 @@ inline void eval_gemm(eval_context& c) {
     const tensor& a = c.input(0);
     const tensor& b = c.input(1);
     check_same_type(c.self, a, b);
-    check(c.self, a.rank() == 2 && b.rank() == 2, "A and B must have rank 2, got ", nn::text(a), " and ", nn::text(b));
+    check(c.self, a.rank() == 2 && b.rank() == 2, "A and B must have rank 2, got ", a, " and ", b);
     const bool ta = attr_int(c.self, "transA", 0) != 0, tb = attr_int(c.self, "transB", 0) != 0;
     const float alpha = attr_float(c.self, "alpha", 1.0f), beta = attr_float(c.self, "beta", 1.0f);
     const std::int64_t m = a.extent(ta ? 1 : 0), k = a.extent(ta ? 0 : 1), n = b.extent(tb ? 0 : 1);
-    check(c.self, b.extent(tb ? 1 : 0) == k, "shapes ", nn::text(a), " and ", nn::text(b), " do not multiply");
+    check(c.self, b.extent(tb ? 1 : 0) == k, "shapes ", a, " and ", b, " do not multiply");
     const dims shape = {m, n};
     if (c.has_input(2)) {
         check_same_type(c.self, a, c.input(2));
         const auto fits = broadcast(c.input(2).shape(), shape);
-        check(c.self, fits && *fits == shape, "C ", nn::text(c.input(2)), " does not broadcast to ", ocelli::detail::shape_text(shape));
+        check(c.self, fits && *fits == shape, "C ", c.input(2), " does not broadcast to ", ocelli::detail::shape_text(shape));
     }
     check<unsupported_operator>(c.self, c.self.opset >= 9 || is_floating(a.type()), "element type ", name(a.type()), " is not supported");
     tensor& y = c.output(0, a.type(), shape);
@@ -438,7 +438,7 @@ inline void eval_einsum(eval_context& c) {
 inline void infer_det(infer_context& c) {
     const symbolic_shape& x = c.shape(0);
     if (!x.ranked()) return c.output(0, c.type(0), {});
-    check(c.self, x.rank() >= 2, "input must have rank 2 or more, got ", nn::text(x));
+    check(c.self, x.rank() >= 2, "input must have rank 2 or more, got ", x);
     c.output(0, c.type(0), symbolic_shape(std::vector<dim>(x.extents().begin(), x.extents().end() - 2)));
 }
 
@@ -466,7 +466,7 @@ inline double determinant(std::vector<double>& a, std::size_t n) {
 
 inline void eval_det(eval_context& c) {
     const tensor& x = c.input(0);
-    check(c.self, x.rank() >= 2 && x.extent(x.rank() - 1) == x.extent(x.rank() - 2), "input must hold square matrices, got ", nn::text(x));
+    check(c.self, x.rank() >= 2 && x.extent(x.rank() - 1) == x.extent(x.rank() - 2), "input must hold square matrices, got ", x);
     const dims shape(x.shape().begin(), x.shape().end() - 2);
     const std::int64_t n = x.shape().back();
     dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {

@@ -17,7 +17,7 @@ inline void infer_pool(infer_context& c) {
     const dims kernel = attr_ints(c.self, "kernel_shape");
     symbolic_shape out;
     if (x.ranked()) {
-        check(c.self, x.rank() == kernel.size() + 2, "input must have shape (N, C, ...) with ", kernel.size(), " spatial axes, got ", nn::text(x));
+        check(c.self, x.rank() == kernel.size() + 2, "input must have shape (N, C, ...) with ", kernel.size(), " spatial axes, got ", x);
         dims extents(kernel.size());
         for (std::size_t i = 0; i < kernel.size(); ++i) extents[i] = x[i + 2].known() ? x[i + 2].size : std::int64_t{1} << 30;
         const windows g = window_geometry(c.self, extents, kernel, attr_int(c.self, "ceil_mode", 0) != 0);
@@ -232,7 +232,7 @@ inline void eval_lp_pool(eval_context& c) {
 inline void infer_global_pool(infer_context& c) {
     symbolic_shape shape = c.shape(0);
     if (shape.ranked()) {
-        check(c.self, shape.rank() >= 3, "input must have shape (N, C, ...), got ", nn::text(shape));
+        check(c.self, shape.rank() >= 3, "input must have shape (N, C, ...), got ", shape);
         for (std::size_t i = 2; i < shape.rank(); ++i) shape[i] = dim(1);
     }
     c.output(0, c.type(0), std::move(shape));

@@ -17,7 +17,7 @@ inline void infer_depth_to_space(infer_context& c) {
     const symbolic_shape& x = c.shape(0);
     symbolic_shape out;
     if (x.ranked()) {
-        check(c.self, x.rank() == 4, "input must have shape (N, C, H, W), got ", nn::text(x));
+        check(c.self, x.rank() == 4, "input must have shape (N, C, H, W), got ", x);
         const std::int64_t b = blocksize(c.self);
         out = symbolic_shape::of_rank(4);
         out[0] = x[0];
@@ -61,7 +61,7 @@ inline void infer_space_to_depth(infer_context& c) {
     const symbolic_shape& x = c.shape(0);
     symbolic_shape out;
     if (x.ranked()) {
-        check(c.self, x.rank() == 4, "input must have shape (N, C, H, W), got ", nn::text(x));
+        check(c.self, x.rank() == 4, "input must have shape (N, C, H, W), got ", x);
         const std::int64_t b = blocksize(c.self);
         out = symbolic_shape::of_rank(4);
         out[0] = x[0];

@@ -140,7 +140,7 @@ inline void eval_squeeze(eval_context& c) {
     dims out;
     for (std::size_t i = 0; i < x.rank(); ++i) {
         if (axes ? marked[i] : x.extent(i) == 1) {
-            check(c.self, x.extent(i) == 1, "axis ", i, " of ", nn::text(x), " has not extent 1");
+            check(c.self, x.extent(i) == 1, "axis ", i, " of ", x, " has not extent 1");
             continue;
         }
         out.push_back(x.extent(i));

@@ -12,14 +12,14 @@ namespace detail {
 // Tensors are copied on their way into a sequence: planned memory is written again while the sequence still lives.
 
 inline const std::vector<tensor>& sequence_input(const eval_context& c, std::size_t i) {
-    check(c.self, c.input(i).type() == dtype::sequence, "input ", i, " must be a sequence, got ", nn::text(c.input(i)));
+    check(c.self, c.input(i).type() == dtype::sequence, "input ", i, " must be a sequence, got ", c.input(i));
     return c.input(i).items();
 }
 
 // A place in a sequence of `count` items; negative ones count from the end.
 inline std::size_t sequence_place(const eval_context& c, std::size_t i, std::int64_t count, std::int64_t last) {
     const tensor& t = c.input(i);
-    check(c.self, t.size() == 1 && (t.type() == dtype::int64 || t.type() == dtype::int32), "input ", i, " must be one int32 or int64, got ", nn::text(t));
+    check(c.self, t.size() == 1 && (t.type() == dtype::int64 || t.type() == dtype::int32), "input ", i, " must be one int32 or int64, got ", t);
     const std::int64_t at = t.to_ints()[0];
     check(c.self, at >= -count && at <= last, "position ", at, " is outside a sequence of ", count);
     return static_cast<std::size_t>(at < 0 ? at + count : at);
@@ -136,7 +136,7 @@ inline void eval_concat_from_sequence(eval_context& c) {
     for (const tensor& t : items) {
         bool fits = t.type() == first.type() && t.rank() == first.rank();
         for (std::size_t d = 0; fits && d < t.rank(); ++d) fits = (!stack && d == axis) || t.extent(d) == first.extent(d);
-        check(c.self, fits, "items do not fit along axis ", axis, ": ", nn::text(first), " and ", nn::text(t));
+        check(c.self, fits, "items do not fit along axis ", axis, ": ", first, " and ", t);
         shape[axis] += along(t);
     }
     tensor& y = c.output(0, first.type(), shape);
