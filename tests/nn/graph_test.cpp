@@ -59,6 +59,9 @@ TEST_CASE("an unknown operator or attribute is refused by name, operator and ops
           "small.onnx: node 'q' (Quux, opset 13): this operator is not supported");
     CHECK(message<unsupported_operator>([&] { g.add_node({.name = "q", .op = "Relu", .attributes = {{"beta", 1.f}}, .inputs = {0}}); }) ==
           "small.onnx: node 'q' (Relu, opset 13): attribute 'beta' is not supported");
+    // Parts of the operator's list are no names.
+    for (const char* name : {"", "roup", "grou", "group:int", "group:int kernel_shape", "ints", ":"})
+        CHECK_THROWS_AS(g.add_node({.name = "q", .op = "Conv", .attributes = {{name, std::int64_t{1}}}, .inputs = {0, 0}}), unsupported_operator);
     CHECK(message<format_error>([&] {
               g.add_node({.name = "c", .op = "Conv", .attributes = {{"group", 1.f}}, .inputs = {0, 0}});
           }) == "small.onnx: node 'c' (Conv, opset 13): attribute 'group' must be of kind int, is float");

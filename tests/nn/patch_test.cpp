@@ -62,3 +62,42 @@ TEST_CASE("several patches of one sweep apply together, and a bad one is refused
     bad.replace.push_back({g.find("x"), ghost});
     CHECK_THROWS_AS(apply(g, {bad}), format_error);
 }
+
+TEST_CASE("what follows from a patch's facts is derived again, up to where nothing changes") {
+    // x -> Relu -> a -> Shape -> s -> Cast -> f; x -> Relu -> a -> Neg -> y
+    graph g;
+    g.opsets[""] = 13;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{dim("n"), 3}, {}}), a = g.add_value("a"), s = g.add_value("s"), f = g.add_value("f"), y = g.add_value("y");
+    g.add_node({.name = "first", .op = "Relu", .inputs = {x}, .outputs = {a}});
+    g.add_node({.name = "second", .op = "Shape", .inputs = {a}, .outputs = {s}});
+    g.add_node({.name = "third", .op = "Cast", .attributes = {{"to", static_cast<std::int64_t>(dtype::float32)}}, .inputs = {s}, .outputs = {f}});
+    g.add_node({.name = "fourth", .op = "Neg", .inputs = {a}, .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {f, y};
+    infer_facts(g);
+    CHECK(text(g.at(g.find("y")).what.shape) == "(n, 3)");
+    CHECK_FALSE(g.at(g.find("f")).what.constant.defined());
+
+    // A node that says no more than the one before it: nothing is new to its users.
+    patch same{.reason = "for the test"};
+    node again = g.nodes[0];
+    again.outputs = {same.add_value(g, "a", g.at(a).what)};
+    same.replace.push_back({a, again.outputs[0]});
+    same.nodes.push_back(again);
+    g.at(y).what.shape = symbolic_shape{dim("kept"), 3};
+    apply(g, {same});
+    CHECK(text(g.at(g.find("y")).what.shape) == "(kept, 3)");
+
+    // One that does: everything behind it.
+    patch other{.reason = "for the test"};
+    const value_id elements = other.add_constant(g, "elements", tensor::zeros(dtype::float32, {2, 3}));
+    node fixed = g.nodes[0];
+    fixed.inputs = {elements};
+    fixed.outputs = {other.add_value(g, "a", {dtype::float32, {}, {}})};
+    other.replace.push_back({g.find("a"), fixed.outputs[0]});
+    other.nodes.push_back(fixed);
+    apply(g, {other});
+    CHECK(text(g.at(g.find("y")).what.shape) == "(2, 3)");
+    REQUIRE(g.at(g.find("f")).what.constant.defined());
+    CHECK(g.at(g.find("f")).what.constant.data<float>()[0] == 2.f);
+}

@@ -133,6 +133,11 @@ public:
     void verify() const;
 };
 
+namespace detail {
+/// graph::compact(). @return the new id of each value, in the old order; no_value where it is gone
+std::vector<value_id> compact(graph& g);
+}  // namespace detail
+
 /// The graph as text, a line per input, node and output.
 std::string text(const graph& g);
 /// The graph in Graphviz's DOT language.

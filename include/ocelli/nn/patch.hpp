@@ -38,7 +38,7 @@ struct applied_patch {
 };
 
 /// Applies patches that were found on the same graph and do not touch each other's nodes, one after the other; then puts the graph
-/// in order, removes what is dead, derives the facts and verifies. An output keeps its name.
+/// in order, removes what is dead, derives the facts that may have become others (they had been derived: infer_facts) and verifies. An output keeps its name.
 /// @throws error  where a patch leaves the graph invalid
 void apply(graph& g, std::vector<patch> patches);
 

@@ -4,7 +4,7 @@
 #include <ocelli/nn/ops/op.hpp>
 
 #include <algorithm>
-#include <unordered_map>
+#include <numeric>
 
 namespace ocelli::nn {
 
@@ -33,6 +33,15 @@ OCELLI_INLINE value_id graph::add_constant(std::string value_name, tensor elemen
 
 namespace detail {
 
+/// The kind of an attribute in an operator's list of them, "axis:int pads:ints"; empty where it is not there.
+inline std::string_view listed_kind(std::string_view list, std::string_view attribute_name) {
+    for (std::size_t at = list.find(attribute_name); at != std::string_view::npos; at = list.find(attribute_name, at + 1)) {
+        const std::size_t end = at + attribute_name.size();
+        if ((at == 0 || list[at - 1] == ' ') && list.find(':', at) == end) return list.substr(end + 1, list.find(' ', end) - end - 1);
+    }
+    return {};
+}
+
 // Finds the definition of one node and holds its attributes against it.
 inline void bind_operator(node& n) {
     n.def = find_op(n.domain, n.op, n.opset);
@@ -42,18 +51,8 @@ inline void bind_operator(node& n) {
         fail<unsupported_operator>(n, "this operator is not supported");
     }
     for (const attribute& a : n.attributes) {
-        std::string_view list = n.def->attributes;
-        bool known = false;
-        std::string_view expected;
-        while (!list.empty() && !known) {
-            const std::size_t space = std::min(list.find(' '), list.size());
-            const std::string_view entry = list.substr(0, space);
-            list.remove_prefix(std::min(space + 1, list.size()));
-            const std::size_t colon = entry.find(':');
-            known = entry.substr(0, colon) == a.name;
-            expected = entry.substr(colon + 1);
-        }
-        if (!known) fail<unsupported_operator>(n, "attribute '", a.name, "' is not supported");
+        const std::string_view expected = listed_kind(n.def->attributes, a.name);
+        if (expected.empty()) fail<unsupported_operator>(n, "attribute '", a.name, "' is not supported");
         if (expected != kind(a)) fail<format_error>(n, "attribute '", a.name, "' must be of kind ", expected, ", is ", kind(a));
     }
     const auto count = static_cast<int>(n.inputs.size());
@@ -111,17 +110,22 @@ OCELLI_INLINE std::vector<std::int32_t> graph::use_counts() const {
 }
 
 OCELLI_INLINE void graph::sort() {
+    // Who waits for each node: those of node i stand from first[i] to first[i + 1].
     std::vector<std::int32_t> missing(nodes.size(), 0);
-    std::vector<std::vector<std::size_t>> users(nodes.size());
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        const auto wait_for = [&](value_id v) {
-            if (v == no_value || at(v).producer == no_node) return;
-            users[static_cast<std::size_t>(at(v).producer)].push_back(i);
-            ++missing[i];
-        };
-        for (const value_id v : nodes[i].inputs) wait_for(v);
-        for (const value_id v : nodes[i].implicit_inputs) wait_for(v);
-    }
+    std::vector<std::size_t> first(nodes.size() + 1, 0), users;
+    const auto each_wait = [&](auto&& f) {
+        for (std::size_t i = 0; i < nodes.size(); ++i)
+            for (const std::vector<value_id>* list : {&nodes[i].inputs, &nodes[i].implicit_inputs})
+                for (const value_id v : *list)
+                    if (v != no_value && at(v).producer != no_node) f(i, static_cast<std::size_t>(at(v).producer));
+    };
+    each_wait([&](std::size_t user, std::size_t producer) {
+        ++missing[user];
+        ++first[producer];
+    });
+    std::partial_sum(first.begin(), first.end(), first.begin());
+    users.resize(first.back());
+    each_wait([&](std::size_t user, std::size_t producer) { users[--first[producer]] = user; });
     // A heap of ready nodes, the first in the given order on top: a graph that is in order stays as it is.
     std::vector<std::size_t> ready;
     const auto later = [](std::size_t a, std::size_t b) { return a > b; };
@@ -135,9 +139,9 @@ OCELLI_INLINE void graph::sort() {
         const std::size_t i = ready.back();
         ready.pop_back();
         order.push_back(i);
-        for (const std::size_t user : users[i])
-            if (--missing[user] == 0) {
-                ready.push_back(user);
+        for (std::size_t k = first[i]; k < first[i + 1]; ++k)
+            if (--missing[users[k]] == 0) {
+                ready.push_back(users[k]);
                 std::push_heap(ready.begin(), ready.end(), later);
             }
     }
@@ -145,21 +149,37 @@ OCELLI_INLINE void graph::sort() {
         const auto stuck = std::find_if(missing.begin(), missing.end(), [](std::int32_t m) { return m > 0; });
         fail<format_error>(nodes[static_cast<std::size_t>(stuck - missing.begin())], "the graph has a cycle through this node");
     }
-    std::vector<node> sorted;
-    sorted.reserve(nodes.size());
-    for (const std::size_t i : order) sorted.push_back(std::move(nodes[i]));
-    nodes = std::move(sorted);
+    if (!std::is_sorted(order.begin(), order.end())) {
+        std::vector<node> sorted;
+        sorted.reserve(nodes.size());
+        for (const std::size_t i : order) sorted.push_back(std::move(nodes[i]));
+        nodes = std::move(sorted);
+    }
     for (std::size_t i = 0; i < nodes.size(); ++i)
         for (const value_id v : nodes[i].outputs)
             if (v != no_value) at(v).producer = static_cast<node_id>(i);
 }
 
-OCELLI_INLINE bool graph::compact() {
-    std::vector<bool> used(values.size(), false);
-    for (const value_id v : outputs) used[static_cast<std::size_t>(v)] = true;
-    std::vector<bool> keep(nodes.size(), false);
-    for (std::size_t i = nodes.size(); i-- > 0;) {
-        const node& n = nodes[i];
+namespace detail {
+
+/// Moves what is kept to the front, in its order, and drops the rest.
+template <class T>
+void keep_only(std::vector<T>& list, const std::vector<bool>& keep) {
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        if (!keep[i]) continue;
+        if (i != left) list[left] = std::move(list[i]);
+        ++left;
+    }
+    list.erase(list.begin() + static_cast<std::ptrdiff_t>(left), list.end());
+}
+
+OCELLI_INLINE std::vector<value_id> compact(graph& g) {
+    std::vector<bool> used(g.values.size(), false);
+    for (const value_id v : g.outputs) used[static_cast<std::size_t>(v)] = true;
+    std::vector<bool> keep(g.nodes.size(), false);
+    for (std::size_t i = g.nodes.size(); i-- > 0;) {
+        const node& n = g.nodes[i];
         for (const value_id v : n.outputs)
             if (v != no_value && used[static_cast<std::size_t>(v)]) keep[i] = true;
         if (!keep[i]) continue;
@@ -167,49 +187,40 @@ OCELLI_INLINE bool graph::compact() {
             if (v != no_value) used[static_cast<std::size_t>(v)] = true;
         for (const value_id v : n.implicit_inputs) used[static_cast<std::size_t>(v)] = true;
     }
-    for (const value_id v : inputs) used[static_cast<std::size_t>(v)] = true;
-    for (const capture& c : captures) used[static_cast<std::size_t>(c.inside)] = true;
-    bool changed = false;
-    std::vector<node> kept;
-    kept.reserve(nodes.size());
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        if (keep[i]) {
-            for (value_id& v : nodes[i].outputs)
-                if (v != no_value && !used[static_cast<std::size_t>(v)]) v = no_value;  // an optional output nobody wants
-            kept.push_back(std::move(nodes[i]));
-        } else {
-            changed = true;
-        }
-    }
-    nodes = std::move(kept);
-    std::vector<value_id> renamed(values.size(), no_value);
-    std::vector<value> left;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        if (!used[i]) {
-            changed = true;
-            continue;
-        }
-        renamed[i] = static_cast<value_id>(left.size());
-        left.push_back(std::move(values[i]));
-        left.back().producer = no_node;
-    }
-    values = std::move(left);
+    for (const value_id v : g.inputs) used[static_cast<std::size_t>(v)] = true;
+    for (const graph::capture& c : g.captures) used[static_cast<std::size_t>(c.inside)] = true;
+    std::vector<value_id> renamed(g.values.size(), no_value);
+    value_id next = 0;
+    for (std::size_t i = 0; i < g.values.size(); ++i)
+        if (used[i]) renamed[i] = next++;
+    keep_only(g.nodes, keep);
+    keep_only(g.values, used);
+    for (value& v : g.values) v.producer = no_node;
     const auto rename = [&](value_id& v) {
-        if (v != no_value) v = renamed[static_cast<std::size_t>(v)];
+        if (v != no_value) v = renamed[static_cast<std::size_t>(v)];  // no_value for an optional output nobody wants
     };
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        for (value_id& v : nodes[i].inputs) rename(v);
-        for (value_id& v : nodes[i].implicit_inputs) rename(v);
-        for (value_id& v : nodes[i].outputs) {
+    for (std::size_t i = 0; i < g.nodes.size(); ++i) {
+        node& n = g.nodes[i];
+        for (value_id& v : n.inputs) rename(v);
+        for (value_id& v : n.implicit_inputs) rename(v);
+        for (value_id& v : n.outputs) {
             rename(v);
-            if (v != no_value) at(v).producer = static_cast<node_id>(i);
+            if (v != no_value) g.at(v).producer = static_cast<node_id>(i);
         }
-        while (!nodes[i].outputs.empty() && nodes[i].outputs.back() == no_value) nodes[i].outputs.pop_back();
+        while (!n.outputs.empty() && n.outputs.back() == no_value) n.outputs.pop_back();
     }
-    for (value_id& v : inputs) rename(v);
-    for (value_id& v : outputs) rename(v);
-    for (capture& c : captures) rename(c.inside);
-    return changed;
+    for (value_id& v : g.inputs) rename(v);
+    for (value_id& v : g.outputs) rename(v);
+    for (graph::capture& c : g.captures) rename(c.inside);
+    return renamed;
+}
+
+}  // namespace detail
+
+OCELLI_INLINE bool graph::compact() {
+    const std::size_t before = nodes.size() + values.size();
+    detail::compact(*this);
+    return nodes.size() + values.size() != before;
 }
 
 OCELLI_INLINE void graph::verify() const {

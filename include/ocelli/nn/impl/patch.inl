@@ -20,20 +20,13 @@ OCELLI_INLINE value_id patch::add_constant(const graph& g, std::string name, ten
 
 OCELLI_INLINE void apply(graph& g, std::vector<patch> patches) {
     const auto base = static_cast<value_id>(g.values.size());
-    // Values replaced so far: a later patch may mention one that an earlier patch replaced.
-    std::vector<std::pair<value_id, value_id>> replaced;
+    // What stands for each value now: a later patch may mention one that an earlier patch replaced.
+    std::vector<value_id> instead;
     const auto current = [&](value_id v) {
-        for (bool moved = true; moved;) {
-            moved = false;
-            for (const auto& [from, to] : replaced)
-                if (v == from) {
-                    v = to;
-                    moved = true;
-                    break;
-                }
-        }
+        while (static_cast<std::size_t>(v) < instead.size() && instead[static_cast<std::size_t>(v)] != no_value) v = instead[static_cast<std::size_t>(v)];
         return v;
     };
+    std::vector<value_id> other_facts;
     for (patch& p : patches) {
         const auto shift = static_cast<value_id>(g.values.size()) - base;
         const auto moved = [&](value_id v) { return v >= base ? v + shift : v; };
@@ -48,11 +41,9 @@ OCELLI_INLINE void apply(graph& g, std::vector<patch> patches) {
         }
         for (const auto& [from, to_id] : p.replace) {
             const value_id to = current(moved(to_id));
-            replaced.emplace_back(from, to);
-            for (node& n : g.nodes) {
-                std::replace(n.inputs.begin(), n.inputs.end(), from, to);
-                std::replace(n.implicit_inputs.begin(), n.implicit_inputs.end(), from, to);
-            }
+            instead.resize(g.values.size(), no_value);
+            if (value_id& first = instead[static_cast<std::size_t>(from)]; first == no_value) first = to;
+            if (!detail::same(g.at(from).what, g.at(to).what)) other_facts.push_back(to);
             for (value_id& out : g.outputs) {
                 if (out != from) continue;
                 const bool free = g.at(to).producer != no_node && std::find(g.outputs.begin(), g.outputs.end(), to) == g.outputs.end();
@@ -70,9 +61,23 @@ OCELLI_INLINE void apply(graph& g, std::vector<patch> patches) {
             }
         }
     }
+    for (node& n : g.nodes) {
+        for (value_id& v : n.inputs)
+            if (v != no_value) v = current(v);
+        for (value_id& v : n.implicit_inputs) v = current(v);
+    }
+    std::vector<bool> made(g.values.size(), false), changed(g.values.size(), false);
+    std::fill(made.begin() + base, made.end(), true);
+    for (const value_id v : other_facts) changed[static_cast<std::size_t>(v)] = true;
     g.sort();  // new nodes stand at the end; compact() goes through the order backwards
-    g.compact();
-    infer_facts(g);
+    const std::vector<value_id> renamed = detail::compact(g);
+    for (std::size_t i = 0; i < renamed.size(); ++i) {
+        if (renamed[i] == no_value) continue;
+        const auto to = static_cast<std::size_t>(renamed[i]);  // never behind i
+        made[to] = made[i];
+        changed[to] = changed[i];
+    }
+    infer_facts(g, made, std::move(changed));
     g.verify();
 }
 

@@ -141,6 +141,15 @@ void infer_node(const graph& g, const node& n, std::span<const fact* const> inpu
                 std::int64_t fold_limit = 4096);
 /// Derives the facts of all values from those of the inputs and constants. Known facts stay.
 void infer_facts(graph& g);
+/// The same for a graph whose facts had been derived before it was changed.
+/// @param made  which values have a producer to ask: all that are new
+/// @param changed  which values those who use them know other facts of, or another value in their place
+void infer_facts(graph& g, const std::vector<bool>& made, std::vector<bool> changed);
+
+namespace detail {
+/// Whether two facts say the same of every extent, and have the same memory for their elements.
+bool same(const fact& a, const fact& b) noexcept;
+}  // namespace detail
 
 }  // namespace ocelli::nn
 

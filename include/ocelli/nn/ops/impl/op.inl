@@ -118,28 +118,71 @@ OCELLI_INLINE void infer_node(const graph&, const node& n, std::span<const fact*
             outputs[i] = fact{out[i].type(), symbolic_shape(out[i].shape()), out[i]};
 }
 
+namespace detail {
+
+inline bool same(const symbolic_shape& a, const symbolic_shape& b) noexcept {
+    if (a.ranked() != b.ranked() || a.rank() != b.rank()) return false;
+    for (std::size_t i = 0; i < a.rank(); ++i)
+        if (a[i].size != b[i].size || a[i].symbol != b[i].symbol) return false;
+    return true;
+}
+
+inline bool same(const tensor& a, const tensor& b) noexcept {
+    if (!a.defined() || !b.defined()) return a.defined() == b.defined();
+    return a.identity() == b.identity() && a.type() == b.type() && a.shape() == b.shape();
+}
+
+OCELLI_INLINE bool same(const fact& a, const fact& b) noexcept {
+    return a.type == b.type && same(a.shape, b.shape) && same(a.constant, b.constant);
+}
+
+/// Adds what was found out. @return whether any of it is new
+inline bool learn(fact& known, fact found) {
+    bool news = false;
+    if (found.type != dtype::undefined && found.type != known.type) {
+        known.type = found.type;
+        news = true;
+    }
+    // What the file declares is kept only where inference knows less.
+    if (found.shape.ranked()) {
+        symbolic_shape& merged = found.shape;
+        if (known.shape.ranked() && known.shape.rank() == merged.rank())
+            for (std::size_t d = 0; d < merged.rank(); ++d)
+                if (!merged[d].known() && merged[d].symbol.empty() && !known.shape[d].known()) merged[d] = known.shape[d];
+        if (!same(known.shape, merged)) {
+            known.shape = std::move(merged);
+            news = true;
+        }
+    }
+    if (found.constant.defined() && !same(found.constant, known.constant)) {
+        known.constant = std::move(found.constant);
+        news = true;
+    }
+    return news;
+}
+
+}  // namespace detail
+
 OCELLI_INLINE void infer_facts(graph& g) {
+    infer_facts(g, std::vector<bool>(g.values.size(), true), std::vector<bool>(g.values.size(), false));
+}
+
+OCELLI_INLINE void infer_facts(graph& g, const std::vector<bool>& made, std::vector<bool> changed) {
+    const auto in = [](const std::vector<bool>& set) {
+        return [&set](value_id v) { return v != no_value && set[static_cast<std::size_t>(v)]; };
+    };
     std::vector<const fact*> inputs;
     std::vector<fact> outputs;
     for (const node& n : g.nodes) {
+        if (std::none_of(n.outputs.begin(), n.outputs.end(), in(made)) && std::none_of(n.inputs.begin(), n.inputs.end(), in(changed)) &&
+            std::none_of(n.implicit_inputs.begin(), n.implicit_inputs.end(), in(changed)))
+            continue;
         inputs.clear();
         for (const value_id v : n.inputs) inputs.push_back(v == no_value ? nullptr : &g.at(v).what);
         outputs.assign(n.outputs.size(), fact{});
         infer_node(g, n, inputs, outputs);
-        for (std::size_t i = 0; i < outputs.size(); ++i) {
-            if (n.outputs[i] == no_value) continue;
-            fact& known = g.at(n.outputs[i]).what;
-            if (outputs[i].type != dtype::undefined) known.type = outputs[i].type;
-            // What the file declares is kept only where inference knows less.
-            if (outputs[i].shape.ranked()) {
-                symbolic_shape merged = outputs[i].shape;
-                if (known.shape.ranked() && known.shape.rank() == merged.rank())
-                    for (std::size_t d = 0; d < merged.rank(); ++d)
-                        if (!merged[d].known() && merged[d].symbol.empty() && !known.shape[d].known()) merged[d] = known.shape[d];
-                known.shape = std::move(merged);
-            }
-            if (outputs[i].constant.defined()) known.constant = outputs[i].constant;
-        }
+        for (std::size_t i = 0; i < outputs.size(); ++i)
+            if (n.outputs[i] != no_value && detail::learn(g.at(n.outputs[i]).what, std::move(outputs[i]))) changed[static_cast<std::size_t>(n.outputs[i])] = true;
     }
 }
 

@@ -7,16 +7,16 @@ namespace ocelli::nn {
 OCELLI_INLINE std::vector<applied_patch> run_passes(graph& g, std::span<const pass> passes) {
     std::vector<applied_patch> done;
     // A pass that undoes another would go on for ever; no honest list needs this many rounds.
-    for (int round = 0; round < 64; ++round) {
-        bool changed = false;
-        for (const pass& p : passes) {
-            std::vector<patch> found = p.find(g);
-            if (found.empty()) continue;
-            for (const patch& f : found) done.push_back({std::string(p.name), f.reason});
-            apply(g, std::move(found));
-            changed = true;
-        }
-        if (!changed) break;
+    const std::size_t most = 64 * passes.size();
+    std::size_t in_vain = 0;  // passes, since one found anything
+    for (std::size_t i = 0; i < most && in_vain < passes.size(); ++i) {
+        const pass& p = passes[i % passes.size()];
+        std::vector<patch> found = p.find(g);
+        ++in_vain;
+        if (found.empty()) continue;
+        for (const patch& f : found) done.push_back({std::string(p.name), f.reason});
+        apply(g, std::move(found));
+        in_vain = 0;
     }
     return done;
 }
