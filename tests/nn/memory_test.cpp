@@ -112,6 +112,57 @@ TEST_CASE("a pool's tensors count for the limits, and outlive the pool") {
     CHECK(kept.data<std::uint8_t>()[599999] == 0);
 }
 
+TEST_CASE("a slab's tensors stand side by side, count for the limits and outlive the slab") {
+    constexpr bool slabs = nn::detail::pools_memory;
+    tensor kept;
+    {
+        memory_slab slab;
+        slab.expect(300000);
+        const memory_slab::scope here(slab);
+        const memory_limit limit(10000000);
+        kept = tensor::zeros(dtype::uint8, {100001});
+        const tensor next(dtype::uint8, {64});
+        CHECK(reinterpret_cast<std::uintptr_t>(next.raw()) % 64 == 0);
+        if (slabs) CHECK(static_cast<const char*>(next.raw()) == static_cast<const char*>(kept.raw()) + 100032);
+        CHECK(memory_limit::current() == 10000000 - 100001 - 64);
+        const void* last = nullptr;
+        {
+            const tensor passing(dtype::uint8, {5000});
+            last = passing.raw();
+        }
+        if (slabs) CHECK(tensor(dtype::uint8, {100}).raw() == last);
+        // More than was expected, much more, and one with a block of its own.
+        for (const std::int64_t bytes : std::initializer_list<std::int64_t>{250000, 1000000, static_cast<std::int64_t>(memory_slab::too_large), 70}) {
+            tensor t(dtype::uint8, {bytes});
+            std::memset(t.mutable_raw(), 3, t.bytes());
+            CHECK(reinterpret_cast<std::uintptr_t>(t.raw()) % 64 == 0);
+        }
+        CHECK_THROWS_AS(tensor(dtype::uint8, {10000000}), invalid_argument);
+        CHECK(memory_limit::current() == 10000000 - 100001 - 64);
+    }
+    CHECK(kept.data<std::uint8_t>()[100000] == 0);
+}
+
+TEST_CASE("a slab that expects many large pages can be written to its end, from several threads") {
+    memory_slab slab;
+    slab.expect(std::size_t{11} << 20);
+    const auto fill = [&] {
+        const memory_slab::scope here(slab);
+        std::vector<tensor> all;
+        for (int i = 0; i < 40; ++i) {
+            all.emplace_back(dtype::uint8, dims{70000 + 10000 * i});
+            std::memset(all.back().mutable_raw(), i, all.back().bytes());
+        }
+        for (int i = 0; i < 40; ++i) {
+            const auto* p = all[static_cast<std::size_t>(i)].data<std::uint8_t>();
+            CHECK((p[0] == i && p[all[static_cast<std::size_t>(i)].size() - 1] == i));
+        }
+    };
+    std::thread other(fill);
+    fill();
+    other.join();
+}
+
 TEST_CASE("blocks of all sizes about the system's large pages can be written to their ends") {
     for (const std::int64_t megabytes : std::initializer_list<std::int64_t>{1, 2, 4, 5, 6, 9, 33})
         for (const std::int64_t more : std::initializer_list<std::int64_t>{-4096, -1, 0, 1, 4096}) {

@@ -14,6 +14,7 @@ namespace detail {
 
 struct memory_account;
 struct memory_blocks;
+struct slab_blocks;
 
 /// The address sanitizer sees the end of a tensor only where its memory goes back.
 #if defined(__SANITIZE_ADDRESS__)
@@ -24,7 +25,7 @@ inline constexpr bool pools_memory = !__has_feature(address_sanitizer);
 inline constexpr bool pools_memory = true;
 #endif
 
-/// Memory for a tensor, aligned to 64 bytes, from this thread's memory_pool where it has one, counted by its memory_limits while it lives.
+/// Memory for a tensor, aligned to 64 bytes, from this thread's memory_slab or memory_pool where it has one, counted by its memory_limits while it lives.
 /// @throws invalid_argument  where the limits have no room
 /// @throws error  where the system has no such memory
 std::shared_ptr<void> take_memory(std::size_t bytes);
@@ -91,6 +92,40 @@ private:
     static const memory_pool*& innermost() noexcept;
 
     std::shared_ptr<detail::memory_blocks> blocks_;
+};
+
+/// Memory for tensors that live for long together, as a network's packed weights do: they stand side by side in few blocks, for whose pages the system is
+/// asked in few and large pieces. Safe to use from several threads.
+class memory_slab {
+public:
+    /// A tensor of so many bytes has a block of its own.
+    static constexpr std::size_t too_large = std::size_t{1} << 22;
+
+    memory_slab();
+    ~memory_slab();
+    memory_slab(const memory_slab&) = delete;
+    memory_slab& operator=(const memory_slab&) = delete;
+
+    /// How much is to come at least; what was said before the first tensor counts.
+    void expect(std::size_t bytes);
+
+    /// While it lives, this thread's tensors take their memory from the slab. A tensor may outlive the scope and the slab.
+    class scope {
+    public:
+        explicit scope(const memory_slab& slab) noexcept;
+        ~scope();
+        scope(const scope&) = delete;
+        scope& operator=(const scope&) = delete;
+
+    private:
+        const memory_slab* outer_;
+    };
+
+private:
+    friend std::shared_ptr<void> detail::take_memory(std::size_t bytes);
+    static const memory_slab*& innermost() noexcept;
+
+    std::shared_ptr<detail::slab_blocks> blocks_;
 };
 
 }  // namespace ocelli::nn

@@ -113,9 +113,23 @@ struct session::state {
             }
         }
         v->kernels.resize(g.nodes.size());
+        if (options.lower) weights.expect(packed_at_least(g));
         if (options.lower)
             for (std::size_t i = 0; i < g.nodes.size(); ++i) v->kernels[i] = bind_kernel(g, g.nodes[i], weights);
         return v;
+    }
+
+    /// The bytes of weights that kernels will pack, of those that share blocks of memory.
+    std::size_t packed_at_least(const graph& g) const {
+        std::vector<bool> seen(g.values.size(), false);
+        std::size_t sum = 0;
+        for (const node& n : g.nodes) {
+            const tensor* const w = has_attribute(n, "kernel") ? detail::constant_input(g, n, 1) : nullptr;
+            if (w == nullptr || seen[static_cast<std::size_t>(n.inputs[1])] || w->bytes() >= memory_slab::too_large) continue;
+            seen[static_cast<std::size_t>(n.inputs[1])] = true;
+            sum += options.precision == precision::bf16 ? w->bytes() / 2 : w->bytes();
+        }
+        return sum;
     }
 
     std::shared_ptr<detail::session_variant> find(const question& asked) {

@@ -5,6 +5,7 @@
 
 #include <ocelli/core/config.hpp>
 #include <ocelli/io/detail/file_mapping.hpp>
+#include <ocelli/nn/memory.hpp>
 #include <ocelli/nn/precision.hpp>
 #include <ocelli/nn/tensor.hpp>
 
@@ -27,6 +28,7 @@ public:
         const std::lock_guard lock(mutex_);
         entry& e = entries_[{initializer.identity(), format}];
         if (!e.packed.defined()) {
+            const memory_slab::scope together(slab_);
             e.packed = pack();
             e.initializer = initializer;
 #if OCELLI_HAS_FILE_MAPPING
@@ -36,6 +38,8 @@ public:
         }
         return e.packed;
     }
+    /// How many bytes of small and middling weights will be packed, at least.
+    void expect(std::size_t bytes) { slab_.expect(bytes); }
     /// Bytes held.
     std::size_t bytes() const {
         const std::lock_guard lock(mutex_);
@@ -49,6 +53,7 @@ private:
         tensor packed, initializer;
     };
     const nn::precision precision_;
+    memory_slab slab_;
     mutable std::mutex mutex_;
     std::map<std::pair<const void*, std::string>, entry> entries_;
 };
