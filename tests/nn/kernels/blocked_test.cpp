@@ -103,6 +103,20 @@ TEST_CASE("convolutions of images in planes, the last block of filters full, hal
     CHECK(error_of(planes({2, 3, 130, 257}, {lanes, 3, 5, 5}, 2, 2), activation::silu, true, false, 4, "", "blocked_direct") < 5e-7);
 }
 
+TEST_CASE("three columns of every other pixel agree with the reference in double, whatever the width, the padding and the channels") {
+    const std::int64_t lanes = block_lanes();
+    unsigned i = 0;
+    for (const std::int64_t filters : {lanes, lanes - 1, 3 * lanes, 3 * lanes - lanes / 4 - 1})
+        for (const std::int64_t pad : std::initializer_list<std::int64_t>{0, 1, 2})
+            for (const std::int64_t width : std::initializer_list<std::int64_t>{3, 4, 57, 58, 121}) {
+                CAPTURE(i);
+                const std::int64_t channels = i % 7 == 0 ? 43 : i % 7 == 1 ? 42 : 1 + i % 4;  // 42: as long a sum as is made at once
+                const layer l{{1 + i % 2, channels, 3 + i % 9, width}, {filters, channels, 1 + i % 3, 3}, {1 + i % 2, 2}, {1, 1}, {pad, pad, i % 2, i % 3}};
+                ++i;
+                CHECK(error_of(l, static_cast<activation>(i % 4), i % 2 == 0, i % 3 == 0, i, "", "blocked_direct") < 5e-7);
+            }
+}
+
 TEST_CASE("depthwise convolutions of three and five columns agree with the reference in double, whatever the row's width and padding") {
     unsigned i = 0;
     for (const std::int64_t kernel : {3, 5})

@@ -88,6 +88,7 @@ struct blocked_tile {
     bool clamps;                   ///< to [low, high]
     float low, high;
     ocelli::detail::memory_ahead ahead;  ///< a step for each channel of each segment
+    std::int64_t depth;                  ///< channels, where rows of three taps are multiplied at once
 };
 using blocked_tile_function = void (*)(const blocked_tile&);
 
@@ -135,10 +136,12 @@ struct blocked_pool_args {
 
 struct blocked_kernels {
     int lanes = 0;
-    int pixels = 0;  ///< of the largest tile of two vectors of filters, and of most of one: some have twice as many
+    int pixels = 0;  ///< of the largest tile, but of those of `near`
     /// [blocked_form][vectors of filters - 1, or 2: two, the second of which uses at most half of its lanes][pixels - 1]; null where there is no
     /// such instruction, or no such tile
-    blocked_tile_function tile[blocked_forms][3][2 * blocked_max_pixels] = {};
+    blocked_tile_function tile[blocked_forms][3][blocked_max_pixels] = {};
+    /// One vector of filters, three taps beside each other, every other pixel of planes: [pixels - 1], up to 2 * `pixels`; or null
+    blocked_tile_function near[2 * blocked_max_pixels] = {};
     /// Two rows: [blocked_form][vectors of filters - 1][pixels of a row - 1]; null for some
     blocked_tile_function pair[blocked_forms][2][blocked_max_pixels / 2] = {};
     void (*finish)(float* y, std::int64_t pixels, const float* slope, int used) = nullptr;

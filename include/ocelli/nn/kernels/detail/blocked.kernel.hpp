@@ -53,6 +53,22 @@ struct blocked_tile_state {
         for (int j = 0; j < B; ++j) w[j] = load(weights + j * lanes<float>);
         ((Product::add(acc[N], broadcast(N / B < Q ? first[N / B * S] : second[(N / B - Q) * S]), w[N % B])), ...);
     }
+    // Three taps beside each other, of one channel, for pixels that are every other one: what two pixels' taps share is read once. Of one vector.
+    template <int N>
+    OCELLI_ALWAYS_INLINE void multiply_near_pixel(const float* x, vf32 first, vf32 middle, vf32 last) {
+        const vf32 shared = rounded(broadcast(x[2 * N]));
+        if constexpr (N > 0) acc[N - 1] += shared * last;
+        if constexpr (N < P) {
+            acc[N] += shared * first;
+            acc[N] += broadcast(x[2 * N + 1]) * middle;
+        }
+    }
+    template <int... N>
+    OCELLI_ALWAYS_INLINE void multiply_near(const float* x, const float* weights, std::int64_t tap, std::integer_sequence<int, N...>) {
+        const vf32 first = load(weights), middle = load(weights + tap), last = load(weights + 2 * tap);
+        ((multiply_near_pixel<N>(x, first, middle, last)), ...);
+        multiply_near_pixel<P>(x, first, middle, last);
+    }
     // Behind the sum: in front of it, a large one would cost every term's last bits.
     template <int... N>
     OCELLI_ALWAYS_INLINE void add_bias(const float* bias, std::integer_sequence<int, N...>) {
@@ -71,8 +87,11 @@ struct blocked_tile_state {
         (__builtin_prefetch(t.addend + place<N>(block, jump, step)), ...);
     }
     template <int... N>
-    OCELLI_ALWAYS_INLINE void clamp(vf32 low, vf32 high, std::integer_sequence<int, N...>) {
+    OCELLI_ALWAYS_INLINE void clamp_low(vf32 low, std::integer_sequence<int, N...>) {
         ((acc[N] = acc[N] < low ? low : acc[N]), ...);  // NaN passes: comparisons are false
+    }
+    template <int... N>
+    OCELLI_ALWAYS_INLINE void clamp_high(vf32 high, std::integer_sequence<int, N...>) {
         ((acc[N] = acc[N] > high ? high : acc[N]), ...);
     }
     template <int... N>
@@ -136,10 +155,13 @@ struct blocked_half_state {
         ((__builtin_prefetch(next + 2 * K * step), __builtin_prefetch(next + other<K> * step)), ...);
     }
     template <int... K>
-    OCELLI_ALWAYS_INLINE void clamp(vf32 low, vf32 high, std::integer_sequence<int, K...>) {
+    OCELLI_ALWAYS_INLINE void clamp_low(vf32 low, std::integer_sequence<int, K...>) {
         ((acc[2 * K] = acc[2 * K] < low ? low : acc[2 * K]), ...);
         ((acc[2 * K + 1] = acc[2 * K + 1] < low ? low : acc[2 * K + 1]), ...);
         ((half[K] = half[K] < low ? low : half[K]), ...);
+    }
+    template <int... K>
+    OCELLI_ALWAYS_INLINE void clamp_high(vf32 high, std::integer_sequence<int, K...>) {
         ((acc[2 * K] = acc[2 * K] > high ? high : acc[2 * K]), ...);
         ((acc[2 * K + 1] = acc[2 * K + 1] > high ? high : acc[2 * K + 1]), ...);
         ((half[K] = half[K] > high ? high : half[K]), ...);
@@ -163,6 +185,19 @@ struct blocked_half_state {
 
 // How far ahead of their use a tile asks for weights, in floats.
 inline constexpr int blocked_ahead = 2048;
+
+// What follows the sum.
+template <class State>
+OCELLI_ALWAYS_INLINE void blocked_end(State& state, const nn::detail::blocked_tile& t) {
+    state.add_bias(t.bias, State::all);
+    if (t.addend != nullptr) state.add(t, State::all);
+    if (t.clamps) {
+        // Where multiplications run: the two take a cycle in ten of a short sum's, and infinity bounds nothing.
+        state.clamp_low(broadcast(t.low), State::all);
+        if (t.high <= __FLT_MAX__) state.clamp_high(broadcast(t.high), State::all);
+    }
+    state.put(t, State::all);
+}
 
 template <class State>
 void blocked_tile(const nn::detail::blocked_tile& t) {
@@ -195,10 +230,27 @@ void blocked_tile(const nn::detail::blocked_tile& t) {
             weights += B * lanes<float>;
         }
     }
-    state.add_bias(t.bias, State::all);
-    if (t.addend != nullptr) state.add(t, State::all);
-    if (t.clamps) state.clamp(broadcast(t.low), broadcast(t.high), State::all);
-    state.put(t, State::all);
+    blocked_end(state, t);
+}
+
+// The sum of all rows of three taps, of every other pixel of planes.
+template <class State>
+void blocked_near_tile(const nn::detail::blocked_tile& t) {
+    State state;
+    state.clear(State::all);
+    if (t.addend != nullptr) state.fetch(t, State::all);
+    const std::int64_t depth = t.depth, tap = depth * State::vectors * lanes<float>;
+    const float* weights = t.weights;
+    memory_ahead ahead = t.ahead;
+    if (ahead.at == nullptr) ahead = {reinterpret_cast<const char*>(weights), 0};
+    for (const nn::detail::blocked_segment *s = t.segments, *end = s + t.count; s != end; s += 2 * depth, weights += 2 * tap)
+        for (std::int64_t c = depth; c > 0; --c, ++s, weights += State::vectors * lanes<float>) {
+            const float* x = t.x + s->offset;
+            asm("" : "+r"(x));
+            for (int i = 0; i < 3; ++i, ahead.at += ahead.step) __builtin_prefetch(ahead.at, 0, 2);
+            state.multiply_near(x, weights, tap, State::all);
+        }
+    blocked_end(state, t);
 }
 
 // prelu with a slope for each lane, and zeros in the unused lanes; on `pixels` of one block.
@@ -228,6 +280,11 @@ template <int Q, int S>
 void blocked_fill_halves(nn::detail::blocked_tile_function* row) {
     row[Q - 1] = &blocked_tile<blocked_half_state<Q, S>>;
     if constexpr (Q > 1) blocked_fill_halves<Q - 1, S>(row);
+}
+template <int Q>
+void blocked_fill_near(nn::detail::blocked_tile_function* row) {
+    row[Q - 1] = &blocked_near_tile<blocked_tile_state<1, Q, 1, 2, float_product>>;
+    if constexpr (Q > 1) blocked_fill_near<Q - 1>(row);
 }
 
 // Steps of `step` that reach n or go beyond it. A division takes as long as copying some vectors.
@@ -587,9 +644,10 @@ inline nn::detail::blocked_kernels make_blocked_kernels() {
     constexpr int P = blocked_pixels;
     blocked_fill_rows<1, P, P, L, float_product>(t.tile[nn::detail::floats_in_blocks]);
     blocked_fill_rows<1, P, P, 1, float_product>(t.tile[nn::detail::floats_in_planes]);
-    blocked_fill_rows<1, 2 * P, P, 2, float_product>(t.tile[nn::detail::every_other_in_planes]);
+    blocked_fill_rows<1, P, P, 2, float_product>(t.tile[nn::detail::every_other_in_planes]);
     if constexpr (blocked_saves_loads) {
         blocked_fill_halves<P, L>(t.tile[nn::detail::floats_in_blocks][2]);
+        blocked_fill_near<2 * P>(t.near);
         blocked_fill_halves<P, 2>(t.tile[nn::detail::every_other_in_planes][2]);
     }
     blocked_fill_rows<1, P, P, L / 2, bf16_product>(t.tile[nn::detail::pairs_widened]);

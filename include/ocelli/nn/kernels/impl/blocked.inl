@@ -118,7 +118,6 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const bool every_other = form == floats_in_planes && l.stride_x == 2;
     const std::int64_t deals = every_other ? 1 : l.stride_x, pixel_step = l.stride_x / deals * each;
     const auto& tiles = t.tile[every_other ? every_other_in_planes : form];
-    const auto largest_tile = [&](int vectors) { return vectors == 1 && tiles[0][t.pixels] != nullptr ? 2 * t.pixels : t.pixels; };
     const bool direct = !pairs_planes && deals == 1 && l.pad_top == 0 && l.pad_left == 0 && (l.out_height - 1) * l.stride_y + reach_y <= l.height &&
                         (l.out_width - 1) * l.stride_x + reach_x <= l.width;
     const bool copies = !direct || rounds;
@@ -194,6 +193,10 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     const tap_run *runs = run_table.data(), *runs_end = runs + run_table.size();
     const blocked_clamp clamp = clamp_of(e);
     const std::int64_t part_segments = std::max<std::int64_t>(1, 256 / each);
+    // Three taps beside each other at once, where a sum is made at once.
+    const bool near = every_other && t.near[0] != nullptr && l.kernel_width == 3 && l.dilation_x == 1 && l.kernel_depth == 1 &&
+                      taps * depth <= part_segments + part_segments / 2 && run_table.size() == 1 && runs->tap0 == 0 && runs->tap1 == 3;
+    const auto largest_tile = [&](int vectors) { return near && vectors == 1 ? 2 * t.pixels : t.pixels; };
     static constexpr float zeros[2 * 16] = {};
     const std::int64_t tasks = images * chunks * filter_tasks;
     // What tiles fetch meanwhile: where all weights stay in the second-level cache beside two tasks' pixels, the next task's pixels; else the next weights.
@@ -278,6 +281,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                 const bool half = wide == 2 && !small_rows && tiles[2][0] != nullptr && used <= lanes + lanes / 2;
                 const bool unused_are_zero = used == wide * lanes || (half && used == lanes + lanes / 2);
                 const int kind = half ? 2 : wide - 1;
+                const blocked_tile_function* const tiles_here = near && wide == 1 ? t.near : tiles[kind];
                 const std::int64_t most = largest_tile(wide);
                 const float* bias = e.bias + (first_block + b0) * lanes;
                 const float* weights = packed + group * packed_group + b0 * lanes * groups.channels * taps;
@@ -287,14 +291,15 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                 const std::int64_t next_pair = !turns ? pair + 1 : task + 1 < static_cast<std::int64_t>(end) ? (task + 1) % filter_tasks * pairs_each : pair;
                 if (next_pair != pair && next_pair < pairs && pixels_ahead.at == nullptr) {
                     const std::int64_t row_floats_of_weights = std::min<std::int64_t>(2, blocks - 2 * next_pair) * lanes;
-                    const std::int64_t steps_each = groups.channels * taps, tiles_here = ((row1 - row0) * l.out_width + t.pixels - 1) / t.pixels;
+                    const std::int64_t steps_each = groups.channels * taps, pixel_tiles = ((row1 - row0) * l.out_width + t.pixels - 1) / t.pixels;
                     tile.ahead = ocelli::detail::ahead_of(packed + group * packed_group + 2 * next_pair * lanes * steps_each, 4 * row_floats_of_weights * steps_each,
-                                                          tiles_here * steps_each);
+                                                          pixel_tiles * steps_each);
                 }
                 tile.x_jump = out_row;
                 tile.y_block = out_block;
                 tile.y_jump = out_row_step * lanes;
                 tile.y_step = place.step * lanes;
+                tile.depth = depth;
                 tile.low = clamp.low;
                 tile.high = clamp.high;
                 for (std::int64_t row = row0; row < row1;) {
@@ -329,7 +334,7 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
                         const std::int64_t cuts = two ? 1 : (here + most - 1) / most, narrow = here / cuts, wider = here % cuts;
                         for (std::int64_t cut = 0, p0 = together->first, p1; cut < cuts; ++cut, p0 = p1) {
                             p1 = p0 + narrow + (cut < wider);
-                            const blocked_tile_function run = two ? t.pair[form][wide - 1][p1 - p0 - 1] : tiles[kind][p1 - p0 - 1];
+                            const blocked_tile_function run = two ? t.pair[form][wide - 1][p1 - p0 - 1] : tiles_here[p1 - p0 - 1];
                             tile.x = row_x + p0 * pixel_step;
                             tile.y = out + to + p0 * place.step * lanes;
                             tile.addend = addend == nullptr ? nullptr : addend + (tile.y - out);
