@@ -6,6 +6,7 @@
 #include <ocelli/nn/graph.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -70,8 +71,10 @@ private:
 named_tensors evaluate(const graph& g, const named_tensors& feeds);
 
 namespace detail {
+/// Evaluates a node of the graph, by its index, in another way than by reference: inputs, outputs, what its sub-graphs use. @return false where there is none
+using node_runner = std::function<bool(std::size_t, std::span<const tensor>, std::span<tensor>, std::span<const tensor>)>;
 /// The same by position; `captured` are the values that graph::captures refer to.
-std::vector<tensor> evaluate_graph(const graph& g, std::span<const tensor> inputs, std::span<const tensor> captured);
+std::vector<tensor> evaluate_graph(const graph& g, std::span<const tensor> inputs, std::span<const tensor> captured, const node_runner& run = {});
 }  // namespace detail
 
 }  // namespace ocelli::nn

@@ -22,6 +22,8 @@ std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const node& n, weight_
 /// What a run of one step cost.
 struct step_time {
     double ms = 0;
+    /// The part of it that reference evaluations take: of the node, or of those in its sub-graphs.
+    double reference_ms = 0;
     /// When it began, from the beginning of the run.
     double start_ms = 0;
     double operations = 0;
@@ -85,7 +87,7 @@ private:
     /// The steps, with what a run reads of each beside each other: nodes are spread over memory, and a small layer takes no longer than a
     /// few reads of it.
     std::vector<step> program_;
-    /// The steps' inputs and outputs, one step's behind the other's.
+    /// The steps' inputs, outputs, and what their sub-graphs use, one step's behind the other's.
     std::vector<value_id> arguments_;
     /// For each step, the values nobody reads any more.
     std::vector<std::vector<value_id>> dying_;

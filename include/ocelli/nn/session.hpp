@@ -114,6 +114,8 @@ struct profile_report {
         /// The instruction set of the kernel; what the program was compiled for where it is the reference.
         std::string isa;
         double ms = 0;
+        /// What reference evaluations take of it: all, nothing, or, where the node runs sub-graphs, what those inside take.
+        double reference_ms = 0;
         /// Of the whole run, from 0 to 1.
         double share = 0;
         /// 0 where operations are not counted.
@@ -177,7 +179,7 @@ public:
     /// Runs `repeat` times (after one run to warm up) and gives the mean time of each node.
     profile_report profile(const feed_list& feeds, const run_options& options = {}, int repeat = 10) const;
 
-    /// The rewritings that were done, each with its reason, and the nodes that run on their reference evaluation.
+    /// The rewritings that were done, each with its reason, and the nodes that run on their reference evaluation; sub-graphs included.
     std::string explain() const;
 
     /// The graph as it was loaded, and as it runs. text() and dot() print them.

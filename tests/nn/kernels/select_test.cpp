@@ -43,7 +43,7 @@ TEST_CASE("Where agrees with the reference for operands that are dense, numbers,
 TEST_CASE("ArgMax and ArgMin agree with the reference: the first of equal ones, NaN before all") {
     unsigned seed = 0;
     for (const char* op : {"ArgMax", "ArgMin"})
-        for (const dims& shape : {dims{3, 7, 200}, dims{1, 21, 16, 17}, dims{2, 1, 67}, dims{5, 4}, dims{2, 300, 3, 33}, dims{4, 9, 2}})
+        for (const dims& shape : {dims{3, 7, 200}, dims{1, 21, 16, 17}, dims{2, 1, 67}, dims{5, 4}, dims{2, 300, 3, 33}, dims{4, 9, 2}, dims{3, 1000}, dims{1, 70003}, dims{7, 64}})
             for (const std::int64_t last : std::initializer_list<std::int64_t>{0, 1}) {
                 CAPTURE(std::string(op));
                 CAPTURE(shape);

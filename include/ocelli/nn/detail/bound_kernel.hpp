@@ -16,6 +16,10 @@ struct step_io {
     std::span<const tensor* const> inputs;
     /// Planned memory, or absent tensors to be replaced; null where nobody wants the output.
     std::span<tensor* const> outputs;
+    /// What the node's sub-graphs use of the graph around them.
+    std::span<const tensor* const> captured = {};
+    /// Where a node that runs sub-graphs adds the milliseconds of reference evaluations inside; null where nobody asks.
+    double* reference_ms = nullptr;
 
     /// Memory for output i: the planned one where it has this shape, else fresh.
     tensor& output(std::size_t i, dtype type, const dims& shape) const {

@@ -160,7 +160,7 @@ public:
         if (x.type() != dtype::float32 || x.size() == 0 || last_) return run_reference(node_, io);
         const std::size_t axis = normalize_axis(node_, attr_int(node_, "axis", 0), x.rank());
         const std::int64_t n = x.extent(axis), inner = product(x.shape(), axis + 1, x.rank());
-        if (inner < 4 || n > std::numeric_limits<std::int32_t>::max()) return run_reference(node_, io);
+        if ((inner != 1 && inner < 4) || n > std::numeric_limits<std::int32_t>::max()) return run_reference(node_, io);
         dims shape = x.shape();
         if (attr_int(node_, "keepdims", 1) != 0) shape[axis] = 1;
         else shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));

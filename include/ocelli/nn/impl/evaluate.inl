@@ -44,7 +44,7 @@ OCELLI_INLINE void run_guard::count() {
 
 namespace detail {
 
-OCELLI_INLINE std::vector<tensor> evaluate_graph(const graph& g, std::span<const tensor> inputs, std::span<const tensor> captured) {
+OCELLI_INLINE std::vector<tensor> evaluate_graph(const graph& g, std::span<const tensor> inputs, std::span<const tensor> captured, const node_runner& run) {
     run_guard::step();  // an iteration without nodes is one too
     std::vector<tensor> values(g.values.size());
     for (std::size_t i = 0; i < g.values.size(); ++i)
@@ -59,19 +59,22 @@ OCELLI_INLINE std::vector<tensor> evaluate_graph(const graph& g, std::span<const
     // A value is let go behind its last use.
     std::vector<std::int32_t> uses = g.use_counts();
     std::vector<tensor> in, out, implicit;
-    for (const node& n : g.nodes) {
+    for (std::size_t at = 0; at < g.nodes.size(); ++at) {
+        const node& n = g.nodes[at];
         run_guard::step();
         in.clear();
         for (const value_id v : n.inputs) in.push_back(v == no_value ? tensor() : values[static_cast<std::size_t>(v)]);
         implicit.clear();
         for (const value_id v : n.implicit_inputs) implicit.push_back(values[static_cast<std::size_t>(v)]);
         out.assign(n.outputs.size(), tensor());
-        check<unsupported_operator>(n, n.def != nullptr && n.def->eval != nullptr, "this operator has no evaluation");
-        const eval_context::subgraph_runner runner = [&](const graph& body, std::span<const tensor> arguments) {
-            return evaluate_graph(body, arguments, implicit);
-        };
-        eval_context context(n, in, out, &runner);
-        n.def->eval(context);
+        if (!run || !run(at, in, out, implicit)) {
+            check<unsupported_operator>(n, n.def != nullptr && n.def->eval != nullptr, "this operator has no evaluation");
+            const eval_context::subgraph_runner runner = [&](const graph& body, std::span<const tensor> arguments) {
+                return evaluate_graph(body, arguments, implicit);
+            };
+            eval_context context(n, in, out, &runner);
+            n.def->eval(context);
+        }
         const auto release = [&](value_id v) {
             if (v != no_value && --uses[static_cast<std::size_t>(v)] == 0) values[static_cast<std::size_t>(v)] = tensor();
         };

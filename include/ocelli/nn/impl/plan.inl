@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/core/parallel.hpp>
+#include <ocelli/nn/detail/overlap.hpp>
 #include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/plan.hpp>
@@ -28,7 +29,7 @@ struct plan::workspace {
 struct plan::step {
     const node* what = nullptr;
     const bound_kernel* kernel = nullptr;  ///< null: a view, or the reference evaluation
-    std::size_t first = 0, inputs = 0, outputs = 0;  ///< in arguments_
+    std::size_t first = 0, inputs = 0, outputs = 0, captured = 0;  ///< in arguments_
     bool view = false;
 };
 
@@ -155,9 +156,10 @@ OCELLI_INLINE void plan::write_program() {
     for (std::size_t s = 0; s < steps_.size(); ++s) {
         const node& n = graph_.node_at(steps_[s]);
         const bound_kernel* kernel = kernels_[static_cast<std::size_t>(steps_[s])].get();
-        program_.push_back({&n, kernel, arguments_.size(), n.inputs.size(), n.outputs.size(), kernel == nullptr && is_plain_view(n)});
+        program_.push_back({&n, kernel, arguments_.size(), n.inputs.size(), n.outputs.size(), n.implicit_inputs.size(), kernel == nullptr && is_plain_view(n)});
         arguments_.insert(arguments_.end(), n.inputs.begin(), n.inputs.end());
         arguments_.insert(arguments_.end(), n.outputs.begin(), n.outputs.end());
+        arguments_.insert(arguments_.end(), n.implicit_inputs.begin(), n.implicit_inputs.end());
     }
 }
 
@@ -196,23 +198,6 @@ OCELLI_INLINE void plan::return_workspace(std::unique_ptr<workspace> w) const {
     idle_.push_back(std::move(w));
 }
 
-namespace detail {
-
-/// Whether a tensor's memory begins inside a block.
-inline bool inside(const tensor& block, const tensor& t) noexcept {
-    const auto* p = static_cast<const char*>(t.unscaled());
-    const auto* begin = static_cast<const char*>(block.unscaled());
-    // Sequences and absent optional values have no memory of their own.
-    return block.defined() && begin != nullptr && p >= begin && p < begin + std::max<std::size_t>(1, block.bytes());
-}
-
-/// Whether two tensors have bytes in common.
-inline bool overlap(const tensor& a, const tensor& b) noexcept {
-    return a.defined() && b.defined() && a.bytes() != 0 && b.bytes() != 0 && (inside(a, b) || inside(b, a));
-}
-
-}  // namespace detail
-
 OCELLI_INLINE void plan::run_steps(workspace& w, std::span<const tensor> feeds, std::vector<step_time>* times) const {
     using clock = std::chrono::steady_clock;
     const auto ms = [](clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
@@ -227,7 +212,9 @@ OCELLI_INLINE void plan::run_steps(workspace& w, std::span<const tensor> feeds, 
         const step& now = program_[s];
         const clock::time_point start = times != nullptr ? clock::now() : clock::time_point{};
         tensor* const* const arguments = w.pointers.data() + now.first;
-        const step_io io{{arguments, now.inputs}, {arguments + now.inputs, now.outputs}};
+        double reference_ms = 0;
+        const step_io io{{arguments, now.inputs}, {arguments + now.inputs, now.outputs}, {arguments + now.inputs + now.outputs, now.captured},
+                         times != nullptr ? &reference_ms : nullptr};
         if (now.kernel != nullptr) {
             now.kernel->run(io);
             if (times != nullptr) (*times)[s].operations = now.kernel->operations(io);
@@ -239,6 +226,7 @@ OCELLI_INLINE void plan::run_steps(workspace& w, std::span<const tensor> feeds, 
         if (times != nullptr) {
             step_time& t = (*times)[s];
             t.ms = ms(clock::now() - start);
+            t.reference_ms = now.kernel != nullptr ? reference_ms : now.view ? 0 : t.ms;
             t.start_ms = ms(start - begin);
             for (const tensor* v : io.inputs)
                 if (v != nullptr) t.bytes += static_cast<double>(v->bytes());

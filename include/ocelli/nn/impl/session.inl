@@ -2,6 +2,7 @@
 
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/isa.hpp>
+#include <ocelli/nn/detail/bound_control.hpp>
 #include <ocelli/nn/detail/halves.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/pipeline.hpp>
@@ -22,6 +23,8 @@ struct session_variant {
     graph g;
     std::vector<applied_patch> patches;
     std::vector<std::unique_ptr<bound_kernel>> kernels;
+    /// The nodes without a kernel, those of sub-graphs included.
+    std::vector<std::string> references;
     std::mutex mutex;
     /// The most recently used plan first.
     std::list<std::pair<std::vector<dims>, std::shared_ptr<const plan>>> plans;
@@ -102,21 +105,54 @@ struct session::state {
             g.compact();
         }
         if (options.lower) detail::compute_in_float(g);
+        v->kernels = ready(g, *v, {});
+        return v;
+    }
+
+    /// Rewrites a graph and finds the kernels of its nodes, and of the sub-graphs inside.
+    /// @param place  what explain() adds to a node's name: where a sub-graph stands
+    std::vector<std::unique_ptr<bound_kernel>> ready(graph& g, detail::session_variant& v, const std::string& place) {
         g.sort();
         infer_facts(g);
-        if (options.simplify) v->patches = run_passes(g, simplify_passes);
+        const auto rewrite = [&](std::span<const pass> list) {
+            for (applied_patch& p : run_passes(g, list)) v.patches.push_back({std::move(p.pass), p.reason + place});
+        };
+        if (options.simplify) rewrite(simplify_passes);
         if (options.lower) {
-            const std::span<const pass> together = options.precision == precision::f32 ? std::span<const pass>(together_passes) : std::span<const pass>();
-            for (const std::span<const pass> list : {std::span<const pass>(lower_passes), std::span<const pass>(kernel_passes), together}) {
-                auto more = run_passes(g, list);
-                v->patches.insert(v->patches.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+            rewrite(lower_passes);
+            rewrite(kernel_passes);
+            if (options.precision == precision::f32) rewrite(together_passes);
+        }
+        if (options.lower && place.empty()) weights.expect(packed_at_least(g));
+        std::vector<std::unique_ptr<bound_kernel>> kernels(g.nodes.size());
+        for (std::size_t i = 0; i < g.nodes.size(); ++i) {
+            const node& n = g.nodes[i];
+            if (options.lower) kernels[i] = has_subgraph(n) ? ready_bodies(g, n, v, place) : bind_kernel(g, n, weights);
+            if (kernels[i] == nullptr) v.references.push_back(ocelli::detail::concat(n.op, " '", n.name, "'", place));
+        }
+        return kernels;
+    }
+
+    /// A node that runs its sub-graphs on kernels.
+    std::unique_ptr<bound_kernel> ready_bodies(const graph& g, const node& n, detail::session_variant& v, const std::string& place) {
+        auto control = std::make_unique<detail::bound_control>(n);
+        const std::string inside = ocelli::detail::concat(" in '", n.name, "'", place);
+        for (const attribute& a : n.attributes) {
+            const auto* const body = std::get_if<std::shared_ptr<graph>>(&a.what);
+            if (body == nullptr) continue;
+            auto own = std::make_unique<graph>(detail::body_for(g, n, **body));
+            const std::size_t patches = v.patches.size(), references = v.references.size();
+            try {
+                auto kernels = ready(*own, v, inside);
+                control->add(**body, std::move(own), std::move(kernels));
+            } catch (const error&) {
+                // A branch may be wrong that is never taken: it runs as it stands, and says so then.
+                v.patches.resize(patches);
+                v.references.resize(references);
+                v.references.push_back(ocelli::detail::concat(n.op, " '", n.name, "' ('", a.name, "')", place));
             }
         }
-        v->kernels.resize(g.nodes.size());
-        if (options.lower) weights.expect(packed_at_least(g));
-        if (options.lower)
-            for (std::size_t i = 0; i < g.nodes.size(); ++i) v->kernels[i] = bind_kernel(g, g.nodes[i], weights);
-        return v;
+        return control;
     }
 
     /// The bytes of weights that kernels will pack, of those that share blocks of memory.
@@ -372,7 +408,10 @@ OCELLI_INLINE profile_report session::profile(const feed_list& feeds, const run_
             const auto start = std::chrono::steady_clock::now();
             run(&times);
             report.total_ms += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() / repeat;
-            for (std::size_t s = 0; s < times.size(); ++s) report.nodes[s].ms += times[s].ms / repeat;
+            for (std::size_t s = 0; s < times.size(); ++s) {
+                report.nodes[s].ms += times[s].ms / repeat;
+                report.nodes[s].reference_ms += times[s].reference_ms / repeat;
+            }
         }
         report.between_ms = report.total_ms;
         for (std::size_t s = 0; s < times.size(); ++s) {
@@ -392,11 +431,7 @@ OCELLI_INLINE profile_report session::profile(const feed_list& feeds, const run_
 OCELLI_INLINE std::string session::explain() const {
     std::string out;
     for (const applied_patch& p : state_->main->patches) out += ocelli::detail::concat(p.pass, ": ", p.reason, "\n");
-    for (std::size_t i = 0; i < state_->main->kernels.size(); ++i)
-        if (state_->main->kernels[i] == nullptr) {
-            const node& n = state_->main->g.nodes[i];
-            out += ocelli::detail::concat("reference: ", n.op, " '", n.name, "'\n");
-        }
+    for (const std::string& n : state_->main->references) out += ocelli::detail::concat("reference: ", n, "\n");
     return out;
 }
 
@@ -409,7 +444,7 @@ OCELLI_INLINE std::string text(const profile_report& report) {
     double reference_ms = 0;
     for (const profile_report::entry& e : report.nodes) {
         order.push_back(&e);
-        if (e.kernel == "reference") reference_ms += e.ms;
+        reference_ms += e.reference_ms;
     }
     std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->ms > b->ms; });
     std::string out;

@@ -40,6 +40,8 @@ struct select_kernels {
                 float* y) = nullptr;
     /// `columns` lines side by side, `pitch` floats from one element of a line to the next, for the smallest and for the largest.
     void (*extremes[2])(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, std::int64_t* y) = {};
+    /// One line whose elements stand one behind the other.
+    std::int64_t (*extreme[2])(std::int64_t n, const float* x) = {};
 };
 
 OCELLI_KERNEL_API_BEGIN

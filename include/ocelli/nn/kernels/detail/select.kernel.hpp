@@ -68,12 +68,38 @@ void find_extremes(std::int64_t n, std::int64_t columns, std::int64_t pitch, con
     }
 }
 
+// Which of two places holds the extreme; the first of equal ones.
+template <bool Largest>
+OCELLI_ALWAYS_INLINE std::int64_t better_place(const float* x, std::int64_t a, std::int64_t b) {
+    const float best = x[a], v = x[b];
+    const bool better = (Largest ? v > best : v < best) || (v != v && best == best), equal = v == best || (v != v && best != best);
+    return better || (equal && b < a) ? b : a;
+}
+
+// One line, as lines of every so many of its elements side by side.
+template <bool Largest>
+std::int64_t find_extreme(std::int64_t n, const float* x) {
+    constexpr int W = 4 * lanes<float>;
+    const std::int64_t rows = n / W;
+    std::int64_t place = 0;
+    if (rows > 0) {
+        std::int64_t found[W];
+        find_extremes_of<Largest, 4>(rows, W, x, found);
+        place = found[0] * W;
+        for (int i = 1; i < W; ++i) place = better_place<Largest>(x, place, found[i] * W + i);
+    }
+    for (std::int64_t i = rows * W; i < n; ++i) place = better_place<Largest>(x, place, i);
+    return place;
+}
+
 inline nn::detail::select_kernels make_select_kernels() {
     nn::detail::select_kernels t;
     t.lanes = lanes<float>;
     t.row = &select_row;
     t.extremes[0] = &find_extremes<false>;
     t.extremes[1] = &find_extremes<true>;
+    t.extreme[0] = &find_extreme<false>;
+    t.extreme[1] = &find_extreme<true>;
     return t;
 }
 

@@ -81,6 +81,13 @@ OCELLI_INLINE void select(const select_axes& axes, const std::uint8_t* condition
 }
 
 OCELLI_INLINE void find_extremes(bool largest, std::int64_t outer, std::int64_t n, std::int64_t inner, const float* x, std::int64_t* y) {
+    if (inner == 1) {
+        const auto extreme = detail::get_select_kernels().extreme[largest ? 1 : 0];
+        parallel_for(static_cast<std::size_t>(outer), static_cast<std::size_t>(std::max<std::int64_t>(1, (std::int64_t{1} << 14) / n)), [&](std::size_t begin, std::size_t end) {
+            for (auto line = static_cast<std::int64_t>(begin); line < static_cast<std::int64_t>(end); ++line) y[line] = extreme(n, x + line * n);
+        });
+        return;
+    }
     const auto extremes = detail::get_select_kernels().extremes[largest ? 1 : 0];
     const std::int64_t strip = std::max<std::int64_t>(64, ((std::int64_t{1} << 14) / n + 63) / 64 * 64), strips = (inner + strip - 1) / strip;
     parallel_for(static_cast<std::size_t>(outer * strips), 1, [&](std::size_t begin, std::size_t end) {
