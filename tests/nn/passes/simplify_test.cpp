@@ -294,8 +294,6 @@ TEST_CASE("of nodes that compute the same one is kept, along whole chains; outpu
     ends.push_back(node_of("Softmax", {x}, {{"axis", std::int64_t{1}}}));
     ends.push_back(node_of("Add", {x, g.add_constant("", tensor::scalar(1.0f))}));
     ends.push_back(node_of("Add", {x, g.add_constant("", tensor::scalar(2.0f))}));
-    ends.push_back(node_of("RandomNormalLike", {x}));
-    ends.push_back(node_of("RandomNormalLike", {x}));
     g.outputs = ends;
     infer_facts(g);
     tensor image(dtype::float32, {3, 4});
@@ -312,7 +310,6 @@ TEST_CASE("of nodes that compute the same one is kept, along whole chains; outpu
     CHECK(count("GatherND") == 3);  // each is an output
     CHECK(count("Softmax") == 2);
     CHECK(count("Add") == 2);
-    CHECK(count("RandomNormalLike") == 2);
     const named_tensors after = evaluate(g, {{"x", image}});
     for (std::size_t k = 0; k < 7; ++k) {
         const std::string& name = g.at(g.outputs[k]).name;
