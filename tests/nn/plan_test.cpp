@@ -52,6 +52,33 @@ TEST_CASE("a plan places values whose lifetimes are apart in the same memory, ou
     CHECK(p.run(std::vector{x})[0].data<float>()[255] == 1.f);
 }
 
+TEST_CASE("values that are concatenated lie in what they make, where they are whole runs of it") {
+    const auto arena = [](std::int64_t axis, bool kernels, dims shape) {
+        network n;
+        const value_id x = n.input("x");
+        n.g.at(x).what.shape = symbolic_shape(shape);
+        const value_id whole = n.node_of("Concat", {n.node_of("Abs", {x}), n.node_of("Exp", {x})}, {{"axis", axis}});
+        n.g.outputs = {n.node_of("Neg", {whole})};
+        infer_facts(n.g);
+        weight_cache weights;
+        n.kernels.resize(n.g.nodes.size());
+        if (kernels)
+            for (std::size_t i = 0; i < n.g.nodes.size(); ++i) n.kernels[i] = bind_kernel(n.g, n.g.nodes[i], weights);
+        const tensor feed = tensor::zeros(dtype::float32, shape);
+        const plan p = n.make({feed});
+        const tensor y = p.run(std::vector{feed})[0];
+        CHECK(y.data<float>()[0] == 0);
+        CHECK(y.data<float>()[y.size() - 1] == -1);
+        return p.arena_bytes();
+    };
+    CHECK(arena(1, true, {1, 8, 16}) == kib);
+    CHECK(arena(0, true, {8, 16}) == kib);
+    CHECK(arena(1, true, {2, 4, 16}) == 2 * kib);   // two images' channels are not beside each other
+    CHECK(arena(1, true, {1, 16, 15}) == 30 * 64);
+    CHECK(arena(1, true, {1, 8, 15}) > 15 * 64);    // the second would begin within a line of the cache
+    CHECK(arena(1, false, {1, 8, 16}) == 2 * kib);  // the reference copies
+}
+
 TEST_CASE("what is constant for these shapes does not run") {
     network n;
     const value_id x = n.input("x");

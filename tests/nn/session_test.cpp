@@ -532,6 +532,59 @@ TEST_CASE("the working memory of a long chain is that of two layers") {
     CHECK_THROWS_AS(tight.run({{"x", tensor::zeros(dtype::float32, {1, 64, 32, 32})}}), invalid_argument);
 }
 
+TEST_CASE("what is concatenated is computed in its place, with the bits that copies have") {
+    // Two convolutions of x and x itself are joined, the first is read again, joined once more with the result, and twice with itself.
+    const auto build = [](std::int64_t batch, std::int64_t channels, int outputs) {
+        graph g;
+        g.opsets[""] = 13;
+        const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{batch, channels, 9, 10}, {}});
+        const auto add = [&](const std::string& name, const std::string& op, std::vector<value_id> inputs, std::vector<attribute> attributes) {
+            const value_id out = g.add_value(name);
+            g.add_node({.name = name, .op = op, .attributes = std::move(attributes), .inputs = std::move(inputs), .outputs = {out}});
+            return out;
+        };
+        const auto conv = [&](const std::string& name, value_id from, std::int64_t in, std::int64_t out, unsigned seed) {
+            tensor w = random_tensor({out, in, 3, 3}, seed);
+            for (std::int64_t i = 0; i < w.size(); ++i) w.mutable_data<float>()[i] /= std::sqrt(3.0f * static_cast<float>(in));
+            return add(name, "Conv", {from, g.add_constant(name + ".w", w)}, {{"pads", dims{1, 1, 1, 1}}});
+        };
+        const auto concat = [&](const std::string& name, std::vector<value_id> inputs) { return add(name, "Concat", std::move(inputs), {{"axis", std::int64_t{1}}}); };
+        const value_id a = conv("a", x, channels, 32, 1), b = conv("b", a, 32, 48, 2);
+        const value_id first = concat("first", {a, b});
+        const value_id c = conv("c", first, 80, 16, 3);
+        const value_id second = concat("second", {a, b, c});
+        const value_id third = concat("third", {c, c, second, x});
+        const value_id d = conv("d", third, 128 + channels, 20, 4), e = conv("e", second, 96, 20, 5);
+        const value_id planes = concat("planes", {d, e, d});
+        g.inputs = {x};
+        g.outputs = {add("y", "Softmax", {planes}, {{"axis", std::int64_t{3}}})};
+        if (outputs > 0) g.outputs.insert(g.outputs.end(), {a, second});
+        if (outputs > 1) g.outputs.insert(g.outputs.end(), {b, first});
+        infer_facts(g);
+        return g;
+    };
+    for (const std::int64_t batch : std::initializer_list<std::int64_t>{1, 2})
+        for (const std::int64_t channels : std::initializer_list<std::int64_t>{16, 5})
+            for (const int outputs : {0, 1}) {
+                CAPTURE(batch);
+                CAPTURE(channels);
+                CAPTURE(outputs);
+                const graph g = build(batch, channels, 2);
+                const session net(build(batch, channels, outputs));
+                for (unsigned round = 0; round < 3; ++round) {
+                    const tensor x = random_tensor({batch, channels, 9, 10}, 10 + round);
+                    const auto expected = evaluate(g, {{"x", x}});
+                    const auto out = net.run({{"x", x}}, {.threads = 1 + round % 2});
+                    for (const auto& [name, value] : out) CHECK(difference(value, expected[name]) < 2e-5);
+                    // Values in the middle are outputs then, and nobody's part.
+                    const auto middle = net.run({{"x", x}}, {.outputs = {"y", "b", "first"}});
+                    CHECK(difference(middle["y"], out["y"]) == 0);
+                    CHECK(difference(middle["b"], expected["b"]) < 2e-5);
+                    CHECK(difference(middle["first"], expected["first"]) < 2e-5);
+                }
+            }
+}
+
 TEST_CASE("products run on the gemm kernel, whether weights are packed or read in place, and so do batches of computed matrices") {
     graph g;
     g.opsets[""] = 13;

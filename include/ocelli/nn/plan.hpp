@@ -5,6 +5,7 @@
 
 #include <ocelli/nn/detail/bound_kernel.hpp>
 #include <ocelli/nn/graph.hpp>
+#include <ocelli/nn/planner/memory.hpp>
 #include <ocelli/nn/planner/packing.hpp>
 
 #include <atomic>
@@ -67,6 +68,7 @@ private:
     std::unique_ptr<workspace> take_workspace() const;
     void return_workspace(std::unique_ptr<workspace> w) const;
     bool is_plain_view(const node& n) const;
+    std::vector<buffer_join> find_joins(const std::vector<buffer_request>& requests, const std::vector<std::size_t>& owner) const;
     void write_program();
     void run_reference(workspace& w, const node& n) const;
     void run_steps(workspace& w, std::span<const tensor> feeds, std::vector<step_time>* times) const;

@@ -5,8 +5,10 @@
 
 #include <ocelli/nn/tensor.hpp>
 
+#include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace ocelli::nn {
 
@@ -37,6 +39,11 @@ public:
     virtual void run(const step_io& io) const = 0;
     /// Floating-point operations of a run on these shapes, for profiles; 0: not counted.
     virtual double operations(const step_io&) const { return 0; }
+    /// Whether parts of the first output are its inputs, as places() says.
+    virtual bool joins() const noexcept { return false; }
+    /// For each input of these shapes, all of float32, where it lies whole in the first output, in elements; -1: it does not. An input that lies there
+    /// already when the kernel runs stays as it is.
+    virtual std::vector<std::int64_t> places(std::span<const dims>) const { return {}; }
 };
 
 }  // namespace ocelli::nn

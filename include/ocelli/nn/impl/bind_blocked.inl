@@ -278,6 +278,12 @@ public:
     explicit bound_channels(const node& n) : node_(n) {
         const dims images = attr_ints(n, "images"), channels = attr_ints(n, "channels");  // which infer() has checked
         for (std::size_t i = 0; i < images.size(); ++i) places_.push_back({images[i], channels.at(i)});
+        runs_.resize(n.inputs.size());
+        for (std::size_t i = 0, end; i < places_.size(); i = end) {
+            for (end = i + 1; end < places_.size() && places_[end].image == places_[i].image && places_[end].channel == places_[end - 1].channel + 1;) ++end;
+            stretch& r = runs_.at(static_cast<std::size_t>(places_[i].image));
+            if (places_[i].channel == 0 && r.channels == 0) r = {static_cast<std::int64_t>(i), static_cast<std::int64_t>(end - i)};
+        }
     }
     std::string_view name() const noexcept override { return "blocked_channels"; }
     void run(const step_io& io) const override {
@@ -301,12 +307,39 @@ public:
             check(node_, p.channel < blocks[static_cast<std::size_t>(p.image)] * lanes, "there is no channel ", p.channel, " of input ", p.image);
         shape[1] = block_count(static_cast<std::int64_t>(places_.size()), lanes);
         tensor& y = io.output(0, dtype::float32, shape);
+        if (shape[0] == 1 && in_place(images, blocks, product(shape, 2, shape.size() - 1), shape[1], y.data<float>())) return;
         pick_channels(shape[0], product(shape, 2, shape.size() - 1), places_, images, blocks, y.mutable_data<float>());
     }
 
+    bool joins() const noexcept override { return true; }
+    std::vector<std::int64_t> places(std::span<const dims> inputs) const override {
+        std::vector<std::int64_t> at;
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+            const dims& x = inputs[i];
+            if (x.size() < 3 || x[0] != 1) return {};
+            at.push_back(whole(i, x[1]) ? runs_[i].first / block_lanes() * product(x, 2, x.size() - 1) * block_lanes() : -1);
+        }
+        return at;
+    }
+
 private:
+    /// Channels of an image, from its first on, that follow each other in the result.
+    struct stretch {
+        std::int64_t first = 0, channels = 0;
+    };
+    /// Whether an image of so many blocks is some blocks of the result.
+    bool whole(std::size_t image, std::int64_t blocks) const {
+        return runs_[image].first % block_lanes() == 0 && blocks > 0 && runs_[image].channels >= blocks * block_lanes();
+    }
+    bool in_place(std::span<const float* const> images, std::span<const std::int64_t> blocks, std::int64_t pixels, std::int64_t all, const float* y) const {
+        for (std::size_t i = 0; i < images.size(); all -= blocks[i], ++i)
+            if (!whole(i, blocks[i]) || images[i] != y + runs_[i].first * pixels) return false;
+        return all == 0;
+    }
+
     const node& node_;
     std::vector<channel_place> places_;
+    std::vector<stretch> runs_;  ///< of each image
 };
 
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const node& n, weight_cache& weights) {

@@ -79,9 +79,22 @@ public:
             move_axes axes;
             axes.push(outer, length, pitch);
             axes.push(length, 1, 1);
-            move_floats(axes, x->data<float>(), to);
+            if (x->data<float>() != to) move_floats(axes, x->data<float>(), to);
             to += length;
         }
+    }
+    bool joins() const noexcept override { return true; }
+    std::vector<std::int64_t> places(std::span<const dims> inputs) const override {
+        if (inputs.empty() || inputs[0].empty()) return {};
+        const std::size_t axis = concat_axis(node_, inputs[0].size());
+        std::vector<std::int64_t> at;
+        std::int64_t end = 0;
+        for (const dims& x : inputs) {
+            if (x.size() != inputs[0].size() || product(x, 0, axis) != 1) return {};
+            at.push_back(end);
+            end += product(x, axis, x.size());
+        }
+        return at;
     }
 
 private:

@@ -132,7 +132,8 @@ OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound
         requests.push_back({bytes, first[i], last[i]});
         owner.push_back(i);
     }
-    const memory_layout layout = place_buffers(requests);
+    memory_layout layout = place_buffers(requests, find_joins(requests, owner));
+    if (layout.bytes > limit - output_bytes_) layout = place_buffers(requests);
     if (layout.bytes > limit - output_bytes_) {
         std::size_t largest = 0;
         for (std::size_t k = 0; k < owner.size(); ++k)
@@ -150,6 +151,41 @@ OCELLI_INLINE plan::plan(const graph& g, const std::vector<std::unique_ptr<bound
         if (computed[i] && offsets_[i] < 0 && !facts_[i].constant.defined() && !output) dying_[own_last[i]].push_back(static_cast<value_id>(i));
     }
     write_program();
+}
+
+/// Inputs that may lie in what is made of them: `requests` are of the values `owner`.
+OCELLI_INLINE std::vector<buffer_join> plan::find_joins(const std::vector<buffer_request>& requests, const std::vector<std::size_t>& owner) const {
+    std::vector<buffer_join> joins;
+    std::vector<std::size_t> request_of;
+    std::vector<dims> shapes;
+    for (const node_id s : steps_) {
+        const bound_kernel* kernel = kernels_[static_cast<std::size_t>(s)].get();
+        if (kernel == nullptr || !kernel->joins()) continue;
+        if (request_of.empty()) {
+            request_of.assign(graph_.values.size(), requests.size());
+            for (std::size_t k = 0; k < owner.size(); ++k) request_of[owner[k]] = k;
+        }
+        const node& n = graph_.node_at(s);
+        shapes.clear();
+        for (const value_id v : n.inputs) {
+            if (v == no_value) break;
+            const fact& f = facts_[static_cast<std::size_t>(v)];
+            if (f.type != dtype::float32 || !f.shape.known() || !f.shape.elements()) break;
+            shapes.push_back(*f.shape.concrete());
+        }
+        const std::size_t whole = request_of[static_cast<std::size_t>(n.outputs[0])];
+        if (shapes.size() != n.inputs.size() || whole == requests.size()) continue;
+        const std::vector<std::int64_t> places = kernel->places(shapes);
+        buffer_join join{whole, {}, {}};
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            const std::size_t part = request_of[static_cast<std::size_t>(roots_[static_cast<std::size_t>(n.inputs[i])])];
+            if (places[i] < 0 || part == requests.size() || requests[part].bytes != sizeof(float) * static_cast<std::size_t>(element_count(shapes[i]))) continue;
+            join.parts.push_back(part);
+            join.offsets.push_back(sizeof(float) * static_cast<std::size_t>(places[i]));
+        }
+        if (!join.parts.empty()) joins.push_back(std::move(join));
+    }
+    return joins;
 }
 
 OCELLI_INLINE void plan::write_program() {

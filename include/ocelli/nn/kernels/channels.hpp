@@ -16,7 +16,7 @@ struct channel_place {
 };
 
 /// y (batch, blocks, pixels, lanes) with channel i that of places[i]; images[k] (batch, blocks, pixels, lanes) has `blocks[k]` blocks. Zeros in the
-/// lanes that are left.
+/// lanes that are left. An image may lie in y where its blocks go, whole.
 void pick_channels(std::int64_t batch, std::int64_t pixels, std::span<const channel_place> places, std::span<const float* const> images,
                    std::span<const std::int64_t> blocks, float* y);
 

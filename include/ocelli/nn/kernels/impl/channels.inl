@@ -21,6 +21,14 @@ OCELLI_INLINE const channel_kernels& get_channel_kernels() {
 }
 OCELLI_KERNEL_API_END
 
+/// Whether a block of the result is that of an image that lies there already.
+inline bool is_block(std::span<const channel_source> sources, std::int64_t lanes, const float* to) {
+    if (sources.size() != 1 || sources[0].x != to) return false;
+    for (std::int64_t i = 0; i < lanes; ++i)
+        if (sources[0].keep[i] != -1 || sources[0].lanes[i] != i) return false;
+    return true;
+}
+
 }  // namespace detail
 
 OCELLI_INLINE void pick_channels(std::int64_t batch, std::int64_t pixels, std::span<const channel_place> places, std::span<const float* const> images,
@@ -46,7 +54,8 @@ OCELLI_INLINE void pick_channels(std::int64_t batch, std::int64_t pixels, std::s
                              at->keep[c % lanes] = -1;
                          }
                          const std::int64_t count = std::min(part, pixels - first);
-                         if (count > 0) pick(sources.data(), static_cast<std::int64_t>(sources.size()), count, y + ((n * out_blocks + block) * pixels + first) * lanes);
+                         float* const to = y + ((n * out_blocks + block) * pixels + first) * lanes;
+                         if (count > 0 && !detail::is_block(sources, lanes, to)) pick(sources.data(), static_cast<std::int64_t>(sources.size()), count, to);
                      }
                  });
 }
