@@ -17,7 +17,8 @@ struct sizes {
 };
 
 // Attention over heads whose rows lie side by side, (batch, length, heads, depth), to such rows.
-result attend(const sizes& s, float scale, unsigned seed) {
+// `added`: a table for each head, and a mask for each image that is the same for all queries.
+result attend(const sizes& s, float scale, unsigned seed, int added = 0) {
     const std::int64_t row = s.one_tensor ? 3 * s.heads * s.depth : s.heads * s.depth, values = s.one_tensor ? row : s.heads * s.width;
     const auto offset = [&](std::int64_t i) { return s.one_tensor ? i * s.heads * s.depth : 0; };
     const dims q{offset(0), s.queries * row, s.depth, row, 1};
@@ -31,10 +32,19 @@ result attend(const sizes& s, float scale, unsigned seed) {
         const dims keys = s.keys_by_rows ? dims{s.batch, s.keys, row} : dims{s.batch, s.heads, s.depth, s.keys};
         inputs = {random_tensor({s.batch, s.queries, row}, seed), random_tensor(keys, seed + 1), random_tensor({s.batch, s.keys, values}, seed + 2)};
     }
-    return run_node({.op = "Attention", .domain = "ocelli",
-                     .attributes = {{"extents", dims{s.batch, s.heads, s.queries, s.keys, s.depth, s.width}}, {"q", q}, {"k", k}, {"v", v}, {"y", y},
-                                    {"shape", dims{s.batch, s.queries, s.heads * s.width}}, {"scale", scale}}},
-                    inputs);
+    node n{.op = "Attention", .domain = "ocelli",
+           .attributes = {{"extents", dims{s.batch, s.heads, s.queries, s.keys, s.depth, s.width}}, {"q", q}, {"k", k}, {"v", v}, {"y", y},
+                          {"shape", dims{s.batch, s.queries, s.heads * s.width}}, {"scale", scale}}};
+    if (added > 0) {
+        n.attributes.push_back({"a", dims{0, 0, s.queries * s.keys, s.keys, 1}});
+        inputs.push_back(random_tensor({s.heads, s.queries, s.keys}, seed + 7, -3, 3));
+    }
+    if (added > 1) {
+        n.attributes.push_back({"b", dims{1, s.keys, 0, 0, 1}});
+        inputs.push_back(random_tensor({1 + s.batch * s.keys}, seed + 8, -3, 3));
+        if (s.keys > 1) inputs.back().mutable_data<float>()[2] = -infinity;
+    }
+    return run_node(n, inputs);
 }
 
 }  // namespace
@@ -53,14 +63,16 @@ TEST_CASE("attention agrees with the reference for odd sizes, wherever heads lie
     };
     unsigned seed = 0;
     for (const sizes& s : cases)
-        for (const float scale : {1.0f, 0.25f, -0.5f}) {
-            CAPTURE(s.heads);
-            CAPTURE(s.queries);
-            CAPTURE(s.keys);
-            const result r = attend(s, scale, seed += 3);
-            CHECK(r.kernel == "attention");
-            CHECK(error_of(r, 1) < 2e-6);
-        }
+        for (const float scale : {1.0f, 0.25f, -0.5f})
+            for (const int added : std::initializer_list<int>{0, 1, 2}) {
+                CAPTURE(s.heads);
+                CAPTURE(s.queries);
+                CAPTURE(s.keys);
+                CAPTURE(added);
+                const result r = attend(s, scale, seed += 3, added);
+                CHECK(r.kernel == "attention");
+                CHECK(error_of(r, 1) < 2e-6);
+            }
 }
 
 TEST_CASE("operands in any order of their axes: queries that lie turned run on the reference, values that do not") {
@@ -90,6 +102,24 @@ TEST_CASE("lines of scores that hold NaN or infinity become NaN, and no others")
         for (std::int64_t j = 0; j < 20; ++j) CHECK(std::isnan(r.outputs[0].data<float>()[i * 20 + j]) == (i >= 1 && i <= 3));
 }
 
+TEST_CASE("a query whose keys are all masked has no result, the others have theirs; a table across its rows runs on the reference") {
+    const tensor q = random_tensor({5, 4}, 1), k = random_tensor({4, 21}, 2), v = random_tensor({21, 6}, 3);
+    tensor mask = tensor::zeros(dtype::float32, {5, 21});
+    for (int j = 0; j < 21; ++j) mask.mutable_data<float>()[2 * 21 + j] = -infinity;
+    for (int j = 3; j < 21; ++j) mask.mutable_data<float>()[3 * 21 + j] = -infinity;
+    const auto run = [&](const dims& at) {
+        return run_node({.op = "Attention", .domain = "ocelli",
+                         .attributes = {{"extents", dims{5, 21, 4, 6}}, {"q", dims{0, 4, 1}}, {"k", dims{0, 21, 1}}, {"v", dims{0, 6, 1}}, {"a", at}, {"y", dims{6, 1}},
+                                        {"shape", dims{5, 6}}}},
+                        {q, k, v, mask});
+    };
+    const result r = run({0, 21, 1});
+    CHECK(r.kernel == "attention");
+    CHECK(error_of(r, 1) < 2e-6);
+    for (std::int64_t i = 0; i < 5; ++i) CHECK(std::isnan(r.outputs[0].data<float>()[i * 6]) == (i == 2));
+    CHECK(error_of(run({0, 1, 5}), 1) < 2e-6);
+}
+
 TEST_CASE("attention gives the same bits for any number of threads") {
     for (const std::int64_t heads : std::initializer_list<std::int64_t>{1, 3, 9}) {
         const tensor q = random_tensor({heads, 333, 24}, 5), k = random_tensor({heads, 24, 150}, 6), v = random_tensor({heads, 150, 40}, 7);
@@ -103,7 +133,7 @@ TEST_CASE("attention gives the same bits for any number of threads") {
         }
         const auto run = [&](tensor& y) {
             attention({heads, 333, 150, 24, 40, 0.5f}, {q.data<float>(), places[0].data(), 24, 1}, {k.data<float>(), places[1].data(), 150, 1},
-                      {v.data<float>(), places[2].data(), 40, 1}, y.mutable_data<float>(), places[3].data(), 40);
+                      {v.data<float>(), places[2].data(), 40, 1}, {}, y.mutable_data<float>(), places[3].data(), 40);
         };
         {
             const thread_limit limit(1);
@@ -113,5 +143,5 @@ TEST_CASE("attention gives the same bits for any number of threads") {
         run(many);
         CHECK(std::memcmp(one.raw(), many.raw(), one.bytes()) == 0);
     }
-    attention({}, {}, {}, {}, nullptr, nullptr, 0);
+    attention({}, {}, {}, {}, {}, nullptr, nullptr, 0);
 }

@@ -115,6 +115,56 @@ TEST_CASE("heads are read where a projection left them, if they are evenly apart
     CHECK(projected(2) == 11);  // heads of several images, joined in one axis, are not
 }
 
+namespace {
+
+struct addition {
+    std::vector<dims> shapes;         // of what is added to scores (4, 3, 5, 6), one behind the other
+    dims between = {};                // scores are reshaped before the last one, and back behind it
+    bool turned = false;              // what is added stands first
+    const char* scaling_behind = nullptr;
+};
+
+std::size_t with_added(const addition& a) {
+    building b;
+    const value_id q = b.input("q", {4, 3, 5, 7}), k = b.input("k", {4, 3, 7, 6}), v = b.input("v", {4, 3, 6, 8});
+    value_id at = b.then("MatMul", {b.then("Mul", {q, b.number(0.3f)}), k});
+    named_tensors feeds{{"q", filled({4, 3, 5, 7}, 0.7f)}, {"k", filled({4, 3, 7, 6}, 0.9f)}, {"v", filled({4, 3, 6, 8}, 1.1f)}};
+    for (std::size_t i = 0; i < a.shapes.size(); ++i) {
+        const bool apart = !a.between.empty() && i + 1 == a.shapes.size();
+        if (apart) at = b.then("Reshape", {at, b.shape(a.between)});
+        const std::string name = ocelli::detail::concat("added", i);
+        std::vector<dim> extents(a.shapes[i].begin(), a.shapes[i].end());
+        const value_id more = b.input(name.c_str(), extents);
+        feeds.add(name, filled(a.shapes[i], 0.3f + static_cast<float>(i)));
+        at = b.then("Add", a.turned ? std::vector<value_id>{more, at} : std::vector<value_id>{at, more});
+        if (apart) at = b.then("Reshape", {at, b.shape({4, 3, 5, 6})});
+    }
+    if (a.scaling_behind != nullptr) at = b.then(a.scaling_behind, {at, b.number(0.5f)});
+    b.g.outputs.push_back(b.then("MatMul", {b.then("Softmax", {at}, {{"axis", std::int64_t{-1}}}), v}));
+    return left(b.g, feeds);
+}
+
+}  // namespace
+
+TEST_CASE("attention takes tables and masks along, two at most, of any extents that stretch to those of the scores") {
+    for (const bool turned : std::initializer_list<bool>{false, true}) {
+        CHECK(with_added({.shapes = {{4, 3, 5, 6}}, .turned = turned}) == 1);
+        CHECK(with_added({.shapes = {{1, 3, 5, 6}}, .turned = turned}) == 1);
+        CHECK(with_added({.shapes = {{5, 6}}, .turned = turned}) == 1);
+        CHECK(with_added({.shapes = {{6}, {4, 1, 1, 6}}, .turned = turned}) == 1);
+        CHECK(with_added({.shapes = {{1, 3, 5, 6}, {1, 4, 1, 5, 6}}, .between = {1, 4, 3, 5, 6}, .turned = turned}) == 1);  // windows of an image
+        CHECK(with_added({.shapes = {{1, 3, 5, 6}, {1, 2, 1, 5, 6}}, .between = {2, 2, 3, 5, 6}, .turned = turned}) == 1);  // of two images
+    }
+    CHECK(with_added({.shapes = {{6}, {6}, {6}}}) == 0);
+    CHECK(with_added({.shapes = {{5, 1}}}) == 0);               // one number for each row
+    CHECK(with_added({.shapes = {{6}}, .scaling_behind = "Mul"}) == 0);
+    CHECK(with_added({.shapes = {{2, 1, 3, 1, 6}}, .between = {2, 2, 3, 5, 6}}) == 1);
+    CHECK(with_added({.shapes = {{2, 1, 5, 6}}, .between = {2, 6, 5, 6}}) == 1);
+    CHECK(with_added({.shapes = {{4, 3, 6, 5}}, .between = {4, 3, 6, 5}}) == 1);           // rows of another length
+    CHECK(with_added({.shapes = {{1, 3, 1, 5}}, .between = {4, 3, 6, 5}}) == 0);           // the same in each of them
+    CHECK(with_added({.shapes = {{1, 3, 5, 6}, {2, 1, 5, 6}}, .between = {2, 6, 5, 6}}) == 0);  // one of each head, one of each two images' heads
+}
+
 TEST_CASE("two roots of an eighth are an eighth, other numbers stay") {
     const auto scale = [](float both) {
         building b;

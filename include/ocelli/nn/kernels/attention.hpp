@@ -1,11 +1,12 @@
 #pragma once
 
 /// @file
-/// Attention: softmax(scale q k) v without the whole of the matrix in between.
+/// Attention: softmax(scale q k + a + b) v without the whole of the matrix in between.
 
 #include <ocelli/core/config.hpp>
 
 #include <cstdint>
+#include <span>
 
 namespace ocelli::nn {
 
@@ -27,11 +28,11 @@ struct attention_layer {
     float scale = 1;         ///< of the products of queries and keys
 };
 
-/// y = softmax(scale q k) v for each matrix of the stack: q is queries x depth with its columns side by side, k is depth x keys, v is keys x width, y is
-/// queries x width, its rows `y_row` apart, its columns side by side. A line of the softmax that holds NaN or positive infinity becomes NaN. Some queries at a
+/// y = softmax(scale q k + the sum of `added`) v for each matrix of the stack: q is queries x depth with its columns side by side, k is depth x keys, v is keys x width,
+/// what is added, at most two, queries x keys with its columns side by side, y is queries x width, its rows `y_row` apart, its columns side by side. A line of the softmax that holds NaN or positive infinity becomes NaN. Some queries at a
 /// time: their lines stay in the first caches. The same bits for any number of threads.
-void attention(const attention_layer& layer, const attention_operand& q, const attention_operand& k, const attention_operand& v, float* y, const std::int64_t* y_places,
-               std::int64_t y_row);
+void attention(const attention_layer& layer, const attention_operand& q, const attention_operand& k, const attention_operand& v,
+               std::span<const attention_operand> added, float* y, const std::int64_t* y_places, std::int64_t y_row);
 
 }  // namespace ocelli::nn
 

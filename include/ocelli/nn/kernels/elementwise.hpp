@@ -103,6 +103,9 @@ struct elementwise_kernels {
     void (*softmax_columns)(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, float* y) = nullptr;
     /// Softmax of `factor` x in place but for the division: lines of n elements, `pitch` floats apart, become the numerators, `inverse` one divided by their sum.
     /// Lines are read and written up to the end of their last vector; what stands behind n does not count.
+    /// x = factor x + a + b for lines of n numbers, `pitch` apart, of a and b as many apart as they say; b may be null.
+    void (*scale_and_add)(std::int64_t lines, std::int64_t n, std::int64_t pitch, float factor, const float* a, std::int64_t a_row, const float* b, std::int64_t b_row,
+                          float* x) = nullptr;
     void (*softmax_weights)(std::int64_t lines, std::int64_t n, std::int64_t pitch, float factor, float* x, float* inverse) = nullptr;
 };
 inline constexpr std::int64_t softmax_columns = 64;

@@ -12,10 +12,11 @@
 
 namespace ocelli::nn {
 
-/// ocelli.Attention: softmax(scale q k) v for stacks of matrices that lie anywhere in the inputs, of which there are three.
+/// ocelli.Attention: softmax(scale q k + a + b) v for stacks of matrices that lie anywhere in the inputs, of which there are three to five: a and b, tables and masks, may
+/// be left out.
 ///
-/// `extents` holds those of the stack, then M, N, K, D: q is M x K, k is K x N, v is N x D, the result M x D. `q`, `k` and `v` say where an element lies: the first
-/// one's place, then strides along the stack, rows and columns. `y` has the strides of the result along the same axes, which are those of `shape` in another order.
+/// `extents` holds those of the stack, then M, N, K, D: q is M x K, k is K x N, v is N x D, a and b are M x N, the result M x D. `q`, `k`, `v`, `a` and `b` say where an
+/// element lies: the first one's place, then strides along the stack, rows and columns, 0 where it stays the same. `y` has the strides of the result along the same axes, which are those of `shape` in another order.
 /// `scale` is 1 unless given.
 std::span<const op_def> attention_ops();
 
@@ -24,7 +25,9 @@ namespace detail {
 struct attention_form {
     dims stack;
     std::int64_t queries = 0, keys = 0, depth = 0, width = 0, matrices = 1;
-    dims at[3], result, shape;
+    static constexpr std::size_t most = 5;
+    std::size_t inputs = 3;
+    dims at[most], result, shape;
     float scale = 1;
 
     /// The place of a matrix by its number and strides along the stack.

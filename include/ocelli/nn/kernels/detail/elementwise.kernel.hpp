@@ -302,6 +302,22 @@ OCELLI_ALWAYS_INLINE four chosen(vi32 which, four x, vf32 otherwise) {
     return {which ? x.a : otherwise, which ? x.b : otherwise, which ? x.c : otherwise, which ? x.d : otherwise};
 }
 
+inline void scale_and_add(std::int64_t rows, std::int64_t n, std::int64_t pitch, float factor, const float* a, std::int64_t a_row, const float* b, std::int64_t b_row, float* x) {
+    constexpr int L = lanes<float>;
+    for (; rows > 0; --rows, x += pitch, a += a_row) {
+        std::int64_t i = 0;
+        for (; i + L <= n; i += L) {
+            const vf32 sum = load(x + i) * factor + load(a + i);
+            store(x + i, b != nullptr ? sum + load(b + i) : sum);
+        }
+        for (; i < n; ++i) {
+            const float sum = x[i] * factor + a[i];
+            x[i] = b != nullptr ? sum + b[i] : sum;
+        }
+        if (b != nullptr) b += b_row;
+    }
+}
+
 // Four rows at a time, or one as four of the same: each has its own chain of maxima and of sums.
 inline void softmax_weights(std::int64_t rows, std::int64_t n, std::int64_t pitch, float factor, float* x, float* inverse) {
     constexpr int L = lanes<float>;
@@ -474,6 +490,7 @@ inline nn::detail::elementwise_kernels make_elementwise_kernels() {
     fill_binary<binary_prelu>(t, nn::binary_function::prelu);
     t.softmax_rows = &softmax_rows;
     t.softmax_columns = &softmax_column_block;
+    t.scale_and_add = &scale_and_add;
     t.softmax_weights = &softmax_weights;
     return t;
 }

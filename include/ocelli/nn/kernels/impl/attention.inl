@@ -62,8 +62,8 @@ inline void attention_product(const ocelli::detail::gemm_kernels& t, const atten
 
 }  // namespace detail
 
-OCELLI_INLINE void attention(const attention_layer& l, const attention_operand& q, const attention_operand& k, const attention_operand& v, float* y,
-                             const std::int64_t* y_places, std::int64_t y_row) {
+OCELLI_INLINE void attention(const attention_layer& l, const attention_operand& q, const attention_operand& k, const attention_operand& v,
+                             std::span<const attention_operand> added, float* y, const std::int64_t* y_places, std::int64_t y_row) {
     if (l.matrices <= 0 || l.queries <= 0 || l.keys <= 0 || l.width <= 0) return;
     const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
     const detail::elementwise_kernels& e = detail::get_elementwise_kernels();
@@ -94,7 +94,14 @@ OCELLI_INLINE void attention(const attention_layer& l, const attention_operand& 
                 const std::int64_t rows = std::min(lines, last - i);
                 float* const to = y + y_places[s] + i * y_row;
                 detail::attention_product(t, keys, l.depth, packed, q.data + q.places[s] + i * q.row, q.row, tile_rows, rows, scores, keys.pitch(), keys.pitch());
-                e.softmax_weights(rows, l.keys, keys.pitch(), l.scale, scores, inverse);
+                float scale = l.scale;
+                if (!added.empty()) {
+                    const attention_operand &one = added[0], &two = added.back();
+                    e.scale_and_add(rows, l.keys, keys.pitch(), scale, one.data + one.places[s] + i * one.row, one.row,
+                                    added.size() > 1 ? two.data + two.places[s] + i * two.row : nullptr, two.row, scores);
+                    scale = 1;
+                }
+                e.softmax_weights(rows, l.keys, keys.pitch(), scale, scores, inverse);
                 detail::attention_product(t, values, l.keys, packed + packed_keys, scores, keys.pitch(), tile_rows, rows, to, y_row, l.width);
                 // Weights are divided by their sum where there are fewest numbers to divide.
                 e.binary[static_cast<int>(binary_function::multiply)][2]({rows, l.width, to, inverse, to, y_row, 1, y_row});

@@ -26,8 +26,11 @@ OCELLI_INLINE attention_form attention_form_of(const node& n) {
     f.depth = extents[axes + 2];
     f.width = extents[axes + 3];
     f.matrices = element_count(f.stack);
-    const char* const names[] = {"q", "k", "v"};
-    for (std::size_t i = 0; i < 3; ++i) {
+    const char* const names[attention_form::most] = {"q", "k", "v", "a", "b"};
+    f.inputs = n.inputs.size();
+    check(n, f.inputs >= 3 && f.inputs <= attention_form::most, "3 to 5 inputs expected, got ", f.inputs);
+    for (std::size_t i = 0; i < f.inputs; ++i) {
+        check(n, n.inputs[i] != no_value, "input ", names[i], " is missing");
         f.at[i] = attr_ints(n, names[i]);
         check(n, f.at[i].size() == axes + 3, names[i], " must have a place and ", axes + 2, " strides, got ", f.at[i]);
         for (const std::int64_t s : f.at[i]) check(n, s >= 0, names[i], " must not be negative, got ", f.at[i]);
@@ -58,7 +61,7 @@ OCELLI_INLINE attention_form attention_form_of(const node& n) {
 OCELLI_INLINE void check_attention_input(const node& n, const attention_form& f, std::size_t input, const tensor& t) {
     const dims& at = f.at[input];
     std::int64_t left = t.size() - 1 - at[0];
-    const std::int64_t rows = input == 0 ? f.queries : input == 1 ? f.depth : f.keys, columns = input == 0 ? f.depth : input == 1 ? f.keys : f.width;
+    const std::int64_t rows = input == 1 ? f.depth : input == 2 ? f.keys : f.queries, columns = input == 0 ? f.depth : input == 2 ? f.width : f.keys;
     for (std::size_t i = 1; i < at.size() && left >= 0; ++i) {
         const std::int64_t steps = (i <= f.stack.size() ? f.stack[i - 1] : i == at.size() - 2 ? rows : columns) - 1;
         left = at[i] == 0 || steps <= left / at[i] ? left - steps * at[i] : -1;
@@ -72,7 +75,7 @@ inline void infer_attention(infer_context& c) {
 
 inline void eval_attention(eval_context& c) {
     const attention_form f = attention_form_of(c.self);
-    for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t i = 0; i < f.inputs; ++i) {
         check_attention_input(c.self, f, i, c.input(i));
         check(c.self, c.input(i).type() == c.input(0).type(), "inputs of one type expected, got ", c.input(0), " and ", c.input(i));
     }
@@ -90,6 +93,7 @@ inline void eval_attention(eval_context& c) {
                     double x = 0;
                     for (std::int64_t p = 0; p < f.depth; ++p) x += element(0, s, i, p) * element(1, s, p, j);
                     x *= static_cast<double>(f.scale);
+                    for (std::size_t added = 3; added < f.inputs; ++added) x += element(added, s, i, j);
                     score[static_cast<std::size_t>(j)] = x;
                     if (x > peak) peak = x;
                 }
@@ -107,8 +111,8 @@ inline void eval_attention(eval_context& c) {
 
 OCELLI_INLINE std::span<const op_def> attention_ops() {
     static constexpr op_def table[] = {
-        {.name = "Attention", .domain = "ocelli", .min_inputs = 3, .max_inputs = 3, .attributes = "extents:ints q:ints k:ints v:ints y:ints shape:ints scale:float",
-         .infer = detail::infer_attention, .eval = detail::in_float<detail::eval_attention>, .results = exactness::rounding},
+        {.name = "Attention", .domain = "ocelli", .min_inputs = 3, .max_inputs = 5,
+         .attributes = "extents:ints q:ints k:ints v:ints a:ints b:ints y:ints shape:ints scale:float", .infer = detail::infer_attention, .eval = detail::in_float<detail::eval_attention>, .results = exactness::rounding},
     };
     return table;
 }

@@ -131,6 +131,99 @@ inline float rounded_scale(double scale) {
     return static_cast<float>(scale);
 }
 
+/// What is added to scores, and the extents that these have where it is.
+struct addend {
+    view what;
+    dims extents;
+};
+
+/// What lies between the scores of a softmax and the product they come from.
+struct path {
+    const node* product = nullptr;
+    double scale = 1;
+    std::vector<addend> added;
+};
+
+/// A view under a shape of as many elements.
+inline std::optional<view> under(view v, const dims& shape) {
+    const auto strides = reshaped(v.extents, v.strides, shape);
+    if (!strides) return std::nullopt;
+    v.extents = shape;
+    v.strides = *strides;
+    return v;
+}
+
+/// A view stretched to other extents as arithmetic does it: axes of stride 0 where it stays the same.
+inline std::optional<view> stretched(view from, const dims& extents) {
+    if (from.extents.size() > extents.size()) return std::nullopt;
+    const std::size_t more = extents.size() - from.extents.size();
+    dims strides(extents.size(), 0);
+    for (std::size_t i = 0; i < from.extents.size(); ++i) {
+        if (from.extents[i] == 1) continue;
+        if (from.extents[i] != extents[more + i]) return std::nullopt;
+        strides[more + i] = from.strides[i];
+    }
+    from.extents = extents;
+    from.strides = std::move(strides);
+    return from;
+}
+
+/// Back from scores to the product of queries and keys: through what is added to them (two at most), other shapes in between, and one scaling before.
+inline bool find_product(const graph& g, const walker& w, value_id at, const dims& scores, path& out, int depth = 0) {
+    const node* const n = producer(g, at);
+    if (n == nullptr || depth > 8 || !detail::used_once(g, w.uses(), at)) return false;
+    if (is_node(*n, "MatMul")) {
+        out.product = n;
+        return known_extents(g, at) == scores;
+    }
+    if (is_node(*n, "Reshape")) return find_product(g, w, n->inputs[0], scores, out, depth + 1);
+    if (const auto by = scaling(w, *n)) {
+        const node* const first = producer(g, by->second);
+        out.scale = by->first;
+        return first != nullptr && is_node(*first, "MatMul") && find_product(g, w, by->second, scores, out, depth + 1);
+    }
+    if (!is_node(*n, "Add") || n->inputs.size() != 2 || out.added.size() == 2) return false;
+    const auto extents = known_extents(g, at);
+    for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+        if (!extents || known_extents(g, n->inputs[i]) != extents) continue;
+        const auto other = seen(g, w, n->inputs[1 - i], false);
+        const auto fitting = other ? stretched(*other, *extents) : std::nullopt;
+        if (!fitting) continue;
+        path below = out;
+        below.added.push_back({*fitting, *extents});
+        if (!find_product(g, w, n->inputs[i], scores, below, depth + 1)) continue;
+        out = std::move(below);
+        return true;
+    }
+    return false;
+}
+
+/// The operands of an attention over a stack of these extents; nothing where one is not evenly apart in it.
+struct operands {
+    view q, k, v, y;
+    std::vector<view> added;
+};
+inline std::optional<operands> stacked(const operands& all, const dims& stack) {
+    const auto with = [&](const view& v, std::int64_t rows, std::int64_t columns) {
+        dims shape = stack;
+        shape.insert(shape.end(), {rows, columns});
+        return under(v, shape);
+    };
+    const auto whole = [&](const view& v) { return with(v, v.extents.end()[-2], v.extents.back()); };
+    const auto q = whole(all.q), k = whole(all.k), v = whole(all.v), y = whole(all.y);
+    if (!q || !k || !v || !y) return std::nullopt;
+    operands out{*q, *k, *v, *y, {}};
+    for (const view& a : all.added) {
+        const auto fitting = with(a, q->extents.end()[-2], k->extents.back());  // where it was added rows may have been others
+        // Rows are read as vectors.
+        if (!fitting || (fitting->strides.back() != 1 && fitting->extents.back() != 1)) return std::nullopt;
+        out.added.push_back(*fitting);
+    }
+    // Axes of one element have no stride; rows of queries and of the result are dense all the same.
+    for (view* each : {&out.q, &out.y}) each->strides.back() = 1;
+    return out;
+}
+
 inline dims place_and_strides(const view& v) {
     dims out{v.place};
     out.insert(out.end(), v.strides.begin(), v.strides.end());
@@ -145,23 +238,15 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
     std::vector<patch> found;
     for (const node& softmax : g.nodes) {
         if (!is_node(softmax, "Softmax")) continue;
-        value_id at = softmax.inputs[0];
+        const value_id at = softmax.inputs[0];
         const auto scores = known_extents(g, at);
         if (!scores || scores->size() < 2 || g.at(at).what.type != dtype::float32) continue;
         const std::size_t rank = scores->size();
         const std::int64_t axis = attr_int(softmax, "axis", softmax.opset < 13 ? 1 : -1);
         if (axis != -1 && axis != static_cast<std::int64_t>(rank) - 1) continue;
-        // Back to the product, through a scaling.
-        double scale = 1;
-        const node* first = producer(g, at);
-        if (first == nullptr || !detail::used_once(g, w.uses(), at)) continue;
-        if (const auto by = scaling(w, *first)) {
-            scale = by->first;
-            at = by->second;
-            first = producer(g, at);
-            if (first == nullptr || !detail::used_once(g, w.uses(), at)) continue;
-        }
-        if (!is_node(*first, "MatMul") || known_extents(g, at) != scores) continue;
+        path back;
+        if (!find_product(g, w, at, *scores, back)) continue;
+        const node* const first = back.product;
         const node* const second = w.user(softmax.outputs[0], "MatMul");
         if (second == nullptr || second->inputs[0] != softmax.outputs[0]) continue;
         const auto q = seen(g, w, first->inputs[0], true), k = seen(g, w, first->inputs[1], true), v = seen(g, w, second->inputs[1], false);
@@ -170,32 +255,43 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
         for (std::size_t i = 0; i + 2 < rank; ++i) same = same && q->extents[i] == k->extents[i] && q->extents[i] == v->extents[i];
         const std::int64_t width = v->extents.back();
         if (!same || (q->strides.back() != 1 && q->extents.back() != 1)) continue;
-        dims extents(scores->begin(), scores->end() - 2);
-        extents.insert(extents.end(), {(*scores)[rank - 2], scores->back(), q->extents.back(), width});
 
         // The result, turned as its only user wants it, if rows stay whole.
         value_id result = second->outputs[0];
         dims shape = *scores;
         shape.back() = width;
-        dims strides = dense_strides(shape);
+        view y{result, 0, shape, dense_strides(shape), 1};
         if (const node* const turn = w.user(result, "Transpose")) {
             const dims perm = attr_ints(*turn, "perm");
             if (perm.size() == rank && perm.back() == static_cast<std::int64_t>(rank) - 1) {
                 dims turned;
                 for (const std::int64_t p : perm) turned.push_back(shape[static_cast<std::size_t>(p)]);
                 const dims dense = dense_strides(turned);
-                for (std::size_t i = 0; i < rank; ++i) strides[static_cast<std::size_t>(perm[i])] = dense[i];
+                for (std::size_t i = 0; i < rank; ++i) y.strides[static_cast<std::size_t>(perm[i])] = dense[i];
                 shape = turned;
                 result = turn->outputs[0];
             }
         }
-        strides.back() = 1;
-        view from = *q;
-        from.strides.back() = 1;
+        operands all{*q, *k, *v, y, {}};
+        for (const addend& a : back.added) all.added.push_back(a.what);
+        // The stack is that of the scores, or, where masks are added to windows of an image, theirs.
+        auto parts = stacked(all, dims(scores->begin(), scores->end() - 2));
+        for (const addend& a : back.added) {
+            const dims& e = a.extents;
+            if (parts || e.size() < 2 || !std::equal(e.end() - 2, e.end(), scores->end() - 2)) continue;
+            parts = stacked(all, dims(e.begin(), e.end() - 2));
+        }
+        if (!parts) continue;
+        dims extents(parts->q.extents.begin(), parts->q.extents.end() - 2);
+        extents.insert(extents.end(), {(*scores)[rank - 2], scores->back(), q->extents.back(), width});
         node attention{.name = softmax.name, .op = "Attention", .domain = "ocelli", .opset = 1,
-                       .attributes = {{"extents", extents}, {"q", place_and_strides(from)}, {"k", place_and_strides(*k)}, {"v", place_and_strides(*v)}, {"y", strides},
-                                      {"shape", shape}, {"scale", rounded_scale(scale * q->scale * k->scale)}},
+                       .attributes = {{"extents", extents}, {"q", place_and_strides(parts->q)}, {"k", place_and_strides(parts->k)}, {"v", place_and_strides(parts->v)},
+                                      {"y", parts->y.strides}, {"shape", shape}, {"scale", rounded_scale(back.scale * q->scale * k->scale)}},
                        .inputs = {q->base, k->base, v->base}, .source = g.source};
+        for (std::size_t i = 0; i < parts->added.size(); ++i) {
+            attention.attributes.push_back({i == 0 ? "a" : "b", place_and_strides(parts->added[i])});
+            attention.inputs.push_back(parts->added[i].base);
+        }
         patch p{.reason = ocelli::detail::concat("Softmax '", softmax.name, "' and the products on both sides are Attention")};
         attention.outputs = {p.add_value(g, g.at(result).name, g.at(result).what)};
         p.replace.push_back({result, attention.outputs[0]});
