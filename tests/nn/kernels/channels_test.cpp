@@ -47,8 +47,31 @@ TEST_CASE("channels are picked from several images bit for bit, and unused lanes
                         from[image][((n * blocks[image] + at.channel / lanes) * pixels + p) * lanes + at.channel % lanes];
                 }
         set_num_threads(i % 2 == 0 ? 1 : 3);
-        pick_channels(batch, pixels, places, from, blocks, y.data());
+        pick_channels(batch, pixels, channel_picks(places), from, blocks, y.data());
         set_num_threads(0);
         CHECK((y.empty() || std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) == 0));
+    }
+}
+
+TEST_CASE("an image may lie where its blocks go") {
+    const std::int64_t lanes = block_lanes(), pixels = 37;
+    const tensor x = random_tensor({1, 1, pixels, lanes}, 1);
+    std::vector<float> y(static_cast<std::size_t>(4 * pixels * lanes), 7.0f);
+    // The first two blocks of y are an image, of which the third has the channels backwards; the fourth is x.
+    for (std::int64_t i = 0; i < 2 * pixels * lanes; ++i) y[static_cast<std::size_t>(i)] = static_cast<float>(i);
+    const std::vector<float> before = y;
+    std::vector<channel_place> places;
+    for (std::int64_t c = 0; c < 2 * lanes; ++c) places.push_back({0, c});
+    for (std::int64_t c = 0; c < lanes; ++c) places.push_back({0, 2 * lanes - 1 - c});
+    for (std::int64_t c = 0; c < lanes; ++c) places.push_back({1, c});
+    const std::vector<const float*> images{y.data(), x.data<float>()};
+    const std::vector<std::int64_t> blocks{2, 1};
+    pick_channels(1, pixels, channel_picks(places), images, blocks, y.data());
+    for (std::int64_t i = 0; i < pixels * lanes; ++i) {
+        const auto at = static_cast<std::size_t>(i), block = static_cast<std::size_t>(pixels * lanes);
+        CHECK(y[at] == before[at]);
+        CHECK(y[block + at] == before[block + at]);
+        CHECK(y[2 * block + at] == before[block + static_cast<std::size_t>(i / lanes * lanes + lanes - 1 - i % lanes)]);
+        CHECK(y[3 * block + at] == x.data<float>()[i]);
     }
 }

@@ -275,42 +275,32 @@ private:
 /// ocelli.Channels.
 class bound_channels final : public bound_kernel {
 public:
-    explicit bound_channels(const node& n) : node_(n) {
-        const dims images = attr_ints(n, "images"), channels = attr_ints(n, "channels");  // which infer() has checked
-        for (std::size_t i = 0; i < images.size(); ++i) places_.push_back({images[i], channels.at(i)});
-        runs_.resize(n.inputs.size());
-        for (std::size_t i = 0, end; i < places_.size(); i = end) {
-            for (end = i + 1; end < places_.size() && places_[end].image == places_[i].image && places_[end].channel == places_[end - 1].channel + 1;) ++end;
-            stretch& r = runs_.at(static_cast<std::size_t>(places_[i].image));
-            if (places_[i].channel == 0 && r.channels == 0) r = {static_cast<std::int64_t>(i), static_cast<std::int64_t>(end - i)};
-        }
-    }
+    explicit bound_channels(const node& n) : bound_channels(n, places_of(n)) {}
     std::string_view name() const noexcept override { return "blocked_channels"; }
     void run(const step_io& io) const override {
         if (!all_float32(io)) return run_reference(node_, io);
-        dims shape = io.inputs[0]->shape();
+        const tensor& x = *io.inputs[0];
         const std::int64_t lanes = block_lanes();
-        check(node_, shape.size() >= 3 && shape.back() == lanes, "images in blocks of ", lanes, " channels expected, got ", *io.inputs[0]);
+        check(node_, x.rank() >= 3 && x.shape().back() == lanes, "images in blocks of ", lanes, " channels expected, got ", x);
         thread_local std::vector<const float*> images;
         thread_local std::vector<std::int64_t> blocks;
         images.clear();
         blocks.clear();
-        for (const tensor* x : io.inputs) {
-            dims other = x->shape();
-            check(node_, other.size() == shape.size(), "images of one rank expected, got ", *x);
-            blocks.push_back(other[1]);
-            other[1] = shape[1];
-            check(node_, other == shape, "images of one shape expected, got ", *io.inputs[0], " and ", *x);
-            images.push_back(x->data<float>());
+        for (std::size_t i = 0; i < io.inputs.size(); ++i) {
+            const tensor& image = *io.inputs[i];
+            check(node_, image.rank() == x.rank(), "images of one rank expected, got ", image);
+            for (std::size_t d = 0; d < x.rank(); ++d)
+                check(node_, d == 1 || image.extent(d) == x.extent(d), "images of one shape expected, got ", x, " and ", image);
+            check(node_, runs_[i].end <= image.extent(1) * lanes, "there is no channel ", runs_[i].end - 1, " of input ", i);
+            blocks.push_back(image.extent(1));
+            images.push_back(image.data<float>());
         }
-        for (const channel_place& p : places_)
-            check(node_, p.channel < blocks[static_cast<std::size_t>(p.image)] * lanes, "there is no channel ", p.channel, " of input ", p.image);
-        shape[1] = block_count(static_cast<std::int64_t>(places_.size()), lanes);
+        dims shape = x.shape();
+        shape[1] = picks_.blocks();
+        const std::int64_t pixels = product(shape, 2, shape.size() - 1);
         tensor& y = io.output(0, dtype::float32, shape);
-        if (shape[0] == 1 && in_place(images, blocks, product(shape, 2, shape.size() - 1), shape[1], y.data<float>())) return;
-        pick_channels(shape[0], product(shape, 2, shape.size() - 1), places_, images, blocks, y.mutable_data<float>());
+        if (shape[0] != 1 || !in_place(images, blocks, pixels, shape[1], y.data<float>())) pick_channels(shape[0], pixels, picks_, images, blocks, y.mutable_data<float>());
     }
-
     bool joins() const noexcept override { return true; }
     std::vector<std::int64_t> places(std::span<const dims> inputs) const override {
         std::vector<std::int64_t> at;
@@ -323,10 +313,27 @@ public:
     }
 
 private:
-    /// Channels of an image, from its first on, that follow each other in the result.
+    /// Channels of an image, from its first on, that follow each other in the result; behind the last one that is picked.
     struct stretch {
-        std::int64_t first = 0, channels = 0;
+        std::int64_t first = 0, channels = 0, end = 0;
     };
+    static std::vector<channel_place> places_of(const node& n) {
+        const dims images = attr_ints(n, "images"), channels = attr_ints(n, "channels");  // which infer() has checked
+        std::vector<channel_place> places;
+        for (std::size_t i = 0; i < images.size(); ++i) places.push_back({images[i], channels.at(i)});
+        return places;
+    }
+    bound_channels(const node& n, const std::vector<channel_place>& places) : node_(n), picks_(places), runs_(n.inputs.size()) {
+        for (std::size_t i = 0, end; i < places.size(); i = end) {
+            stretch& r = runs_.at(static_cast<std::size_t>(places[i].image));
+            for (end = i + 1; end < places.size() && places[end].image == places[i].image && places[end].channel == places[end - 1].channel + 1;) ++end;
+            if (places[i].channel == 0 && r.channels == 0) {
+                r.first = static_cast<std::int64_t>(i);
+                r.channels = static_cast<std::int64_t>(end - i);
+            }
+            r.end = std::max(r.end, places[end - 1].channel + 1);
+        }
+    }
     /// Whether an image of so many blocks is some blocks of the result.
     bool whole(std::size_t image, std::int64_t blocks) const {
         return runs_[image].first % block_lanes() == 0 && blocks > 0 && runs_[image].channels >= blocks * block_lanes();
@@ -338,7 +345,7 @@ private:
     }
 
     const node& node_;
-    std::vector<channel_place> places_;
+    channel_picks picks_;
     std::vector<stretch> runs_;  ///< of each image
 };
 
