@@ -160,6 +160,8 @@ std::unique_ptr<bound_kernel> bind_blocked_resample(const graph& g, const node& 
 
 /// The kernel for a product of matrices (ocelli.MatMul, MatMul), or null.
 std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight_cache& weights);
+/// The kernel for LSTM and GRU, or null.
+std::unique_ptr<bound_kernel> bind_recurrent(const graph& g, const node& n, weight_cache& weights);
 /// The kernel for ocelli.Attention, or null.
 std::unique_ptr<bound_kernel> bind_attention(const node& n);
 
@@ -175,5 +177,6 @@ std::unique_ptr<bound_kernel> bind_attention(const node& n);
 #    include <ocelli/nn/impl/bind_pointwise.inl>
 #    include <ocelli/nn/impl/bind_pointwise_depthwise.inl>
 #    include <ocelli/nn/impl/bind_product.inl>
+#    include <ocelli/nn/impl/bind_recurrent.inl>
 #    include <ocelli/nn/impl/bind_resample.inl>
 #endif
