@@ -149,29 +149,37 @@ OCELLI_ALWAYS_INLINE void winograd_weights_axis(const vf64 (&g)[3], vf64 (&o)[E 
     }
 }
 
-// Kernels in vectors over filters, [tap][channel], to their coefficients; in double.
+// Kernels in vectors over filters, [tap][channel], to their coefficients; in double. Some channels' are put down together, coefficient by coefficient: these
+// stand far apart, often at a power of two, where few lines of a cache can wait at one time. What is next is fetched meanwhile, as no processor does by itself.
 template <int E>
 void winograd_weights(const float* w, std::int64_t tap_step, std::int64_t channels, float* to, std::int64_t channel_step, std::int64_t step) {
-    constexpr int N = E + 2, L = lanes<float>;
-    for (std::int64_t c = 0; c < channels; ++c, w += L, to += channel_step) {
-        alignas(64) float together[N * N * L];
-        for (int half = 0; half < 2; ++half) {
-            vf64 middle[3][N];
-            for (int k = 0; k < 3; ++k) {
-                vf64 g[3];
-                for (int j = 0; j < 3; ++j)
-                    g[j] = __builtin_convertvector(*reinterpret_cast<const winograd_half_anywhere*>(w + (j * 3 + k) * tap_step + half * (L / 2)), vf64);
-                winograd_weights_axis<E>(g, middle[k]);
+    constexpr int N = E + 2, L = lanes<float>, Together = 8;
+    alignas(64) float made[N * N * Together * L];
+    for (std::int64_t c = 0; c < channels; c += Together, to += Together * channel_step) {
+        const int count = channels - c < Together ? static_cast<int>(channels - c) : Together;
+        for (int each = 0; each < count; ++each, w += L)
+            for (int half = 0; half < 2; ++half) {
+                vf64 middle[3][N];
+                for (int k = 0; k < 3; ++k) {
+                    vf64 g[3];
+                    for (int j = 0; j < 3; ++j)
+                        g[j] = __builtin_convertvector(*reinterpret_cast<const winograd_half_anywhere*>(w + (j * 3 + k) * tap_step + half * (L / 2)), vf64);
+                    winograd_weights_axis<E>(g, middle[k]);
+                }
+                for (int i = 0; i < N; ++i) {
+                    const vf64 row[3] = {middle[0][i], middle[1][i], middle[2][i]};
+                    vf64 o[N];
+                    winograd_weights_axis<E>(row, o);
+                    for (int k = 0; k < N; ++k)
+                        *reinterpret_cast<winograd_half_anywhere*>(made + ((i * N + k) * Together + each) * L + half * (L / 2)) =
+                            __builtin_convertvector(o[k], winograd_half);
+                }
             }
-            for (int i = 0; i < N; ++i) {
-                const vf64 row[3] = {middle[0][i], middle[1][i], middle[2][i]};
-                vf64 o[N];
-                winograd_weights_axis<E>(row, o);
-                for (int k = 0; k < N; ++k)
-                    *reinterpret_cast<winograd_half_anywhere*>(together + (i * N + k) * L + half * (L / 2)) = __builtin_convertvector(o[k], winograd_half);
+        for (int i = 0; i < N * N; ++i)
+            for (int each = 0; each < count; ++each) {
+                __builtin_prefetch(to + (i + 2) * step + each * channel_step, 1);
+                store(to + i * step + each * channel_step, load(made + (i * Together + each) * L));
             }
-        }
-        for (int i = 0; i < N * N; ++i) store(to + i * step, load(together + i * L));
     }
 }
 
