@@ -65,11 +65,17 @@ public:
     /// The same for bytes of which is not known whether they are a mapped file's; others stay as they are.
     static void release_if_mapped(const void* from, std::size_t size) noexcept {
         const std::lock_guard lock(all().mutex);
-        for (const file_mapping* m : all().mappings) {
-            const auto* begin = static_cast<const std::byte*>(m->memory_);
-            const auto* at = static_cast<const std::byte*>(from);
-            if (m->size_ >= size && !std::less<>()(at, begin) && !std::less<>()(begin + (m->size_ - size), at)) return m->release(from, size);
-        }
+        if (const file_mapping* m = around(from, size)) m->release(from, size);
+    }
+
+    /// Asks for the pages of bytes that are about to be read, at one request instead of a fault for every few of them, where they are a mapped file's.
+    static void fetch_if_mapped([[maybe_unused]] const void* from, [[maybe_unused]] std::size_t size) noexcept {
+#    if defined(__linux__) && defined(MADV_POPULATE_READ)
+        const std::lock_guard lock(all().mutex);
+        if (around(from, size) == nullptr) return;
+        const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<std::uintptr_t>(from) / page * page;
+        ::madvise(reinterpret_cast<void*>(begin), reinterpret_cast<std::uintptr_t>(from) + size - begin, MADV_POPULATE_READ);
+#    endif
     }
 
 private:
@@ -81,6 +87,16 @@ private:
     static registry& all() {
         static registry& one = *new registry;
         return one;
+    }
+
+    /// The mapping that holds these bytes, or null. Under the registry's lock.
+    static const file_mapping* around(const void* from, std::size_t size) noexcept {
+        for (const file_mapping* m : all().mappings) {
+            const auto* begin = static_cast<const std::byte*>(m->memory_);
+            const auto* at = static_cast<const std::byte*>(from);
+            if (m->size_ >= size && !std::less<>()(at, begin) && !std::less<>()(begin + (m->size_ - size), at)) return m;
+        }
+        return nullptr;
     }
 
     void* memory_ = nullptr;

@@ -29,6 +29,9 @@ public:
         entry& e = entries_[{initializer.identity(), format}];
         if (!e.packed.defined()) {
             const memory_slab::scope together(slab_);
+#if OCELLI_HAS_FILE_MAPPING
+            if (initializer.bytes() >= std::size_t{1} << 17) ocelli::detail::file_mapping::fetch_if_mapped(initializer.unscaled(), initializer.bytes());
+#endif
             e.packed = pack();
             e.initializer = initializer;
 #if OCELLI_HAS_FILE_MAPPING
