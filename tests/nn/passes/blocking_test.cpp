@@ -124,6 +124,23 @@ TEST_CASE("channels that are picked, split or joined between blocks need no plan
     CHECK(count("Concat") == 1);  // of whole blocks
 }
 
+TEST_CASE("picked channels that are there as an image are joined as one") {
+    const std::int64_t lanes = block_lanes();
+    for (const bool read : {false, true}) {
+        CAPTURE(read);
+        network n(2 * lanes);
+        tensor order(dtype::int64, {2 * lanes});
+        for (std::int64_t i = 0; i < 2 * lanes; ++i) order.mutable_data<std::int64_t>()[i] = 2 * lanes - 1 - i;
+        const value_id turned = n.add({.op = "Gather", .attributes = {{"axis", std::int64_t{1}}}}, {n.conv, n.g.add_constant("", order)});
+        const value_id other = n.convolution(read ? turned : n.conv, 2 * lanes, lanes);
+        const value_id both = n.add({.op = "Concat", .attributes = {{"axis", std::int64_t{1}}}}, {turned, other});
+        CHECK(n.reorders({n.convolution(both, 3 * lanes, 16)}) == 1);
+        const auto count = [&](const char* op) { return std::count_if(n.g.nodes.begin(), n.g.nodes.end(), [&](const node& m) { return m.op == op; }); };
+        CHECK(count("Channels") == 1);
+        CHECK(count("Concat") == (read ? 1 : 0));
+    }
+}
+
 TEST_CASE("convolutions of one image that are alike but for their few filters run as one") {
     const std::int64_t lanes = block_lanes(), few = lanes / 2;
     const auto convolutions = [](const network& n) { return std::count_if(n.g.nodes.begin(), n.g.nodes.end(), [](const node& c) { return c.op == "Conv"; }); };

@@ -289,10 +289,13 @@ private:
             const image* x = n.inputs[i] == no_value ? nullptr : blocks_of(n.inputs[i]);
             if (x == nullptr) return;
             // A block with unused lanes fits at the end only; and what is picked from others need not be there.
-            whole = whole && channels % lanes_ == 0 && !(places_.count(n.inputs[i]) != 0 && places_.at(n.inputs[i]).picked);
+            const auto from = places_.find(n.inputs[i]);
+            const bool picked = from != places_.end() && from->second.picked;
+            const bool there = picked && channels % lanes_ == 0 && x->channels % lanes_ == 0 && read_whole(n.inputs[i]);
+            whole = whole && channels % lanes_ == 0 && (!picked || there);
             channels += x->channels;
             blocked.inputs[i] = x->value;
-            const std::vector<place> these = places_of(n.inputs[i]);
+            const std::vector<place> these = there ? channels_of(*x) : places_of(n.inputs[i]);
             all.insert(all.end(), these.begin(), these.end());
         }
         if (whole) {
@@ -343,10 +346,18 @@ private:
     /// Where the channels of v, which has blocks, come from.
     std::vector<place> places_of(value_id v) const {
         if (const auto it = places_.find(v); it != places_.end()) return it->second.all;
-        const image& x = blocks_.at(v);
+        return channels_of(blocks_.at(v));
+    }
+    static std::vector<place> channels_of(const image& x) {
         std::vector<place> all;
         for (std::int64_t c = 0; c < x.channels; ++c) all.push_back({x.value, c});
         return all;
+    }
+    /// Whether v is read by more than what picks from where its channels come from.
+    bool read_whole(value_id v) const {
+        return std::any_of(g_.nodes.begin(), g_.nodes.end(), [&](const node& n) {
+            return n.op != "Concat" && n.op != "Gather" && n.op != "Split" && std::find(n.inputs.begin(), n.inputs.end(), v) != n.inputs.end();
+        });
     }
     /// `out` of `old` as channels picked from images in blocks. Who picks from it in turn picks from those.
     void put_picked(const node& old, value_id out, std::vector<place> all) {
