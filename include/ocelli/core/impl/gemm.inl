@@ -38,10 +38,12 @@ OCELLI_INLINE float* thread_scratch(std::size_t floats, int slot) {
     thread_local memory slots[4];
     memory& m = slots[slot];
     if (m.size < floats) {
+        // With room: what is not touched costs nothing, growing again by a little costs all pages anew.
+        const std::size_t room = std::max(floats + floats / 2, std::size_t{1} << 18);
         m.data.reset();
         m.size = 0;
-        m.data.reset(static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t{64})));
-        m.size = floats;
+        m.data.reset(static_cast<float*>(::operator new(room * sizeof(float), std::align_val_t{64})));
+        m.size = room;
     }
     return m.data.get();
 }

@@ -16,23 +16,21 @@ OCELLI_INLINE std::vector<patch> constant_folding(const graph& g) {
     std::vector<patch> found;
     for (const node& n : g.nodes) {
         if (n.def == nullptr || n.def->eval == nullptr || n.def->impure || has_subgraph(n)) continue;
+        const auto is_constant = [&](value_id v) { return v == no_value || g.at(v).what.constant.defined(); };
+        const bool facts_constant = !n.outputs.empty() && std::all_of(n.outputs.begin(), n.outputs.end(), is_constant);
+        if (!facts_constant && !std::all_of(n.inputs.begin(), n.inputs.end(), is_constant)) continue;
         std::vector<tensor> in, out(n.outputs.size());
-        bool constant = true, known = true;
         std::int64_t in_size = 0;
-        for (std::size_t i = 0; i < n.inputs.size(); ++i) {
-            const tensor* t = detail::constant_input(g, n, i);
-            constant = constant && (t != nullptr || n.inputs[i] == no_value);
-            in.push_back(t != nullptr ? *t : tensor());
+        for (const value_id v : n.inputs) {
+            in.push_back(v == no_value ? tensor() : g.at(v).what.constant);
             in_size += in.back().size();
         }
-        bool facts_constant = !n.outputs.empty();
-        for (const value_id v : n.outputs) {
-            if (v == no_value) continue;
-            facts_constant = facts_constant && g.at(v).what.constant.defined();
+        const bool known = std::all_of(n.outputs.begin(), n.outputs.end(), [&](value_id v) {
+            if (v == no_value) return true;
             const auto size = g.at(v).what.shape.elements();
-            known = known && size && *size <= std::max<std::int64_t>(std::int64_t{1} << 18, 4 * in_size);
-        }
-        if (!facts_constant && !(constant && known)) continue;
+            return size && *size <= std::max<std::int64_t>(std::int64_t{1} << 18, 4 * in_size);
+        });
+        if (!facts_constant && !known) continue;
         if (!facts_constant) {
             eval_context context(n, in, out);
             n.def->eval(context);
