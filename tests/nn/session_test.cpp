@@ -606,3 +606,27 @@ TEST_CASE("products run on the gemm kernel, whether weights are packed or read i
     }
     CHECK(message([&] { net.run({{"a", random_tensor({1, 5, 20}, 3)}, {"b", random_tensor({1, 32, 7}, 4)}}); }) != "");
 }
+
+TEST_CASE("products of computed stacks stretch the one that is smaller, and give what the reference gives") {
+    const std::vector<std::pair<dims, dims>> cases{{{3, 4, 5}, {5, 6}}, {{4, 5}, {3, 5, 6}}, {{2, 3, 4, 5}, {2, 1, 5, 6}}, {{2, 1, 4, 5}, {3, 5, 6}}, {{2, 3, 4, 5}, {1, 1, 5, 6}},
+                                                   {{1, 3, 4, 5}, {2, 3, 5, 6}}, {{3, 4, 5}, {3, 5, 6}}, {{0, 4, 5}, {5, 6}}, {{2, 3, 1, 5}, {5, 6}}};
+    for (const auto& operands : cases) {
+        const dims &a = operands.first, &b = operands.second;
+        CAPTURE(a);
+        CAPTURE(b);
+        graph g;
+        g.opsets[""] = 13;
+        g.inputs = {g.add_value("a", {dtype::float32, symbolic_shape(a), {}}), g.add_value("b", {dtype::float32, symbolic_shape(b), {}})};
+        g.outputs = {g.add_value("y")};
+        g.add_node({.name = "product", .op = "MatMul", .inputs = g.inputs, .outputs = g.outputs});
+        tensor x(dtype::float32, a), y(dtype::float32, b);
+        for (std::int64_t i = 0; i < x.size(); ++i) x.mutable_data<float>()[i] = std::sin(0.7f * static_cast<float>(i));
+        for (std::int64_t i = 0; i < y.size(); ++i) y.mutable_data<float>()[i] = std::cos(0.3f * static_cast<float>(i));
+        const tensor expected = evaluate(g, {{"a", x}, {"b", y}})[0];
+        const session s(std::move(g));
+        CHECK(s.explain().find("reference") == std::string::npos);
+        const tensor result = s.run({{"a", x}, {"b", y}})[0];
+        REQUIRE(result.shape() == expected.shape());
+        for (std::int64_t i = 0; i < result.size(); ++i) CHECK(std::abs(result.data<float>()[i] - expected.data<float>()[i]) < 2e-6f);
+    }
+}

@@ -72,25 +72,37 @@ private:
     bool transposed_ = false;
 };
 
-/// MatMul of two matrices, or two equally long rows of them, that are both computed.
+/// MatMul of two matrices, or two stacks of them, that are both computed.
 class bound_product final : public bound_kernel {
 public:
     bound_product(const node& n, precision rounded_to) : node_(n), half_(rounded_to == precision::bf16) {}
     std::string_view name() const noexcept override { return half_ ? "gemm_bf16" : "gemm"; }
     void run(const step_io& io) const override {
         const tensor &a = *io.inputs[0], &b = *io.inputs[1];
-        const std::size_t rank = a.rank();
-        bool fits = rank >= 2 && b.rank() == rank && a.type() == dtype::float32 && b.type() == dtype::float32;
-        for (std::size_t i = 0; fits && i + 2 < rank; ++i) fits = a.extent(i) == b.extent(i);
-        if (!fits || a.shape().back() != b.extent(rank - 2)) return run_reference(node_, io);
-        const std::int64_t m = a.extent(rank - 2), k = a.shape().back(), n = b.shape().back(), count = product(a.shape(), 0, rank - 2);
-        dims shape = a.shape();
-        shape.back() = n;
+        const bool fits = a.rank() >= 2 && b.rank() >= 2 && a.type() == dtype::float32 && b.type() == dtype::float32;
+        if (!fits || a.shape().back() != b.extent(b.rank() - 2)) return run_reference(node_, io);
+        std::int64_t m = a.extent(a.rank() - 2);
+        const std::int64_t k = a.shape().back(), n = b.shape().back();
+        const dims stack_a(a.shape().begin(), a.shape().end() - 2), stack_b(b.shape().begin(), b.shape().end() - 2);
+        dims shape = broadcast_shape(node_, stack_a, stack_b);
+        std::int64_t count = element_count(shape);
+        const dims step_a = broadcast_strides(stack_a, shape), step_b = broadcast_strides(stack_b, shape), stack = shape;
+        shape.insert(shape.end(), {m, n});
         tensor& y = io.output(0, dtype::float32, shape);
         const float *left = a.data<float>(), *right = b.data<float>();
         float* to = y.mutable_data<float>();
+        // One right side for all of them: the rows of a stack are those of one matrix.
+        if (stack_a == stack && element_count(stack_b) == 1) {
+            m *= count;
+            count = std::min<std::int64_t>(count, 1);
+        }
         const auto one = [&](std::int64_t i) {
-            const matrix_argument l{left + i * m * k, k, 1}, r{right + i * k * n, n, 1};
+            std::int64_t at_a = 0, at_b = 0, rest = i;
+            for (std::size_t d = stack.size(); d-- > 0; rest /= stack[d]) {
+                at_a += rest % stack[d] * step_a[d];
+                at_b += rest % stack[d] * step_b[d];
+            }
+            const matrix_argument l{left + at_a * a.extent(a.rank() - 2) * k, k, 1}, r{right + at_b * k * n, n, 1};
             if (half_) gemm_bf16(m, n, k, l, r, to + i * m * n, n);
             else gemm(m, n, k, l, r, to + i * m * n, n);
         };

@@ -6,6 +6,7 @@
 #include <ocelli/nn/passes/attention.hpp>
 #include <ocelli/nn/passes/blocking.hpp>
 #include <ocelli/nn/passes/channels.hpp>
+#include <ocelli/nn/passes/einsum.hpp>
 #include <ocelli/nn/passes/lower.hpp>
 #include <ocelli/nn/passes/pointwise.hpp>
 #include <ocelli/nn/passes/simplify.hpp>
@@ -30,6 +31,7 @@ inline constexpr std::array simplify_passes{
 
 /// For the kernels of this library: what convolutions take along,
 inline constexpr std::array lower_passes{
+    pass{"einsum_products", &passes::einsum_products},
     pass{"lower_convolution", &passes::lower_convolution},
     pass{"lower_products", &passes::lower_products},
     pass{"product_shapes", &passes::product_shapes},
