@@ -220,10 +220,10 @@ private:
 #if defined(__linux__) && defined(MADV_POPULATE_WRITE)
         if (used <= touched) return;
         const auto up_to = [&](std::size_t step) { return std::min((used + step - 1) / step * step, bytes); };
-        const bool certain = up_to(large_page) <= expected;
+        const bool certain = bytes >= large_block && up_to(large_page) <= expected;
         const std::size_t next = certain ? up_to(large_page) : std::max(up_to(std::size_t{1} << 16), std::min(up_to(std::size_t{1} << 18), expected));
         const std::uintptr_t page = small_page(), at = reinterpret_cast<std::uintptr_t>(memory);
-        populate((at + touched + page - 1) / page * page, (at + next) / page * page, certain && bytes >= large_block);
+        populate((at + touched + page - 1) / page * page, (at + next) / page * page, certain);
         touched = next;
 #endif
     }
