@@ -149,3 +149,20 @@ TEST_CASE("Softmax between a Transpose and the one back is one over another axis
         CHECK(n.simplified(n.add("Sub", {n.add("Transpose", {y}, perm({0, 2, 1})), n.add("Transpose", {t}, perm({0, 2, 1}))})) == 5);
     }
 }
+
+TEST_CASE("a softmax between two Transpose is one over another axis, where enough lines lie side by side") {
+    const auto left = [](std::vector<std::int64_t> there, std::vector<std::int64_t> back, std::int64_t shaped) {
+        network n;
+        const value_id x = n.add("Reshape", {n.x, n.g.add_constant("", tensor::from<std::int64_t>({3}, {2, 24 / shaped, shaped}))});
+        const value_id turned = n.add("Transpose", {x}, {{"perm", std::move(there)}});
+        const value_id weights = n.add("Softmax", {turned}, {{"axis", std::int64_t{-1}}});
+        return n.simplified(n.add("Exp", {n.add("Transpose", {weights}, {{"perm", std::move(back)}})}));
+    };
+    CHECK(left({0, 2, 1}, {0, 2, 1}, 24) == 3);
+    CHECK(left({2, 1, 0}, {2, 1, 0}, 8) == 3);   // 3 x 8 of them
+    CHECK(left({0, 2, 1}, {0, 2, 1}, 8) == 3);
+    CHECK(left({0, 2, 1}, {0, 2, 1}, 6) == 5);
+    CHECK(left({1, 0, 2}, {1, 0, 2}, 4) == 3);   // the last axis stays the last
+    CHECK(left({2, 0, 1}, {1, 2, 0}, 24) == 3);
+    CHECK(left({2, 0, 1}, {2, 0, 1}, 24) == 5);  // another order than before
+}

@@ -158,6 +158,10 @@ OCELLI_NOINLINE inline void gemm_finish(std::int64_t rows, std::int64_t columns,
                 const vf32 x = load<float>(c + i * ldc + j) + load(bias + j);
                 store(c + i * ldc + j, addend == nullptr ? x : x + load(addend + j));
             }
+            for (; j < columns; ++j) {
+                const float x = c[i * ldc + j] + bias[j];
+                c[i * ldc + j] = addend == nullptr ? x : x + addend[j];
+            }
         }
         for (; j < columns; j += L) {
             float* to = c + i * ldc + j;

@@ -16,7 +16,7 @@ std::vector<patch> gelu_fusion(const graph& g);
 std::vector<patch> layer_norm_fusion(const graph& g);
 
 /// Transpose, Softmax over the last axis and the Transpose back become Softmax over the axis that was last between them: before operator set 13 there was no
-/// other way to write it.
+/// other way to write it. Not where fewer than 8 lines would lie side by side.
 std::vector<patch> softmax_axis(const graph& g);
 
 }  // namespace ocelli::nn::passes

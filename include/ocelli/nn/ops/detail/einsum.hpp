@@ -1,11 +1,9 @@
-// Not #pragma once: where this file comes first, graph.hpp brings it for the bodies of operators.
-#include <ocelli/nn/graph.hpp>
-
-#ifndef OCELLI_NN_OPS_DETAIL_EINSUM_HPP
-#define OCELLI_NN_OPS_DETAIL_EINSUM_HPP
+#pragma once
 
 /// @file
 /// The equations of Einsum.
+
+#include <ocelli/nn/ops/support.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -95,5 +93,3 @@ inline einsum_equation read_equation(const node& n, const std::vector<std::size_
 }
 
 }  // namespace ocelli::nn::detail
-
-#endif  // OCELLI_NN_OPS_DETAIL_EINSUM_HPP

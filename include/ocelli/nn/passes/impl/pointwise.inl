@@ -131,6 +131,7 @@ OCELLI_INLINE std::vector<patch> layer_norm_fusion(const graph& g) {
 }
 
 OCELLI_INLINE std::vector<patch> softmax_axis(const graph& g) {
+    constexpr std::int64_t few_lines = 8;
     std::vector<patch> found;
     const walker w(g);
     for (const node& n : g.nodes) {
@@ -148,6 +149,11 @@ OCELLI_INLINE std::vector<patch> softmax_axis(const graph& g) {
             same = at >= 0 && at < rank && there[static_cast<std::size_t>(at)] == i;
         }
         if (!same) continue;
+        // Lines side by side are vectors; where there are few, as of the heads of an attention, turning them is less work.
+        const symbolic_shape& x = g.at(before->inputs[0]).what.shape;
+        std::int64_t beside = x.ranked() ? 1 : few_lines;
+        for (std::size_t i = static_cast<std::size_t>(there.back()) + 1; i < x.rank() && beside < few_lines; ++i) beside = x[i].known() ? beside * x[i].size : few_lines;
+        if (beside < few_lines && there.back() + 1 < rank) continue;
         found.push_back(detail_pointwise::replaced(g, behind->outputs[0],
                                                    {.name = n.name, .op = n.op, .opset = 13, .attributes = {{"axis", there.back()}}, .inputs = {before->inputs[0]}},
                                                    ocelli::detail::concat(n.op, " '", n.name, "' between two Transpose is one over axis ", there.back())));
