@@ -160,3 +160,31 @@ TEST_CASE("softmax agrees with the reference along any axis, and lines with NaN 
     for (std::int64_t i = 0; i < 3; ++i) CHECK(ocelli::detail::is_nan(r.outputs[0].data<float>()[i]));
     CHECK(ocelli::detail::is_nan(r.outputs[0].data<float>()[4]));
 }
+
+TEST_CASE("numbers become the nearest of 256 multiples of a scale: halves to even, NaN 0") {
+    for (const float scale : {0.02f, 1.0f, 7.5f})
+        for (const float low : {-255.0f, -128.0f, -3.0f, 0.0f}) {
+            tensor x = random_tensor({3, 1003}, static_cast<unsigned>(scale * 100 - low), -300 * scale, 300 * scale);
+            float* p = x.mutable_data<float>();
+            const float special[] = {qnan, infinity, -infinity, 0.0f, 0.5f * scale, 1.5f * scale, -2.5f * scale, 1e30f, -1e30f};
+            for (std::size_t i = 0; i < std::size(special); ++i) p[i * 7] = special[i];
+            graph g;
+            node n{.name = "fake", .op = "FakeQuantize", .domain = "ocelli", .opset = 1, .attributes = {{"scale", scale}, {"low", low}}};
+            n.inputs = {g.add_value("x", {dtype::float32, symbolic_shape(x.shape()), {}})};
+            n.outputs = {g.add_value("y")};
+            g.add_node(n);
+            weight_cache cache;
+            const auto kernel = bind_kernel(g, g.nodes[0], cache);
+            REQUIRE(kernel != nullptr);
+            CHECK(kernel->name() == "fake_quantize");
+            tensor y, expected;
+            const tensor* const in[] = {&x};
+            tensor* const out[] = {&y};
+            kernel->run({in, out});
+            eval_context context(g.nodes[0], std::span<const tensor>(&x, 1), std::span<tensor>(&expected, 1));
+            g.nodes[0].def->eval(context);
+            REQUIRE(y.shape() == expected.shape());
+            for (std::int64_t i = 0; i < y.size(); ++i) REQUIRE(y.data<float>()[i] == expected.data<float>()[i]);
+            CHECK(y.data<float>()[0] == 0.0f);
+        }
+}

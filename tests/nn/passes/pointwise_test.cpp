@@ -166,3 +166,38 @@ TEST_CASE("a softmax between two Transpose is one over another axis, where enoug
     CHECK(left({2, 0, 1}, {1, 2, 0}, 24) == 3);
     CHECK(left({2, 0, 1}, {2, 0, 1}, 24) == 5);  // another order than before
 }
+
+TEST_CASE("pairs that quantise and dequantise by the same constants need no integers in between") {
+    const auto kinds = [](const tensor& zero, const tensor& other_zero, float other_scale, bool keeps) {
+        network n;
+        const auto pair = [&](const char* op, value_id x, float scale, const tensor& z) {
+            std::vector<value_id> in{x, n.number(scale)};
+            if (z.defined()) in.push_back(n.g.add_constant("", z));
+            return n.add(op, std::move(in));
+        };
+        const value_id q = pair("QuantizeLinear", n.x, 0.125f, zero), d = pair("DequantizeLinear", q, other_scale, other_zero);
+        n.g.outputs = {n.add("Relu", {d})};
+        if (keeps) n.g.outputs.push_back(q);
+        infer_facts(n.g);
+        tensor feed(dtype::float32, {2, 3, 8});
+        for (std::int64_t i = 0; i < feed.size(); ++i) feed.mutable_data<float>()[i] = std::sin(static_cast<float>(i)) * 40;
+        const tensor expected = evaluate(n.g, {{"x", feed}})[0];
+        const pass passes[] = {{"quantize_pairs", &passes::quantize_pairs}};
+        run_passes(n.g, passes);
+        const tensor got = evaluate(n.g, {{"x", feed}})[0];
+        for (std::int64_t i = 0; i < got.size(); ++i) CHECK(got.data<float>()[i] == expected.data<float>()[i]);
+        std::string left;
+        for (const node& each : n.g.nodes) left += each.op[0];
+        return left;
+    };
+    const tensor none{}, seven = tensor::scalar(std::uint8_t{7}), three = tensor::scalar(std::int8_t{-3});
+    CHECK(kinds(none, none, 0.125f, false) == "FR");
+    CHECK(kinds(seven, seven, 0.125f, false) == "FR");
+    CHECK(kinds(three, three, 0.125f, false) == "FR");
+    CHECK(kinds(seven, seven, 0.125f, true).find('F') != std::string::npos);  // the integers are an output, too
+    CHECK(kinds(seven, seven, 0.25f, false) == "QDR");
+    CHECK(kinds(tensor::scalar(std::uint8_t{0}), none, 0.125f, false) == "FR");
+    CHECK(kinds(seven, tensor::scalar(std::uint8_t{8}), 0.125f, false) == "QDR");
+    const tensor wide = tensor::scalar(std::int16_t{7});
+    CHECK(kinds(wide, wide, 0.125f, false) == "QDR");
+}

@@ -153,6 +153,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const no
     if (n.op == "MatMul") return detail::bind_product(g, n, weights);
     if (auto kernel = detail::bind_recurrent(g, n, weights)) return kernel;
     if (n.domain == "ocelli" && n.op == "Attention") return detail::bind_attention(n);
+    if (n.domain == "ocelli" && n.op == "FakeQuantize") return detail::bind_pointwise(g, n);
     if (!n.domain.empty()) return detail::bind_blocked(g, n, weights);
     if (n.op == "AveragePool" || (n.op == "MaxPool" && n.outputs.size() == 1)) {
         const std::size_t axes = attr_ints(n, "kernel_shape").size();

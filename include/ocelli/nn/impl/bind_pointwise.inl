@@ -40,6 +40,7 @@ inline std::optional<unary_choice> choose_unary(const graph& g, const node& n) {
     if (op == "Gelu") return unary_choice{attr_string(n, "approximate", "none") == "tanh" ? f::gelu_tanh : f::gelu};
     if (op == "Softplus") return unary_choice{f::softplus};
     if (op == "Softsign") return unary_choice{f::softsign};
+    if (op == "FakeQuantize") return unary_choice{f::fake_quantize, attr_float(n, "scale"), attr_float(n, "low")};
     if (op == "Mish") return unary_choice{f::mish};
     if (op == "Elu") return unary_choice{f::elu, alpha(1.0f)};
     if (op == "Selu" && n.opset >= 6) return unary_choice{f::selu, alpha(1.67326319217681884765625f), attr_float(n, "gamma", 1.05070102214813232421875f)};
@@ -77,7 +78,7 @@ inline std::optional<unary_choice> choose_unary(const graph& g, const node& n) {
 inline constexpr std::string_view unary_names[] = {"relu", "leaky_relu", "clip",    "thresholded_relu", "sigmoid",  "hard_sigmoid", "hard_swish", "swish", "tanh",
                                                    "exp",  "log",        "sqrt",    "reciprocal",       "square",   "negate",       "absolute",   "erf",   "gelu",
                                                    "gelu_tanh", "softplus", "softsign", "mish",         "elu",      "selu",         "celu",
-                                                   "floor", "ceil",     "round",    "cube"};
+                                                   "floor", "ceil",     "round",    "cube",             "fake_quantize"};
 static_assert(std::size(unary_names) == static_cast<std::size_t>(unary_function::count_));
 
 class bound_unary final : public bound_kernel {

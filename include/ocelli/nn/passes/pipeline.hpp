@@ -31,6 +31,7 @@ inline constexpr std::array simplify_passes{
 
 /// For the kernels of this library: what convolutions take along,
 inline constexpr std::array lower_passes{
+    pass{"quantize_pairs", &passes::quantize_pairs},
     pass{"einsum_products", &passes::einsum_products},
     pass{"lower_convolution", &passes::lower_convolution},
     pass{"lower_products", &passes::lower_products},

@@ -19,6 +19,10 @@ std::vector<patch> layer_norm_fusion(const graph& g);
 /// other way to write it. Not where fewer than 8 lines would lie side by side.
 std::vector<patch> softmax_axis(const graph& g);
 
+/// QuantizeLinear to 8 bits and DequantizeLinear by the same constant scale and zero point, as quantised models have them around their layers, become
+/// ocelli.FakeQuantize, which needs no integers in between.
+std::vector<patch> quantize_pairs(const graph& g);
+
 }  // namespace ocelli::nn::passes
 
 #if OCELLI_HEADER_ONLY

@@ -190,6 +190,12 @@ OCELLI_ALWAYS_INLINE vf32 nearest_whole(vf32 x) {
     return size < large ? with_sign(whole, x) : x;
 }
 struct unary_round { OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) { return nearest_whole(x); } };
+struct unary_fake_quantize {
+    OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32 a, vf32 b) {
+        const vf32 y = nearest_whole(unary_clip::f(x / a, b, b + 255.0f)) * a;
+        return x == x ? y : vf32{};
+    }
+};
 struct unary_floor {
     OCELLI_ALWAYS_INLINE static vf32 f(vf32 x, vf32, vf32) {
         const vf32 whole = nearest_whole(x);
@@ -456,6 +462,7 @@ inline nn::detail::elementwise_kernels make_elementwise_kernels() {
     OCELLI_UNARY_(clip);
     OCELLI_UNARY_(thresholded_relu);
     OCELLI_UNARY_(sigmoid);
+    OCELLI_UNARY_(fake_quantize);
     OCELLI_UNARY_(hard_sigmoid);
     OCELLI_UNARY_(hard_swish);
     OCELLI_UNARY_(swish);

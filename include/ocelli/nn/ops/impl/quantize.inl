@@ -355,10 +355,27 @@ inline void eval_qlinear_conv(eval_context& c) {
     });
 }
 
+inline void eval_fake_quantize(eval_context& c) {
+    const float scale = attr_float(c.self, "scale"), low = attr_float(c.self, "low");
+    check(c.self, scale > 0 && low >= -255 && low <= 0, "scale must be positive and low in [-255, 0], got ", scale, " and ", low);
+    const tensor& x = c.input(0);
+    dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
+        T* const y = c.output(0, x.type(), x.shape()).template mutable_data<T>();
+        const T* const from = x.data<T>();
+        const double first = static_cast<double>(low);
+        for_each_index(x.size(), 1, [&](std::int64_t i) {
+            const auto quotient = static_cast<double>(from[i] / static_cast<T>(scale));
+            y[i] = ocelli::detail::is_nan(quotient) ? T{} : static_cast<T>(std::clamp(std::nearbyint(quotient), first, first + 255) * static_cast<double>(scale));
+        });
+    });
+}
+
 }  // namespace detail
 
 OCELLI_INLINE std::span<const op_def> quantize_ops() {
     static constexpr op_def table[] = {
+        {.name = "FakeQuantize", .domain = "ocelli", .attributes = "scale:float low:float", .infer = infer_same, .eval = detail::in_float<detail::eval_fake_quantize>,
+         .results = exactness::rounding},
         {.name = "QuantizeLinear", .since = 10, .min_inputs = 2, .max_inputs = 3, .attributes = "axis:int block_size:int output_dtype:int saturate:int",
          .infer = detail::infer_quantize, .eval = detail::in_float_for<detail::eval_quantize, type_list<float, double, float16, bfloat16, std::int32_t>>, .results = exactness::rounding},
         {.name = "DequantizeLinear", .since = 10, .min_inputs = 2, .max_inputs = 3, .attributes = "axis:int block_size:int",

@@ -22,7 +22,8 @@ enum class zeros {
 };
 inline zeros unary_zeros(std::string_view op) {
     constexpr std::string_view kept[] = {"Relu", "LeakyRelu", "Elu",  "Celu", "Selu",  "Tanh", "Abs",  "Neg", "Sqrt", "HardSwish",
-                                         "Gelu", "Erf",       "Sign", "Ceil", "Floor", "Round", "Mish", "Sin", "Atan", "Softsign"};
+                                         "Gelu", "Erf",       "Sign", "Ceil", "Floor", "Round", "Mish", "Sin", "Atan", "Softsign",
+                                         "FakeQuantize"};
     constexpr std::string_view changed[] = {"Sigmoid", "HardSigmoid", "Exp", "Softplus", "Clip", "Log", "Reciprocal"};
     if (std::find(std::begin(kept), std::end(kept), op) != std::end(kept)) return zeros::kept;
     return std::find(std::begin(changed), std::end(changed), op) != std::end(changed) ? zeros::changed : zeros::lost;
@@ -60,6 +61,7 @@ public:
             if (n.outputs.size() != 1 || n.outputs[0] == no_value) continue;
             if (n.domain == "ocelli" && n.op == "Conv") convolution(n);
             else if (n.domain == "ocelli" && n.op == "ConvTranspose") transposed(n);
+            else if (n.domain == "ocelli" && n.op == "FakeQuantize") elementwise(n);
             else if (!n.domain.empty()) continue;
             else if (n.op == "Concat") concat(n);
             else if (n.op == "Gather") gather(n);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/core/float_bits.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/pointwise.hpp>
 #include <ocelli/nn/passes/walker.hpp>
@@ -8,6 +9,7 @@
 #include <cmath>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace ocelli::nn::passes {
 
@@ -157,6 +159,34 @@ OCELLI_INLINE std::vector<patch> softmax_axis(const graph& g) {
         found.push_back(detail_pointwise::replaced(g, behind->outputs[0],
                                                    {.name = n.name, .op = n.op, .opset = 13, .attributes = {{"axis", there.back()}}, .inputs = {before->inputs[0]}},
                                                    ocelli::detail::concat(n.op, " '", n.name, "' between two Transpose is one over axis ", there.back())));
+    }
+    return found;
+}
+
+OCELLI_INLINE std::vector<patch> quantize_pairs(const graph& g) {
+    std::vector<patch> found;
+    const walker w(g);
+    // The one scale of a node and the first of its integers, less their zero.
+    const auto numbers = [&](const node& n) -> std::optional<std::pair<float, float>> {
+        const tensor *const scale = detail::constant_input(g, n, 1), *const zero = detail::constant_input(g, n, 2);
+        const bool has_zero = n.inputs.size() > 2 && n.inputs[2] != no_value;
+        if (scale == nullptr || scale->type() != dtype::float32 || scale->size() != 1 || scale->rank() > 1 || (has_zero && (zero == nullptr || zero->size() != 1))) return std::nullopt;
+        if (attr_int(n, "block_size", 0) != 0 || attr_int(n, "output_dtype", 0) != 0) return std::nullopt;
+        const dtype type = has_zero ? zero->type() : dtype::uint8;
+        const float size = *scale->data<float>();
+        if ((type != dtype::uint8 && type != dtype::int8) || !(size > 0) || !ocelli::detail::is_finite(size)) return std::nullopt;
+        return std::pair{size, (type == dtype::uint8 ? 0.0f : -128.0f) - (has_zero ? static_cast<float>(zero->item()) : 0.0f)};
+    };
+    for (const node& back : g.nodes) {
+        if (!back.domain.empty() || back.op != "DequantizeLinear" || back.outputs.size() != 1) continue;
+        const node* const there = w.producer(back.inputs[0], "QuantizeLinear");
+        if (there == nullptr || g.at(there->inputs[0]).what.type != dtype::float32) continue;
+        const auto one = numbers(*there), two = numbers(back);
+        if (!one || one != two) continue;
+        found.push_back(detail_pointwise::replaced(g, back.outputs[0],
+                                                   {.name = back.name, .op = "FakeQuantize", .domain = "ocelli", .opset = 1,
+                                                    .attributes = {{"scale", one->first}, {"low", one->second}}, .inputs = {there->inputs[0]}},
+                                                   ocelli::detail::concat("'", there->name, "' and '", back.name, "' are FakeQuantize")));
     }
     return found;
 }
