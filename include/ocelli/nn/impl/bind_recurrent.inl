@@ -6,6 +6,8 @@
 #include <ocelli/nn/kernels/recurrent.hpp>
 
 #include <cctype>
+#include <string>
+#include <vector>
 
 namespace ocelli::nn::detail {
 
@@ -72,16 +74,18 @@ public:
         }
         float *const to_h = h.mutable_data<float>(), *const to_c = c.mutable_data<float>();
         const float *const from_x = x.data<float>(), *const from_r = r.data<float>(), *const from_w = packed_.defined() ? nullptr : w.data<float>();
+        const auto bias_of = [&](std::int64_t d) { return bias != nullptr ? bias->data<float>() + d * 2 * rows : nullptr; };
+        std::vector<tensor> given;
+        for (std::int64_t d = 0; d < directions; ++d) given.push_back(inputs_of(d, steps * batch, depth, rows, from_x, from_w, bias_of(d)));
         // The directions know nothing of each other.
         ocelli::parallel_for(static_cast<std::size_t>(directions), 1, [&](std::size_t begin, std::size_t end) {
-            for (auto d = static_cast<std::int64_t>(begin); d < static_cast<std::int64_t>(end); ++d) {
-                const float* const b = bias != nullptr ? bias->data<float>() + d * 2 * rows : nullptr;
-                const tensor given = inputs_of(d, steps * batch, depth, rows, from_x, from_w, b);
+            for (std::size_t i = begin; i < end; ++i) {
+                const auto d = static_cast<std::int64_t>(i);
                 const recurrent_layer l{steps, batch, hidden, backwards_ || d == 1, directions * batch * hidden};
-                float* const own = y != nullptr ? y + d * batch * hidden : nullptr;
-                const float* const own_r = from_r + d * rows * hidden;
-                if (lstm_) lstm(l, given.data<float>(), own_r, to_h + d * batch * hidden, to_c + d * batch * hidden, own);
-                else gru(l, given.data<float>(), own_r, b != nullptr ? b + rows + 2 * hidden : nullptr, reset_late_, to_h + d * batch * hidden, own);
+                const float *const own_given = given[i].data<float>(), *const own_r = from_r + d * rows * hidden, *const b = bias_of(d);
+                float *const own_y = y != nullptr ? y + d * batch * hidden : nullptr, *const own_h = to_h + d * batch * hidden;
+                if (lstm_) lstm(l, own_given, own_r, own_h, to_c + d * batch * hidden, own_y);
+                else gru(l, own_given, own_r, b != nullptr ? b + rows + 2 * hidden : nullptr, reset_late_, own_h, own_y);
             }
         });
     }
