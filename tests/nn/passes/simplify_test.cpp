@@ -334,3 +334,32 @@ TEST_CASE("a node that wants more outputs than one like it is not the same") {
     CHECK(run_passes(g, passes).empty());
     CHECK(g.nodes.size() == 4);
 }
+
+TEST_CASE("what adds nothing or multiplies by one goes, unless it says of which rank or type the result is") {
+    const auto left = [](const char* op, const tensor& number, bool number_first, dims shape = {2, 3}) {
+        graph g = empty_graph();
+        const value_id x = g.add_value("x", {dtype::float32, symbolic_shape(std::vector<dim>(shape.begin(), shape.end())), {}}), n = g.add_constant("n", number);
+        const value_id y = g.add_value("y"), z = g.add_value("z");
+        g.add_node({.name = "it", .op = op, .inputs = number_first ? std::vector<value_id>{n, x} : std::vector<value_id>{x, n}, .outputs = {y}});
+        g.add_node({.name = "end", .op = "Exp", .inputs = {y}, .outputs = {z}});
+        g.inputs = {x};
+        g.outputs = {z};
+        infer_facts(g);
+        const pass passes[] = {{"identity_elimination", &passes::identity_elimination}};
+        run_passes(g, passes);
+        return g.nodes.size();
+    };
+    const tensor zero = tensor::scalar(0.0f), one = tensor::scalar(1.0f);
+    CHECK(left("Add", zero, false) == 1);
+    CHECK(left("Add", zero, true) == 1);
+    CHECK(left("Sub", zero, false) == 1);
+    CHECK(left("Sub", zero, true) == 2);
+    CHECK(left("Mul", one, true) == 1);
+    CHECK(left("Div", one, false) == 1);
+    CHECK(left("Div", one, true) == 2);
+    CHECK(left("Mul", zero, false) == 2);
+    CHECK(left("Add", one, false) == 2);
+    CHECK(left("Add", tensor::from<float>({1, 1}, {0.0f}), false) == 1);
+    CHECK(left("Add", tensor::from<float>({1, 1, 1}, {0.0f}), false) == 2);
+    CHECK(left("Add", tensor::from<float>({3}, {0.0f, 0.0f, 0.0f}), false) == 2);
+}

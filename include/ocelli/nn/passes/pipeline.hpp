@@ -5,6 +5,7 @@
 
 #include <ocelli/nn/passes/attention.hpp>
 #include <ocelli/nn/passes/blocking.hpp>
+#include <ocelli/nn/passes/branches.hpp>
 #include <ocelli/nn/passes/channels.hpp>
 #include <ocelli/nn/passes/einsum.hpp>
 #include <ocelli/nn/passes/lower.hpp>
@@ -22,6 +23,7 @@ inline constexpr std::array simplify_passes{
     pass{"common_subexpressions", &passes::common_subexpressions},
     pass{"slice_of_concat", &passes::slice_of_concat},
     pass{"batch_norm_folding", &passes::batch_norm_folding},
+    pass{"parallel_convolutions", &passes::parallel_convolutions},
     pass{"pad_folding", &passes::pad_folding},
     pass{"channel_shuffle", &passes::channel_shuffle},
     pass{"gelu_fusion", &passes::gelu_fusion},

@@ -10,7 +10,7 @@ namespace ocelli::nn::passes {
 /// Nodes whose inputs are all constant become constants (arithmetic on shapes included, once extents are known), unless the result
 /// were much larger than what it is made of.
 std::vector<patch> constant_folding(const graph& g);
-/// Identity, inference-time Dropout, Cast to the same type, Concat of one, Transpose in order, Reshape to the same shape.
+/// Identity, inference-time Dropout, Cast to the same type, Concat of one, Transpose in order, Reshape to the same shape, Add of 0, Mul by 1.
 std::vector<patch> identity_elimination(const graph& g);
 /// Of nodes that compute the same of the same values, the first is kept, as exported masks are looked up once for each list they select from.
 std::vector<patch> common_subexpressions(const graph& g);

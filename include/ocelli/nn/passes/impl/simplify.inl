@@ -52,13 +52,33 @@ OCELLI_INLINE std::vector<patch> constant_folding(const graph& g) {
     return found;
 }
 
+namespace detail_simplify {
+
+/// The other operand of an Add or Sub of 0 or a Mul or Div by 1 that is one number of no higher rank, or no_value.
+inline value_id beside_neutral(const graph& g, const node& n) {
+    const bool sum = n.op == "Add" || n.op == "Sub", product = n.op == "Mul" || n.op == "Div";
+    if ((!sum && !product) || n.opset < 7 || n.inputs.size() != 2 || n.inputs[0] == no_value || n.inputs[1] == no_value) return no_value;
+    for (const std::size_t i : {std::size_t{1}, std::size_t{0}}) {
+        if (i == 0 && n.op != "Add" && n.op != "Mul") continue;
+        const tensor* t = detail::constant_input(g, n, i);
+        const fact& other = g.at(n.inputs[1 - i]).what;
+        const bool fits = t != nullptr && t->size() == 1 && t->type() == other.type && (is_floating(t->type()) || is_integer(t->type())) && other.shape.ranked() && t->rank() <= other.shape.rank();
+        if (fits && !other.constant.defined() && t->item() == (sum ? 0.0 : 1.0)) return n.inputs[1 - i];
+    }
+    return no_value;
+}
+
+}  // namespace detail_simplify
+
 OCELLI_INLINE std::vector<patch> identity_elimination(const graph& g) {
     std::vector<patch> found;
     for (const node& n : g.nodes) {
         if (!n.domain.empty() || n.inputs.empty() || n.inputs[0] == no_value || n.outputs.empty() || n.outputs[0] == no_value) continue;
         if (n.outputs.size() > 1) continue;
-        const fact& in = g.at(n.inputs[0]).what;
-        bool same = n.op == "Identity";
+        const value_id kept = detail_simplify::beside_neutral(g, n);
+        const value_id source = kept != no_value ? kept : n.inputs[0];
+        const fact& in = g.at(source).what;
+        bool same = n.op == "Identity" || kept != no_value;
         if (n.op == "Dropout") {
             const tensor* training = detail::constant_input(g, n, 2);
             same = n.inputs.size() < 3 || n.inputs[2] == no_value || (training != nullptr && training->size() == 1 && training->item() == 0);
@@ -77,10 +97,10 @@ OCELLI_INLINE std::vector<patch> identity_elimination(const graph& g) {
         if (!same) continue;
         // Where an output is an input, a constant or a second name of another output, the node is what hands it out.
         const bool is_output = std::find(g.outputs.begin(), g.outputs.end(), n.outputs[0]) != g.outputs.end();
-        if (is_output && (g.at(n.inputs[0]).producer == no_node ||
-                          std::find(g.outputs.begin(), g.outputs.end(), n.inputs[0]) != g.outputs.end()))
+        if (is_output && (g.at(source).producer == no_node ||
+                          std::find(g.outputs.begin(), g.outputs.end(), source) != g.outputs.end()))
             continue;
-        found.push_back({.reason = ocelli::detail::concat(n.op, " '", n.name, "' changes nothing"), .replace = {{n.outputs[0], n.inputs[0]}}});
+        found.push_back({.reason = ocelli::detail::concat(n.op, " '", n.name, "' changes nothing"), .replace = {{n.outputs[0], source}}});
     }
     return found;
 }
