@@ -24,7 +24,8 @@ public:
     void add(const graph& body, std::unique_ptr<graph> own, std::vector<std::unique_ptr<bound_kernel>> kernels);
 
     std::string_view name() const noexcept override { return "sub-graph"; }
-    void run(const step_io& io) const override;
+    /// Inline where it is defined with the header: it would bring the class's table, and all that this reaches, to every program otherwise.
+    OCELLI_INLINE void run(const step_io& io) const override;
 
 private:
     struct prepared {
