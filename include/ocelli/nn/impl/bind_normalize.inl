@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ocelli/nn/detail/bound.hpp>
+#include <ocelli/nn/ops/detail/batch_norm.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/kernels/elementwise.hpp>
 #include <ocelli/nn/kernels/normalize.hpp>
@@ -90,22 +91,14 @@ private:
 
 /// Scale and shift of a BatchNormalization whose parameters are constant; nothing where they are not, or do not fit together.
 inline std::optional<std::pair<tensor, tensor>> batch_norm_line(const graph& g, const node& n) {
-    if (n.inputs.size() != 5 || n.outputs.size() != 1 || attr_int(n, "training_mode", 0) != 0 || attr_int(n, "spatial", 1) != 1) return std::nullopt;
-    if (n.opset < 7 && attr_int(n, "is_test", 0) == 0) return std::nullopt;
-    const float* p[4] = {};
-    std::int64_t channels = 0;
-    for (std::size_t i = 0; i < 4; ++i) {
-        const tensor* t = n.inputs[i + 1] == no_value ? nullptr : &g.at(n.inputs[i + 1]).what.constant;
-        if (t == nullptr || !t->defined() || t->type() != dtype::float32 || t->rank() != 1 || (i > 0 && t->size() != channels)) return std::nullopt;
-        channels = t->size();
-        p[i] = t->data<float>();
-    }
-    const double epsilon = static_cast<double>(attr_float(n, "epsilon", 1e-5f));
-    tensor scale(dtype::float32, {channels}), shift(dtype::float32, {channels});
-    for (std::int64_t c = 0; c < channels; ++c) {
-        const double a = static_cast<double>(p[0][c]) / std::sqrt(static_cast<double>(p[3][c]) + epsilon);
-        scale.mutable_data<float>()[c] = static_cast<float>(a);
-        shift.mutable_data<float>()[c] = static_cast<float>(static_cast<double>(p[1][c]) - static_cast<double>(p[2][c]) * a);
+    const auto lines = batch_norm_lines(g, n);
+    if (!lines) return std::nullopt;
+    const dims shape{static_cast<std::int64_t>(lines->size())};
+    tensor scale(dtype::float32, shape), shift(dtype::float32, shape);
+    for (std::size_t c = 0; c < lines->size(); ++c) {
+        const channel_line& line = (*lines)[c];
+        scale.mutable_data<float>()[c] = static_cast<float>(line.factor);
+        shift.mutable_data<float>()[c] = static_cast<float>(line.bias - line.mean * line.factor);
     }
     return std::pair{scale, shift};
 }

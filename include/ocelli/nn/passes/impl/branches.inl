@@ -1,10 +1,11 @@
 #pragma once
 
+#include <ocelli/nn/ops/detail/batch_norm.hpp>
 #include <ocelli/nn/ops/op.hpp>
+#include <ocelli/nn/ops/support.hpp>
 #include <ocelli/nn/passes/branches.hpp>
 #include <ocelli/nn/passes/walker.hpp>
 
-#include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -18,39 +19,37 @@ struct convolution {
     const node* what;
     const tensor* weights;
     const tensor* bias;
-    dims kernel, strides, dilations, pads;
+    window_attributes windows;
     std::int64_t group;
 };
 inline std::optional<convolution> read_convolution(const graph& g, const node& n) {
     const tensor *w = detail::constant_input(g, n, 1), *b = detail::constant_input(g, n, 2);
     const bool has_bias = n.inputs.size() > 2 && n.inputs[2] != no_value;
-    if (w == nullptr || w->type() != dtype::float32 || w->rank() < 3 || w->rank() > 5 || w->size() == 0 || attr_string(n, "auto_pad", "NOTSET") != "NOTSET") return std::nullopt;
+    if (w == nullptr || w->type() != dtype::float32 || w->rank() < 3 || w->rank() > 5 || w->size() == 0) return std::nullopt;
     if (has_bias && (b == nullptr || b->type() != dtype::float32 || b->size() != w->extent(0))) return std::nullopt;
-    const std::size_t axes = w->rank() - 2;
-    convolution c{&n, w, b, dims(w->shape().begin() + 2, w->shape().end()), attr_ints(n, "strides", dims(axes, 1)), attr_ints(n, "dilations", dims(axes, 1)),
-                  attr_ints(n, "pads", dims(2 * axes, 0)), attr_int(n, "group", 1)};
-    if (c.strides.size() != axes || c.dilations.size() != axes || c.pads.size() != 2 * axes || attr_ints(n, "kernel_shape", c.kernel) != c.kernel) return std::nullopt;
-    for (const dims* steps : {&c.strides, &c.dilations})
-        for (const std::int64_t step : *steps)
-            if (step < 1) return std::nullopt;
-    if (c.group < 1 || w->extent(0) % c.group != 0) return std::nullopt;
+    const dims kernel(w->shape().begin() + 2, w->shape().end());
+    const std::int64_t group = attr_int(n, "group", 1);
+    if (attr_ints(n, "kernel_shape", kernel) != kernel || group < 1 || w->extent(0) % group != 0) return std::nullopt;
+    convolution c{&n, w, b, read_windows(n, kernel), group};
+    if (c.windows.padded != window_attributes::padding::as_given) return std::nullopt;
     return c;
 }
 
 /// Where the window of `small` lies in that of `large`; nothing where it does not, or where their results differ in extents.
 inline std::optional<dims> window_inside(const convolution& large, const convolution& small) {
-    const std::size_t axes = large.kernel.size();
-    if (small.kernel.size() != axes || large.group != small.group || large.strides != small.strides || large.weights->extent(0) != small.weights->extent(0) ||
+    const window_attributes &in = large.windows, &of = small.windows;
+    const std::size_t axes = in.kernel.size();
+    if (of.kernel.size() != axes || large.group != small.group || in.strides != of.strides || large.weights->extent(0) != small.weights->extent(0) ||
         large.weights->extent(1) != small.weights->extent(1))
         return std::nullopt;
     dims place;
     for (std::size_t i = 0; i < axes; ++i) {
-        const bool plain = (large.dilations[i] == 1 || large.kernel[i] == 1) && (small.dilations[i] == 1 || small.kernel[i] == 1);
-        if (!plain && (large.kernel[i] != small.kernel[i] || large.dilations[i] != small.dilations[i])) return std::nullopt;
-        const std::int64_t at = large.pads[i] - small.pads[i];
-        const std::int64_t more = large.pads[i] + large.pads[axes + i] - small.pads[i] - small.pads[axes + i];
-        const std::int64_t taps = plain ? 1 : large.dilations[i];
-        if (at < 0 || at % taps != 0 || at / taps + small.kernel[i] > large.kernel[i] || more != (large.kernel[i] - small.kernel[i]) * taps) return std::nullopt;
+        const bool plain = (in.dilations[i] == 1 || in.kernel[i] == 1) && (of.dilations[i] == 1 || of.kernel[i] == 1);
+        if (!plain && (in.kernel[i] != of.kernel[i] || in.dilations[i] != of.dilations[i])) return std::nullopt;
+        const std::int64_t at = in.pads[i] - of.pads[i];
+        const std::int64_t more = in.pads[i] + in.pads[axes + i] - of.pads[i] - of.pads[axes + i];
+        const std::int64_t taps = plain ? 1 : in.dilations[i];
+        if (at < 0 || at % taps != 0 || at / taps + of.kernel[i] > in.kernel[i] || more != (in.kernel[i] - of.kernel[i]) * taps) return std::nullopt;
         place.push_back(at / taps);
     }
     return place;
@@ -80,24 +79,6 @@ struct sums {
         return p;
     }
 };
-
-/// Factor and shift of each channel of a BatchNormalization at inference.
-inline std::optional<std::vector<std::pair<double, double>>> read_normalization(const graph& g, const node& n, std::int64_t channels) {
-    if (n.inputs.size() != 5 || n.opset < 7 || attr_int(n, "training_mode", 0) != 0) return std::nullopt;
-    const float* parameter[4] = {};
-    for (std::size_t i = 0; i < 4; ++i) {
-        const tensor* t = detail::constant_input(g, n, i + 1);
-        if (t == nullptr || t->type() != dtype::float32 || t->size() != channels) return std::nullopt;
-        parameter[i] = t->data<float>();
-    }
-    const double epsilon = static_cast<double>(attr_float(n, "epsilon", 1e-5f));
-    std::vector<std::pair<double, double>> out;
-    for (std::int64_t c = 0; c < channels; ++c) {
-        const double factor = static_cast<double>(parameter[0][c]) / std::sqrt(static_cast<double>(parameter[3][c]) + epsilon);
-        out.emplace_back(factor, static_cast<double>(parameter[1][c]) - static_cast<double>(parameter[2][c]) * factor);
-    }
-    return out;
-}
 
 }  // namespace detail_branches
 
@@ -132,8 +113,8 @@ OCELLI_INLINE std::vector<patch> parallel_convolutions(const graph& g) {
             dims large(3, 1), small(3, 1), at(3, 0);
             const std::size_t axes = place->size();
             for (std::size_t i = 0; i < axes; ++i) {
-                large[3 - axes + i] = one->kernel[i];
-                small[3 - axes + i] = two->kernel[i];
+                large[3 - axes + i] = one->windows.kernel[i];
+                small[3 - axes + i] = two->windows.kernel[i];
                 at[3 - axes + i] = (*place)[i];
             }
             const std::int64_t rows = one->weights->extent(0) * one->weights->extent(1);
@@ -151,20 +132,23 @@ OCELLI_INLINE std::vector<patch> parallel_convolutions(const graph& g) {
             const std::int64_t channels = one->weights->extent(0), each = one->weights->extent(1);
             if (bn == nullptr || bn->inputs[0] != image || each * one->group != channels) continue;
             // The tap that reads the pixel itself.
+            const window_attributes& win = one->windows;
+            const std::size_t axes = win.kernel.size();
             std::int64_t centre = 0;
             bool same = true;
-            for (std::size_t i = 0; i < one->kernel.size(); ++i) {
-                const std::int64_t reach = (one->kernel[i] - 1) * one->dilations[i], before = one->pads[i];
-                same = same && one->strides[i] == 1 && before >= 0 && before <= reach && before + one->pads[one->kernel.size() + i] == reach && before % one->dilations[i] == 0;
-                if (same) centre = centre * one->kernel[i] + before / one->dilations[i];
+            for (std::size_t i = 0; i < axes; ++i) {
+                const std::int64_t reach = (win.kernel[i] - 1) * win.dilations[i], before = win.pads[i];
+                same = same && win.strides[i] == 1 && before >= 0 && before <= reach && before + win.pads[axes + i] == reach && before % win.dilations[i] == 0;
+                if (same) centre = centre * win.kernel[i] + before / win.dilations[i];
             }
-            const auto scales = same ? read_normalization(g, *bn, channels) : std::nullopt;
-            if (!scales) continue;
+            const auto lines = same ? nn::detail::batch_norm_lines(g, *bn) : std::nullopt;
+            if (!lines || static_cast<std::int64_t>(lines->size()) != channels) continue;
             sums s(*one);
-            const std::int64_t taps = element_count(one->kernel);
+            const std::int64_t taps = element_count(win.kernel);
             for (std::int64_t c = 0; c < channels; ++c) {
-                s.weights[static_cast<std::size_t>((c * each + c % each) * taps + centre)] += (*scales)[static_cast<std::size_t>(c)].first;
-                s.bias[static_cast<std::size_t>(c)] += (*scales)[static_cast<std::size_t>(c)].second;
+                const nn::detail::channel_line& line = (*lines)[static_cast<std::size_t>(c)];
+                s.weights[static_cast<std::size_t>((c * each + c % each) * taps + centre)] += line.factor;
+                s.bias[static_cast<std::size_t>(c)] += line.bias - line.mean * line.factor;
             }
             p = s.replacing(g, *one, n.outputs[0], ocelli::detail::concat("BatchNormalization '", bn->name, "' beside Conv '", parts[0]->name, "' is added up"));
         }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/nn/ops/detail/batch_norm.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/passes/simplify.hpp>
 
@@ -228,9 +229,7 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
     std::vector<patch> found;
     const auto uses = g.use_counts();
     for (const node& bn : g.nodes) {
-        if (bn.op != "BatchNormalization" || !bn.domain.empty() || bn.inputs.size() != 5 || attr_int(bn, "training_mode", 0) != 0) continue;
-        // Before operator set 7 it trained unless told otherwise.
-        if (bn.outputs.size() != 1 || (bn.opset < 7 && attr_int(bn, "is_test", 0) == 0)) continue;
+        if (bn.op != "BatchNormalization" || !bn.domain.empty()) continue;
         const value_id between = bn.inputs[0];
         if (between == no_value || g.at(between).producer == no_node || !detail::used_once(g, uses, between)) continue;
         const node& conv = g.node_at(g.at(between).producer);
@@ -244,26 +243,20 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
         const std::int64_t group = transposed ? attr_int(conv, "group", 1) : 1;
         if (group < 1 || group > w->extent(0) || w->extent(0) % group != 0) continue;
         const std::int64_t channels = transposed ? w->extent(1) * group : w->extent(0);
-        const float* parameter[4] = {};
-        bool fits = b == nullptr || (b->type() == dtype::float32 && b->size() == channels);
-        for (std::size_t i = 0; i < 4; ++i) {
-            const tensor* t = detail::constant_input(g, bn, i + 1);
-            fits = fits && t != nullptr && t->type() == dtype::float32 && t->size() == channels;
-            if (fits) parameter[i] = t->data<float>();
-        }
-        if (!fits || w->size() == 0) continue;
-        const double epsilon = static_cast<double>(attr_float(bn, "epsilon", 1e-5f));
+        const auto lines = detail::batch_norm_lines(g, bn);
+        if (!lines || static_cast<std::int64_t>(lines->size()) != channels || w->size() == 0) continue;
+        if (b != nullptr && (b->type() != dtype::float32 || b->size() != channels)) continue;
         tensor bias(dtype::float32, {channels});
         const std::int64_t inputs = transposed ? w->extent(0) / group : 1, filters = channels / group;
         // A factor for each filter; of transposed layers in groups, whose filters stand group by group, one for each row of weights.
         element_scale scale{std::vector<float>(static_cast<std::size_t>(group > 1 ? channels * inputs : channels)), w->size() / (channels * inputs)};
         for (std::int64_t c = 0; c < channels; ++c) {
-            const double factor = static_cast<double>(parameter[0][c]) / std::sqrt(static_cast<double>(parameter[3][c]) + epsilon);
+            const detail::channel_line& line = (*lines)[static_cast<std::size_t>(c)];
             for (std::int64_t i = 0; i < (group > 1 ? inputs : 1); ++i)
-                scale.factors[static_cast<std::size_t>((c / filters * inputs + i) * filters + c % filters)] = static_cast<float>(factor);
+                scale.factors[static_cast<std::size_t>((c / filters * inputs + i) * filters + c % filters)] = static_cast<float>(line.factor);
             const double before = b != nullptr ? static_cast<double>(b->data<float>()[c]) : 0.0;
             bias.mutable_data<float>()[c] =
-                static_cast<float>((before - static_cast<double>(parameter[2][c])) * factor + static_cast<double>(parameter[1][c]));
+                static_cast<float>((before - line.mean) * line.factor + line.bias);
         }
         // Multiplied where they are packed: large layers stay in the file until then.
         const tensor weights = tensor::scaled(*w, std::move(scale));
