@@ -2,15 +2,16 @@
 #include <ocelli/nn/evaluate.hpp>
 #include <ocelli/nn/session.hpp>
 
-#include <doctest/doctest.h>
+#include <support/tensors.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <string>
 
 using namespace ocelli;
 using namespace ocelli::nn;
+using ocelli_test::difference;
+using ocelli_test::random_tensor;
 
 namespace {
 
@@ -40,21 +41,10 @@ struct network {
     }
 };
 
-tensor random_image(const dims& shape, unsigned seed) {
-    std::mt19937 random(seed);
-    tensor t(dtype::float32, shape);
-    for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = static_cast<float>(static_cast<int>(random() % 2001) - 1000) * 1e-3f;
-    return t;
-}
-
 void check_near(const tensor& a, const tensor& b) {
-    REQUIRE(a.shape() == b.shape());
-    float largest = 0, worst = 0;
-    for (std::int64_t i = 0; i < a.size(); ++i) {
-        largest = std::max(largest, std::abs(b.data<float>()[i]));
-        worst = std::max(worst, std::abs(a.data<float>()[i] - b.data<float>()[i]));
-    }
-    CHECK(worst <= 1e-5f * largest);
+    float largest = 0;
+    for (const float x : b.values<float>()) largest = std::max(largest, std::abs(x));
+    CHECK(difference(a, b) <= 1e-5 * static_cast<double>(largest));
 }
 
 // Turns of x = relu(conv(x, w) + s[k]), s captured, which also collect the mean of x; where `deep`, the sum is made by an If inside.
@@ -64,7 +54,7 @@ graph looped_convolution(bool deep) {
     // The model declares extents that hold in no turn.
     const value_id in = body.input("in", dtype::float32, symbolic_shape{1, 2, 3, 4});
     const value_id s = body.capture(dtype::float32, 0);
-    const value_id w = body.g.add_constant("w", random_image({16, 16, 3, 3}, 1));
+    const value_id w = body.g.add_constant("w", random_tensor({16, 16, 3, 3}, 1));
     const value_id c = body.add("Conv", {in, w}, {{"pads", std::vector<std::int64_t>{1, 1, 1, 1}}});
     const value_id one = body.add("Gather", {s, k});
     value_id sum = no_value;
@@ -96,7 +86,7 @@ TEST_CASE("the nodes of a loop run on kernels, and give what the reference gives
         CHECK(said.find("reference: Conv") == std::string::npos);
         CHECK(said.find("' in 'loop'") != std::string::npos);  // what was done to the body
         for (const dims& shape : {dims{1, 16, 9, 13}, dims{2, 16, 20, 33}}) {
-            const tensor x = random_image(shape, 2), around = random_image({5}, 3);
+            const tensor x = random_tensor(shape, 2), around = random_tensor({5}, 3);
             for (const std::int64_t turns : std::initializer_list<std::int64_t>{0, 1, 4}) {
                 const feed_list feeds{{"turns", tensor::scalar(turns)}, {"x", x}, {"s", around}};
                 const named_tensors y = s.run(feeds), again = s.run(feeds), expected = evaluate(looped_convolution(deep), {{"turns", tensor::scalar(turns)}, {"x", x}, {"s", around}});
@@ -105,7 +95,7 @@ TEST_CASE("the nodes of a loop run on kernels, and give what the reference gives
                 CHECK(std::equal(y["last"].data<float>(), y["last"].data<float>() + y["last"].size(), again["last"].data<float>()));
             }
         }
-        const profile_report report = s.profile({{"turns", tensor::scalar(std::int64_t{3})}, {"x", random_image({1, 16, 8, 8}, 4)}, {"s", random_image({5}, 3)}}, {}, 2);
+        const profile_report report = s.profile({{"turns", tensor::scalar(std::int64_t{3})}, {"x", random_tensor({1, 16, 8, 8}, 4)}, {"s", random_tensor({5}, 3)}}, {}, 2);
         REQUIRE(report.nodes.size() == 1);
         CHECK(report.nodes[0].kernel == "sub-graph");
         CHECK(report.nodes[0].reference_ms < report.nodes[0].ms);
@@ -140,7 +130,7 @@ TEST_CASE("what a branch hands through or holds as a constant is the caller's ow
 TEST_CASE("a branch that cannot be made ready runs as it stands: an error there is an error only when it is taken") {
     network yes, no;
     const value_id good = yes.add("Relu", {yes.capture(dtype::float32, 0)});
-    const value_id left = no.g.add_constant("left", random_image({2, 3}, 1)), right = no.g.add_constant("right", random_image({4, 5}, 2));
+    const value_id left = no.g.add_constant("left", random_tensor({2, 3}, 1)), right = no.g.add_constant("right", random_tensor({4, 5}, 2));
     const value_id wrong = no.add("MatMul", {left, right});
     network n;
     const value_id which = n.input("which", dtype::boolean, symbolic_shape(dims{})), x = n.input("x", dtype::float32, symbolic_shape{2});

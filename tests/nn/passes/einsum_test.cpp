@@ -3,22 +3,16 @@
 #include <ocelli/nn/passes/einsum.hpp>
 #include <ocelli/nn/session.hpp>
 
-#include <doctest/doctest.h>
+#include <support/tensors.hpp>
 
-#include <algorithm>
-#include <cmath>
 #include <string>
 
 using namespace ocelli;
 using namespace ocelli::nn;
+using ocelli_test::difference;
+using ocelli_test::random_tensor;
 
 namespace {
-
-tensor filled(const dims& shape, float step) {
-    tensor t(dtype::float32, shape);
-    for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = std::sin(step * static_cast<float>(i + 1));
-    return t;
-}
 
 graph einsum(const char* equation, const symbolic_shape& a, const symbolic_shape& b) {
     graph g;
@@ -37,17 +31,15 @@ symbolic_shape of(const dims& shape) {
 // The operators an equation becomes, "T R M" for a turn, a reshape and the product; what was there before is computed still.
 std::string becomes(const char* equation, const dims& a, const dims& b, const symbolic_shape& declared_a, const symbolic_shape& declared_b) {
     graph g = einsum(equation, declared_a, declared_b);
-    const named_tensors feeds{{"a", filled(a, 0.7f)}, {"b", filled(b, 0.9f)}};
+    const named_tensors feeds{{"a", random_tensor(a, 7)}, {"b", random_tensor(b, 9)}};
     const tensor before = evaluate(g, feeds)[0];
     const pass passes[] = {{"einsum_products", &passes::einsum_products}};
     run_passes(g, passes);
     CHECK(g.at(g.outputs[0]).name == "y");
     const tensor after = evaluate(g, feeds)[0];
-    REQUIRE(after.shape() == before.shape());
-    for (std::int64_t i = 0; i < before.size(); ++i) REQUIRE(std::abs(after.data<float>()[i] - before.data<float>()[i]) < 1e-5f);
-    const tensor run = session(einsum(equation, declared_a, declared_b)).run({{"a", filled(a, 0.7f)}, {"b", filled(b, 0.9f)}})[0];
-    REQUIRE(run.shape() == before.shape());
-    for (std::int64_t i = 0; i < before.size(); ++i) REQUIRE(std::abs(run.data<float>()[i] - before.data<float>()[i]) < 1e-5f);
+    REQUIRE(difference(after, before) < 1e-5);
+    const tensor run = session(einsum(equation, declared_a, declared_b)).run({{"a", random_tensor(a, 7)}, {"b", random_tensor(b, 9)}})[0];
+    REQUIRE(difference(run, before) < 1e-5);
     std::string out;
     for (const node& n : g.nodes) out += n.op == "Transpose" ? "T" : n.op == "Reshape" ? "R" : n.op == "MatMul" ? "M" : n.op == "Einsum" ? "E" : "?";
     return out;
