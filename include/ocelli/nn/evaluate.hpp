@@ -71,9 +71,9 @@ private:
 named_tensors evaluate(const graph& g, const named_tensors& feeds);
 
 namespace detail {
-/// Evaluates a node of the graph, by its index, in another way than by reference: inputs, outputs, what its sub-graphs use. @return false where there is none
-using node_runner = std::function<bool(std::size_t, std::span<const tensor>, std::span<tensor>, std::span<const tensor>)>;
-/// The same by position; `captured` are the values that graph::captures refer to.
+/// Evaluates a node of the graph, by its index: inputs, outputs, what its sub-graphs use.
+using node_runner = std::function<void(std::size_t, std::span<const tensor>, std::span<tensor>, std::span<const tensor>)>;
+/// The same by position; `captured` are the values that graph::captures refer to. Nodes are evaluated by `run`, if there is one, else by reference.
 std::vector<tensor> evaluate_graph(const graph& g, std::span<const tensor> inputs, std::span<const tensor> captured, const node_runner& run = {});
 }  // namespace detail
 

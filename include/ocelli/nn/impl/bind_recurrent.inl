@@ -16,7 +16,7 @@ class bound_recurrent final : public bound_kernel {
 public:
     bound_recurrent(const graph& g, const node& n, weight_cache& cache)
         : node_(n), lstm_(n.op == "LSTM"), gates_(lstm_ ? 4 : 3), backwards_(attr_string(n, "direction", "forward") == "reverse"),
-          reset_late_(attr_int(n, "linear_before_reset", 0) != 0) {
+          directions_(attr_string(n, "direction", "forward") == "bidirectional" ? 2 : 1), reset_late_(attr_int(n, "linear_before_reset", 0) != 0) {
         const tensor& w = g.at(n.inputs[1]).what.constant;
         if (!w.defined() || w.type() != dtype::float32 || w.rank() != 3) return;
         packed_ = cache.get(w, "recurrent", [&] {
@@ -49,14 +49,13 @@ public:
         const tensor &x = *io.inputs[0], &w = *io.inputs[1], &r = *io.inputs[2];
         const auto input = [&](std::size_t i) { return i < io.inputs.size() ? io.inputs[i] : nullptr; };
         const tensor *const bias = input(3), *const lengths = input(4), *const first_h = input(5), *const first_c = lstm_ ? input(6) : nullptr;
-        const std::int64_t directions = attr_string(node_, "direction", "forward") == "bidirectional" ? 2 : 1;
         bool fits = x.rank() == 3 && r.rank() == 3 && x.size() != 0;
         for (const tensor* t : {&x, &w, &r, bias, first_h, first_c}) fits = fits && (t == nullptr || t->type() == dtype::float32);
         if (!fits) return run_reference(node_, io);
         const std::int64_t steps = x.extent(0), batch = x.extent(1), depth = x.extent(2), hidden = r.extent(2), rows = gates_ * hidden;
-        const dims state{directions, batch, hidden};
-        fits = hidden >= 1 && w.shape() == dims{directions, rows, depth} && r.shape() == dims{directions, rows, hidden} && attr_int(node_, "hidden_size", hidden) == hidden;
-        fits = fits && (bias == nullptr || bias->shape() == dims{directions, 2 * rows});
+        const dims state{directions_, batch, hidden};
+        fits = hidden >= 1 && w.shape() == dims{directions_, rows, depth} && r.shape() == dims{directions_, rows, hidden} && attr_int(node_, "hidden_size", hidden) == hidden;
+        fits = fits && (bias == nullptr || bias->shape() == dims{directions_, 2 * rows});
         for (const tensor* t : {first_h, first_c}) fits = fits && (t == nullptr || t->shape() == state);
         if (lengths != nullptr) {
             const auto all = lengths->to_ints();
@@ -64,7 +63,7 @@ public:
         }
         if (!fits) return run_reference(node_, io);  // which says why, or does it
         const auto wanted = [&](std::size_t i) { return i < io.outputs.size() && io.outputs[i] != nullptr; };
-        float* const y = wanted(0) ? io.output(0, dtype::float32, {steps, directions, batch, hidden}).mutable_data<float>() : nullptr;
+        float* const y = wanted(0) ? io.output(0, dtype::float32, {steps, directions_, batch, hidden}).mutable_data<float>() : nullptr;
         tensor spare_h, spare_c;
         tensor& h = wanted(1) ? io.output(1, dtype::float32, state) : (spare_h = tensor(dtype::float32, state));
         tensor& c = lstm_ && wanted(2) ? io.output(2, dtype::float32, state) : (spare_c = tensor(dtype::float32, state));
@@ -76,12 +75,12 @@ public:
         const float *const from_x = x.data<float>(), *const from_r = r.data<float>(), *const from_w = packed_.defined() ? nullptr : w.data<float>();
         const auto bias_of = [&](std::int64_t d) { return bias != nullptr ? bias->data<float>() + d * 2 * rows : nullptr; };
         std::vector<tensor> given;
-        for (std::int64_t d = 0; d < directions; ++d) given.push_back(inputs_of(d, steps * batch, depth, rows, from_x, from_w, bias_of(d)));
+        for (std::int64_t d = 0; d < directions_; ++d) given.push_back(inputs_of(d, steps * batch, depth, rows, from_x, from_w, bias_of(d)));
         // The directions know nothing of each other.
-        ocelli::parallel_for(static_cast<std::size_t>(directions), 1, [&](std::size_t begin, std::size_t end) {
+        ocelli::parallel_for(static_cast<std::size_t>(directions_), 1, [&](std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i) {
                 const auto d = static_cast<std::int64_t>(i);
-                const recurrent_layer l{steps, batch, hidden, backwards_ || d == 1, directions * batch * hidden};
+                const recurrent_layer l{steps, batch, hidden, backwards_ || d == 1, directions_ * batch * hidden};
                 const float *const own_given = given[i].data<float>(), *const own_r = from_r + d * rows * hidden, *const b = bias_of(d);
                 float *const own_y = y != nullptr ? y + d * batch * hidden : nullptr, *const own_h = to_h + d * batch * hidden;
                 if (lstm_) lstm(l, own_given, own_r, own_h, to_c + d * batch * hidden, own_y);
@@ -116,7 +115,9 @@ private:
     const node& node_;
     bool lstm_;
     std::int64_t gates_;
-    bool backwards_, reset_late_;
+    bool backwards_;
+    std::int64_t directions_;
+    bool reset_late_;
     tensor packed_;  // weights of the inputs, where they are constant
 };
 

@@ -49,13 +49,11 @@ OCELLI_INLINE std::vector<tensor> bound_control::run_body(const graph& body, std
     const auto run_node = [&](std::size_t at, std::span<const tensor> in, std::span<tensor> out, std::span<const tensor> implicit) {
         const node& n = ready->own->nodes[at];
         const bound_kernel* const kernel = ready->kernels[at].get();
-        if (kernel == nullptr) {
-            timed([&] {
+        if (kernel == nullptr)
+            return timed([&] {
                 eval_context context(n, in, out);
                 n.def->eval(context);
             });
-            return true;
-        }
         inputs.clear();
         for (const tensor& t : in) inputs.push_back(t.defined() ? &t : nullptr);
         outputs.clear();
@@ -63,7 +61,6 @@ OCELLI_INLINE std::vector<tensor> bound_control::run_body(const graph& body, std
         around.clear();
         for (const tensor& t : implicit) around.push_back(&t);
         kernel->run({inputs, outputs, around, reference_ms});
-        return true;
     };
     results = evaluate_graph(*ready->own, arguments, captured, run_node);
     // What becomes an output of the network belongs to the caller: constants do not.

@@ -67,7 +67,8 @@ OCELLI_INLINE std::vector<tensor> evaluate_graph(const graph& g, std::span<const
         implicit.clear();
         for (const value_id v : n.implicit_inputs) implicit.push_back(values[static_cast<std::size_t>(v)]);
         out.assign(n.outputs.size(), tensor());
-        if (!run || !run(at, in, out, implicit)) {
+        if (run) run(at, in, out, implicit);
+        else {
             check<unsupported_operator>(n, n.def != nullptr && n.def->eval != nullptr, "this operator has no evaluation");
             const eval_context::subgraph_runner runner = [&](const graph& body, std::span<const tensor> arguments) {
                 return evaluate_graph(body, arguments, implicit);
