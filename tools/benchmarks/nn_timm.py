@@ -8,19 +8,12 @@ torch.manual_seed(0), but for those that would hide others: zeros are drawn with
 each: milliseconds, the fastest of all runs of both in turn, the share of reference evaluation, and max |ours - theirs| / max |theirs|. Ends with 1 where a network
 does not run or differs by more than 1e-4.
 """
-import argparse
-import pathlib
-import re
-import subprocess
-import sys
-import tempfile
-import time
 import warnings
 
-import numpy as np
-import onnxruntime
 import timm
 import torch
+
+import exported
 
 warnings.simplefilter("ignore")
 
@@ -31,7 +24,7 @@ regnetz_b16 repvgg_a0 res2net50_26w_4s resnest14d rexnet_100 sequencer2d_s skres
 xcit_nano_12_p8_224""".split()
 
 
-def exported(name, folder):
+def export(name, folder):
     path = folder / f"{name}.onnx"
     if not path.exists():
         torch.manual_seed(0)
@@ -43,57 +36,7 @@ def exported(name, folder):
                 elif weights.numel() > 1 and weights.min() == weights.max() and 0 < weights.flatten()[0] <= 0.01:
                     weights.fill_(0.3)
             torch.onnx.export(model, torch.randn(1, *model.default_cfg["input_size"]), str(path), dynamo=False, opset_version=17)
-    return path
+    return path, None
 
 
-def row(name, path, options, scratch):
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = options.threads
-    peer = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    given = peer.get_inputs()[0]
-    image = np.random.default_rng(0).standard_normal(given.shape).astype(np.float32)
-    np.save(scratch / "image.npy", image)
-    theirs, ours, share = float("inf"), float("inf"), "0"
-    for _ in range(options.rounds):
-        for _ in range(5):
-            start = time.perf_counter()
-            expected = peer.run(None, {given.name: image})[0]
-            theirs = min(theirs, 1e3 * (time.perf_counter() - start))
-        for file in scratch.glob("out/*.npy"):
-            file.unlink()
-        run = subprocess.run([options.build / "examples/run_onnx", path, "--threads", str(options.threads), "--repeat", "5", "--profile", "--input",
-                              f"{given.name}={scratch / 'image.npy'}", "--save", scratch / "out"], capture_output=True, text=True)
-        if run.returncode:
-            raise RuntimeError(run.stderr.strip())
-        ours = min(ours, float(re.search(r"fastest ([\d.]+)", run.stdout)[1]))
-        share = re.search(r"\(([\d.]+) %\) reference", run.stdout)[1]
-    result = np.load(next(iter(scratch.glob("out/*.npy"))))
-    error = np.abs(result - expected).max() / max(np.abs(expected).max(), 1e-30)
-    print(f"| {name} | {theirs:.3g} | {ours:.3g} | **{theirs / ours:.2f}** | {share} | {error:.0e} |", flush=True)
-    return error <= 1e-4
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("networks"))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("names", nargs="*")
-    options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    print(f"timm {timm.__version__}, ONNX Runtime {onnxruntime.__version__}, {options.threads} threads\n")
-    print("| network | ONNX Runtime ms | Ocelli ms | ratio | reference % | difference |\n|---|---|---|---|---|---|", flush=True)
-    good = True
-    with tempfile.TemporaryDirectory() as scratch:
-        (pathlib.Path(scratch) / "out").mkdir()
-        for name in options.names or default:
-            try:
-                good = row(name, exported(name, options.folder), options, pathlib.Path(scratch)) and good
-            except Exception as problem:  # the next one may run
-                print(f"| {name} | {type(problem).__name__}: {str(problem)[:120]} | | | | |", flush=True)
-                good = False
-    sys.exit(0 if good else 1)
-
-
-main()
+exported.main(__doc__.splitlines()[0], f"timm {timm.__version__}", default, export, lambda name: 1e-4)
