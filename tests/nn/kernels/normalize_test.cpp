@@ -118,6 +118,26 @@ TEST_CASE("means and sums over last axes agree with the reference") {
             CHECK(r.kernel == (std::string(op) == "ReduceMin" ? "row_min" : "row_max"));
             CHECK(error_of(r, 1e-30) == 0);
         }
+    for (const char* op : {"ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean"})
+        for (const auto& [shape, axes] : {std::pair<dims, std::vector<std::int64_t>>{{3, 5, 4}, {1}}, {{1, 130, 33}, {1}}, {{2, 3, 5, 1, 17}, {1, 2}}, {{7, 1100}, {0}}, {{2, 300, 9}, {-2}}}) {
+            const dims& extents = shape;  // structured bindings do not go into CAPTURE
+            CAPTURE(std::string(op));
+            CAPTURE(extents);
+            tensor planes = random_tensor(shape, static_cast<unsigned>(shape.back()));
+            const bool extreme = std::string(op) == "ReduceMax" || std::string(op) == "ReduceMin";
+            if (extreme) planes.mutable_data<float>()[2] = qnan;
+            const result r = run_node({.op = op}, {planes, tensor::ints(axes)}, {1}, 18);
+            CHECK(r.kernel.starts_with("row_"));
+            CHECK(error_of(r, 1.0) < (extreme ? 1e-30 : 3e-6));
+        }
+    for (const char* op : {"ReduceL2", "ReduceSumSquare"})
+        for (const dims& shape : {dims{3, 5, 4}, dims{7, 33}, dims{1, 5000}}) {
+            CAPTURE(std::string(op));
+            CAPTURE(shape);
+            const result r = run_node({.op = op, .attributes = {{"keepdims", std::int64_t{0}}}}, {random_tensor(shape, 5), tensor::ints(std::vector<std::int64_t>{-1})}, {1}, 18);
+            CHECK(r.kernel == (std::string(op) == "ReduceL2" ? "row_length" : "row_squares"));
+            CHECK(error_of(r, 0.0) < 2e-6);
+        }
     const result pool = run_node({.op = "GlobalAveragePool"}, {x});
     CHECK(pool.kernel == "row_mean");
     CHECK(error_of(pool, 0.0) < 1e-6);

@@ -40,6 +40,30 @@ TEST_CASE("Where agrees with the reference for operands that are dense, numbers,
     CHECK_THROWS_AS(run_node({.op = "Where"}, {tensor::zeros(dtype::boolean, {2}), random_tensor({3}, 1), random_tensor({3}, 2)}), invalid_argument);
 }
 
+TEST_CASE("comparisons agree with the reference for operands that are dense, numbers, and stretched along any axes; NaN is not equal to itself") {
+    unsigned seed = 0;
+    const std::vector<std::array<dims, 2>> cases{{{{5}, {5}}},       {{{2, 3, 67}, {2, 3, 67}}}, {{{3, 40000}, {}}}, {{{1}, {3, 4000}}}, {{{}, {}}},
+                                                 {{{4, 1}, {1, 37}}}, {{{1, 37}, {3, 4, 1}}},     {{{0, 3}, {3}}},    {{{2, 1, 2, 1, 2, 1, 2, 1, 2, 1}, {1, 2, 1, 2, 1, 2, 1, 2, 1, 2}}}};
+    for (const char* op : {"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"})
+        for (const auto& shapes : cases) {
+            CAPTURE(std::string(op));
+            CAPTURE(shapes[0]);
+            CAPTURE(shapes[1]);
+            tensor a = random_tensor(shapes[0], ++seed, -3, 3), b = random_tensor(shapes[1], ++seed, -3, 3);
+            const float special[] = {qnan, infinity, -infinity, 0.0f, -0.0f};
+            for (tensor* t : std::initializer_list<tensor*>{&a, &b})
+                for (std::int64_t i = 0; i < t->size(); ++i) {
+                    float& v = t->mutable_data<float>()[i];
+                    v = i % 17 < 5 && t->size() > 5 ? special[i % 17] : std::round(v);  // many equal ones
+                }
+            const result r = run_node({.op = op}, {a, b});
+            CHECK(r.kernel == "compare");
+            REQUIRE(r.outputs[0].shape() == r.expected[0].shape());
+            CHECK(std::equal(r.outputs[0].data<bool>(), r.outputs[0].data<bool>() + r.outputs[0].size(), r.expected[0].data<bool>()));
+        }
+    CHECK_THROWS_AS(run_node({.op = "Less"}, {random_tensor({2}, 1), random_tensor({3}, 2)}), invalid_argument);
+}
+
 TEST_CASE("ArgMax and ArgMin agree with the reference: the first of equal ones, NaN before all") {
     unsigned seed = 0;
     for (const char* op : {"ArgMax", "ArgMin"})

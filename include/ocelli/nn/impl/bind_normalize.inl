@@ -167,11 +167,11 @@ private:
     bool batch_;
 };
 
-/// ReduceMean, ReduceSum, ReduceMax and ReduceMin over the last axes, GlobalAveragePool, GlobalMaxPool.
+/// ReduceMean, ReduceSum, ReduceMax and ReduceMin over neighbouring axes, ReduceL2 and ReduceSumSquare over the last ones, GlobalAveragePool, GlobalMaxPool.
 class bound_row_reduction final : public bound_kernel {
 public:
     bound_row_reduction(const node& n, std::optional<dims> axes) : node_(n), axes_(std::move(axes)), pool_(n.op == "GlobalAveragePool" || n.op == "GlobalMaxPool") {
-        what_ = n.op == "ReduceSum" ? sum : n.op == "ReduceMin" ? smallest : n.op == "ReduceMax" || n.op == "GlobalMaxPool" ? largest : mean;
+        what_ = n.op == "ReduceSum" ? sum : n.op == "ReduceL2" ? length : n.op == "ReduceSumSquare" ? squares : n.op == "ReduceMin" ? smallest : n.op == "ReduceMax" || n.op == "GlobalMaxPool" ? largest : mean;
         keep_ = pool_ || attr_int(n, "keepdims", 1) != 0;
     }
     /// The node's axes; nothing where they are known in a run only.
@@ -184,7 +184,7 @@ public:
         return bound_row_reduction(n, axes.to_ints());
     }
     std::string_view name() const noexcept override {
-        constexpr std::string_view names[] = {"row_mean", "row_sum", "row_max", "row_min"};
+        constexpr std::string_view names[] = {"row_mean", "row_sum", "row_max", "row_min", "row_length", "row_squares"};
         return names[what_];
     }
     void run(const step_io& io) const override {
@@ -194,26 +194,34 @@ public:
         if (pool_) std::fill(marked.begin() + 2, marked.end(), 1);
         else
             for (const std::int64_t a : *axes_) marked[normalize_axis(node_, a, x.rank())] = 1;
-        std::int64_t rows = 1, n = 1;
+        std::int64_t rows = 1, n = 1, inner = 1;
         dims shape;
-        bool last = true;
+        bool inside = false, behind = false;  // of the axes that are reduced
         for (std::size_t i = 0; i < x.rank(); ++i) {
-            if (marked[i] != 0) n *= x.extent(i);
-            else {
-                last = last && (n == 1 || x.extent(i) == 1);  // nothing kept behind what is reduced
-                rows *= x.extent(i);
+            if (x.extent(i) != 1) {
+                if (marked[i] != 0 && behind) return run_reference(node_, io);
+                if (marked[i] != 0) inside = true;
+                else behind = inside;
+                (marked[i] != 0 ? n : behind ? inner : rows) *= x.extent(i);
             }
             if (marked[i] == 0 || keep_) shape.push_back(marked[i] != 0 ? 1 : x.extent(i));
         }
-        if (!last || n < 4) return run_reference(node_, io);
+        const bool extreme = what_ == largest || what_ == smallest, squared = what_ == length || what_ == squares;
+        if (inner == 1 ? n < 4 : squared || inner < 4) return run_reference(node_, io);
         float* y = io.output(0, dtype::float32, shape).mutable_data<float>();
-        if (what_ == largest || what_ == smallest) return extreme_of_rows(what_ == largest, rows, n, x.data<float>(), y);
+        const float factor = what_ == mean ? 1.0f / static_cast<float>(n) : 1.0f;
+        if (inner != 1) {
+            const binary_function f = what_ == largest ? binary_function::maximum : what_ == smallest ? binary_function::minimum : binary_function::add;
+            return fold_middle(f, rows, n, inner, factor, x.data<float>(), y);
+        }
+        if (squared) return sum_squares_of_rows(what_ == length, rows, n, x.data<float>(), y);
+        if (extreme) return extreme_of_rows(what_ == largest, rows, n, x.data<float>(), y);
         sum_rows(rows, n, what_ == mean ? 1.0 / static_cast<double>(n) : 1.0, x.data<float>(), y);
     }
 
 private:
     const node& node_;
-    enum reduction { mean, sum, largest, smallest };
+    enum reduction { mean, sum, largest, smallest, length, squares };
     std::optional<dims> axes_;
     reduction what_ = mean;
     bool pool_, keep_ = true;
@@ -225,7 +233,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_normalize(const graph& g, const
     if (n.op == "InstanceNormalization" || n.op == "GroupNormalization") return std::make_unique<bound_instance_norm>(n);
     if (n.op == "BatchNormalization")
         if (auto line = batch_norm_line(g, n)) return std::make_unique<bound_batch_norm>(n, *std::move(line));
-    for (const std::string_view op : std::initializer_list<std::string_view>{"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "GlobalAveragePool", "GlobalMaxPool"})
+    for (const std::string_view op : std::initializer_list<std::string_view>{"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare", "GlobalAveragePool", "GlobalMaxPool"})
         if (n.op == op)
             if (auto reduction = bound_row_reduction::of(g, n)) return std::make_unique<bound_row_reduction>(*std::move(reduction));
     return nullptr;

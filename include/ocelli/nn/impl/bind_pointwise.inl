@@ -151,6 +151,32 @@ private:
     const node& node_;
 };
 
+/// Equal, Less, Greater and their kin of floats.
+class bound_compare final : public bound_kernel {
+public:
+    bound_compare(const node& n, comparison f) : node_(n), function_(f), turned_(n.op.starts_with("Greater")) {}
+    std::string_view name() const noexcept override { return "compare"; }
+    void run(const step_io& io) const override {
+        const tensor &a = *io.inputs[turned_ ? 1 : 0], &b = *io.inputs[turned_ ? 0 : 1];
+        binary_axes axes;
+        if (!all_float32(io) || !axes.set(a.shape(), b.shape())) return run_reference(node_, io);
+        tensor& y = io.output(0, dtype::boolean, a.shape() == b.shape() ? a.shape() : broadcast_shape(node_, a.shape(), b.shape()));
+        compare(function_, axes, a.data<float>(), b.data<float>(), static_cast<std::uint8_t*>(y.mutable_raw()));
+    }
+    static std::unique_ptr<bound_kernel> of(const node& n) {
+        if (!n.domain.empty() || n.opset < 7 || n.inputs.size() != 2) return nullptr;
+        if (n.op == "Equal") return std::make_unique<bound_compare>(n, comparison::equal);
+        if (n.op == "Less" || n.op == "Greater") return std::make_unique<bound_compare>(n, comparison::less);
+        if (n.op == "LessOrEqual" || n.op == "GreaterOrEqual") return std::make_unique<bound_compare>(n, comparison::less_or_equal);
+        return nullptr;
+    }
+
+private:
+    const node& node_;
+    comparison function_;
+    bool turned_;
+};
+
 /// ArgMax and ArgMin along an axis that is not the last.
 class bound_arg_extreme final : public bound_kernel {
 public:
@@ -181,6 +207,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_select(const graph& g, const no
 
 OCELLI_INLINE std::unique_ptr<bound_kernel> bind_pointwise(const graph& g, const node& n) {
     if (n.op == "ArgMax" || n.op == "ArgMin") return std::make_unique<bound_arg_extreme>(n);
+    if (auto kernel = bound_compare::of(n)) return kernel;
     if (const auto unary = choose_unary(g, n)) return std::make_unique<bound_unary>(n, *unary);
     if (const auto binary = choose_binary(n)) return std::make_unique<bound_binary>(n, *binary);
     return nullptr;

@@ -5,6 +5,7 @@
 
 #include <ocelli/core/config.hpp>
 #include <ocelli/core/simd/target.hpp>
+#include <ocelli/nn/kernels/elementwise.hpp>
 
 #include <cstdint>
 #include <span>
@@ -28,6 +29,12 @@ struct select_axes {
 /// y = condition != 0 ? a : b; the result is dense, and not an operand.
 void select(const select_axes& axes, const std::uint8_t* condition, const float* a, const float* b, float* y);
 
+/// What two elements are compared for. NaN is neither less nor equal.
+enum class comparison { equal, less, less_or_equal };
+
+/// y = a f b with broadcasting, 1 or 0; the result is dense.
+void compare(comparison f, const binary_axes& axes, const float* a, const float* b, std::uint8_t* y);
+
 /// Where each line of x (outer, n, inner) along n has its largest (smallest) element, the first of equal ones; NaN is both. y (outer, inner); n from 1 to 2^31.
 void find_extremes(bool largest, std::int64_t outer, std::int64_t n, std::int64_t inner, const float* x, std::int64_t* y);
 
@@ -38,6 +45,8 @@ struct select_kernels {
     /// n elements of a row; a step is 0 or 1.
     void (*row)(std::int64_t n, const std::uint8_t* condition, std::int64_t condition_step, const float* a, std::int64_t a_step, const float* b, std::int64_t b_step,
                 float* y) = nullptr;
+    /// The same of a comparison's operands, by comparison.
+    void (*compare[3])(std::int64_t n, const float* a, std::int64_t a_step, const float* b, std::int64_t b_step, std::uint8_t* y) = {};
     /// `columns` lines side by side, `pitch` floats from one element of a line to the next, for the smallest and for the largest.
     void (*extremes[2])(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, std::int64_t* y) = {};
     /// One line whose elements stand one behind the other.

@@ -28,6 +28,26 @@ inline void select_row(std::int64_t n, const std::uint8_t* condition, std::int64
     for (; i < n; ++i) y[i] = condition[i] != 0 ? a[i * a_step] : b[i * b_step];
 }
 
+template <nn::comparison F, class T>
+OCELLI_ALWAYS_INLINE auto compared(T a, T b) {
+    if constexpr (F == nn::comparison::equal) return a == b;
+    else if constexpr (F == nn::comparison::less) return a < b;
+    else return a <= b;
+}
+
+template <nn::comparison F>
+void compare_row(std::int64_t n, const float* a, std::int64_t a_step, const float* b, std::int64_t b_step, std::uint8_t* y) {
+    constexpr int L = lanes<float>;
+    const vf32 one_a = broadcast(*a), one_b = broadcast(*b);
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) {
+        const vi32 holds = compared<F>(a_step == 0 ? one_a : load(a + i), b_step == 0 ? one_b : load(b + i));
+        const select_bytes bytes = __builtin_convertvector(holds & 1, select_bytes);
+        __builtin_memcpy(y + i, &bytes, sizeof(bytes));
+    }
+    for (; i < n; ++i) y[i] = compared<F>(a[i * a_step], b[i * b_step]) ? 1 : 0;
+}
+
 // V vectors of lines side by side.
 template <bool Largest, int V>
 OCELLI_ALWAYS_INLINE void find_extremes_of(std::int64_t n, std::int64_t pitch, const float* x, std::int64_t* y) {
@@ -96,6 +116,9 @@ inline nn::detail::select_kernels make_select_kernels() {
     nn::detail::select_kernels t;
     t.lanes = lanes<float>;
     t.row = &select_row;
+    t.compare[0] = &compare_row<nn::comparison::equal>;
+    t.compare[1] = &compare_row<nn::comparison::less>;
+    t.compare[2] = &compare_row<nn::comparison::less_or_equal>;
     t.extremes[0] = &find_extremes<false>;
     t.extremes[1] = &find_extremes<true>;
     t.extreme[0] = &find_extreme<false>;

@@ -118,6 +118,34 @@ OCELLI_INLINE void sum_rows(std::int64_t rows, std::int64_t n, double factor, co
     detail::for_each_row(rows, n, [&](std::int64_t i) { y[i] = static_cast<float>(t.sum(n, x + i * n) * factor); });
 }
 
+OCELLI_INLINE void sum_squares_of_rows(bool root, std::int64_t rows, std::int64_t n, const float* x, float* y) {
+    const detail::normalize_kernels& t = detail::get_normalize_kernels();
+    detail::for_each_row(rows, n, [&](std::int64_t i) {
+        const double sum = t.squares(n, x + i * n, 0.0f);
+        y[i] = static_cast<float>(root ? std::sqrt(sum) : sum);
+    });
+}
+
+OCELLI_INLINE void fold_middle(binary_function f, std::int64_t outer, std::int64_t n, std::int64_t inner, float factor, const float* x, float* y) {
+    constexpr std::int64_t strip = 1024, part = 64;  // a strip stays in the first cache; long sums are made in parts
+    const auto& t = detail::get_elementwise_kernels();
+    const auto fold = t.binary[static_cast<int>(f)][0];
+    const std::int64_t strips = (inner + strip - 1) / strip;
+    detail::for_each_row(outer * strips, std::min(strip, inner) * n, [&](std::int64_t i) {
+        const std::int64_t from = i % strips * strip, count = std::min(strip, inner - from);
+        const float* const in = x + i / strips * n * inner + from;
+        float* const out = y + i / strips * inner + from;
+        float sums[strip];
+        for (std::int64_t k = 0; k < n; k += part) {
+            float* const to = k == 0 ? out : sums;
+            std::copy_n(in + k * inner, count, to);
+            for (std::int64_t j = k + 1; j < std::min(n, k + part); ++j) fold({1, count, to, in + j * inner, to, 0, 0, 0});
+            if (k != 0) fold({1, count, out, sums, out, 0, 0, 0});
+        }
+        if (factor != 1.0f) t.binary[static_cast<int>(binary_function::multiply)][2]({1, count, out, &factor, out, 0, 0, 0});
+    });
+}
+
 OCELLI_INLINE void extreme_of_rows(bool largest, std::int64_t rows, std::int64_t n, const float* x, float* y) {
     const auto extreme = detail::get_normalize_kernels().extreme[largest ? 1 : 0];
     detail::for_each_row(rows, n, [&](std::int64_t i) { y[i] = extreme(n, x + i * n); });

@@ -80,6 +80,29 @@ OCELLI_INLINE void select(const select_axes& axes, const std::uint8_t* condition
     });
 }
 
+OCELLI_INLINE void compare(comparison f, const binary_axes& axes, const float* a, const float* b, std::uint8_t* y) {
+    constexpr std::int64_t block = std::int64_t{1} << 14;
+    const auto row = detail::get_select_kernels().compare[static_cast<int>(f)];
+    const int inner = axes.rank - 1;
+    const std::int64_t n = axes.rank > 0 ? axes.extents[inner] : 1, step_a = axes.rank > 0 ? axes.a[inner] : 0, step_b = axes.rank > 0 ? axes.b[inner] : 0;
+    std::int64_t rows = 1;
+    for (int i = 0; i < inner; ++i) rows *= axes.extents[i];
+    if (n == 0 || rows == 0) return;
+    const std::int64_t pieces = (n + block - 1) / block;
+    parallel_for(static_cast<std::size_t>(rows * pieces), static_cast<std::size_t>(std::max<std::int64_t>(1, block / n)), [&](std::size_t begin, std::size_t end) {
+        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+            const std::int64_t from = i % pieces * block;
+            std::int64_t at_a = from * step_a, at_b = from * step_b, rest = i / pieces;
+            for (int k = inner - 1; k >= 0; --k) {
+                at_a += rest % axes.extents[k] * axes.a[k];
+                at_b += rest % axes.extents[k] * axes.b[k];
+                rest /= axes.extents[k];
+            }
+            row(std::min(block, n - from), a + at_a, step_a, b + at_b, step_b, y + i / pieces * n + from);
+        }
+    });
+}
+
 OCELLI_INLINE void find_extremes(bool largest, std::int64_t outer, std::int64_t n, std::int64_t inner, const float* x, std::int64_t* y) {
     if (inner == 1) {
         const auto extreme = detail::get_select_kernels().extreme[largest ? 1 : 0];
