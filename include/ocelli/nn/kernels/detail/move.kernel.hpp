@@ -47,10 +47,19 @@ inline void move_beside(std::int64_t n, const float* x, std::int64_t x_step, flo
     for (std::int64_t i = 0; i < n; ++i, x += x_step, y += y_step) __builtin_memcpy(y, x, R * sizeof(float));
 }
 
+// Short rows, in pieces of four of which the last overlaps the one before.
+inline void move_short_rows(std::int64_t rows, std::int64_t n, const float* x, std::int64_t x_row, float* y, std::int64_t y_row) {
+    for (std::int64_t r = 0; r < rows; ++r, x += x_row, y += y_row) {
+        for (std::int64_t i = 0; i + 4 < n; i += 4) __builtin_memcpy(y + i, x + i, 4 * sizeof(float));
+        __builtin_memcpy(y + n - 4, x + n - 4, 4 * sizeof(float));
+    }
+}
+
 inline void move_rows(std::int64_t rows, std::int64_t n, const float* x, std::int64_t x_row, std::int64_t x_step, float* y, std::int64_t y_row, std::int64_t y_step) {
     constexpr int L = lanes<float>;
     if (x_row == 1 && y_row == 1 && rows == 2) return move_beside<2>(n, x, x_step, y, y_step);
     if (x_row == 1 && y_row == 1 && rows == 4) return move_beside<4>(n, x, x_step, y, y_step);
+    if (y_step == 1 && x_step == 1 && n >= 4 && n < 16) return move_short_rows(rows, n, x, x_row, y, y_row);
     for (std::int64_t r = 0; r < rows; ++r, x += x_row, y += y_row) {
         std::int64_t i = 0;
         if (y_step == 1 && x_step == 1) {

@@ -88,11 +88,12 @@ OCELLI_INLINE void move_floats(const move_axes& axes, const float* x, float* y) 
             if (axes.from[k] == 1 && axes.extents[k] >= 4 && axes.extents[inner] >= 4)
                 return detail::move_transposed(axes, inner, k, all / (axes.extents[inner] * axes.extents[k]), x, y);
     }
-    // Rows, and where these are short the longest axis outside in their place: the order does not matter.
-    int longest = inner;
-    for (int k = 0; k < axes.rank; ++k)
-        if (axes.extents[k] > axes.extents[longest]) longest = k;
-    if (axes.extents[inner] < 16 && axes.extents[longest] > 2 * axes.extents[inner]) inner = longest;
+    // Rows, and where these are short the longest axis outside in their place, the inmost of such: the order does not matter.
+    int longest = 0;
+    for (int k = 1; k < axes.rank; ++k)
+        if (axes.extents[k] >= axes.extents[longest]) longest = k;
+    const bool dense = axes.from[inner] == 1 && axes.to[inner] == 1 && axes.extents[inner] > 4;
+    if (!dense && axes.extents[inner] < 16 && axes.extents[longest] > 2 * axes.extents[inner]) inner = longest;
     const int above = inner != axes.rank - 1 ? axes.rank - 1 : inner - 1;
     const std::int64_t n = axes.extents[inner], count = above < 0 ? 1 : axes.extents[above];
     const std::int64_t x_row = above < 0 ? 0 : axes.from[above], y_row = above < 0 ? 0 : axes.to[above];
