@@ -118,7 +118,7 @@ TEST_CASE("means and sums over last axes agree with the reference") {
             CHECK(r.kernel == (std::string(op) == "ReduceMin" ? "row_min" : "row_max"));
             CHECK(error_of(r, 1e-30) == 0);
         }
-    for (const char* op : {"ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean"})
+    for (const char* op : {"ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean", "ReduceL2", "ReduceSumSquare"})
         for (const auto& [shape, axes] : {std::pair<dims, std::vector<std::int64_t>>{{3, 5, 4}, {1}}, {{1, 130, 33}, {1}}, {{2, 3, 5, 1, 17}, {1, 2}}, {{7, 1100}, {0}}, {{2, 300, 9}, {-2}}}) {
             const dims& extents = shape;  // structured bindings do not go into CAPTURE
             CAPTURE(std::string(op));

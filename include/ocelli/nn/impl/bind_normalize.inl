@@ -167,7 +167,7 @@ private:
     bool batch_;
 };
 
-/// ReduceMean, ReduceSum, ReduceMax and ReduceMin over neighbouring axes, ReduceL2 and ReduceSumSquare over the last ones, GlobalAveragePool, GlobalMaxPool.
+/// ReduceMean, ReduceSum, ReduceMax, ReduceMin, ReduceL2 and ReduceSumSquare over neighbouring axes, GlobalAveragePool, GlobalMaxPool.
 class bound_row_reduction final : public bound_kernel {
 public:
     bound_row_reduction(const node& n, std::optional<dims> axes) : node_(n), axes_(std::move(axes)), pool_(n.op == "GlobalAveragePool" || n.op == "GlobalMaxPool") {
@@ -207,12 +207,14 @@ public:
             if (marked[i] == 0 || keep_) shape.push_back(marked[i] != 0 ? 1 : x.extent(i));
         }
         const bool extreme = what_ == largest || what_ == smallest, squared = what_ == length || what_ == squares;
-        if (inner == 1 ? n < 4 : squared || inner < 4) return run_reference(node_, io);
+        if (inner == 1 ? n < 4 : inner < 4) return run_reference(node_, io);
         float* y = io.output(0, dtype::float32, shape).mutable_data<float>();
         const float factor = what_ == mean ? 1.0f / static_cast<float>(n) : 1.0f;
         if (inner != 1) {
             const binary_function f = what_ == largest ? binary_function::maximum : what_ == smallest ? binary_function::minimum : binary_function::add;
-            return fold_middle(f, rows, n, inner, factor, x.data<float>(), y);
+            fold_middle(f, squared, rows, n, inner, factor, x.data<float>(), y);
+            if (what_ == length) apply_unary(unary_function::sqrt, 0, 0, rows * inner, y, y);
+            return;
         }
         if (squared) return sum_squares_of_rows(what_ == length, rows, n, x.data<float>(), y);
         if (extreme) return extreme_of_rows(what_ == largest, rows, n, x.data<float>(), y);

@@ -36,8 +36,8 @@ void sum_rows(std::int64_t rows, std::int64_t n, double factor, const float* x, 
 /// The sum of the squares of each of `rows` rows of n elements, or its root.
 void sum_squares_of_rows(bool root, std::int64_t rows, std::int64_t n, const float* x, float* y);
 
-/// What folds the middle axis of x (outer, n, inner), n > 0: sums times `factor`, or extremes.
-void fold_middle(binary_function f, std::int64_t outer, std::int64_t n, std::int64_t inner, float factor, const float* x, float* y);
+/// What folds the middle axis of x (outer, n, inner), n > 0: sums times `factor`, also of squares, or extremes.
+void fold_middle(binary_function f, bool squares, std::int64_t outer, std::int64_t n, std::int64_t inner, float factor, const float* x, float* y);
 
 /// The largest (`largest`) or smallest of each of `rows` rows of n elements, n > 0; NaN where a row holds one.
 void extreme_of_rows(bool largest, std::int64_t rows, std::int64_t n, const float* x, float* y);

@@ -126,20 +126,26 @@ OCELLI_INLINE void sum_squares_of_rows(bool root, std::int64_t rows, std::int64_
     });
 }
 
-OCELLI_INLINE void fold_middle(binary_function f, std::int64_t outer, std::int64_t n, std::int64_t inner, float factor, const float* x, float* y) {
+OCELLI_INLINE void fold_middle(binary_function f, bool squares, std::int64_t outer, std::int64_t n, std::int64_t inner, float factor, const float* x, float* y) {
     constexpr std::int64_t strip = 1024, part = 64;  // a strip stays in the first cache; long sums are made in parts
     const auto& t = detail::get_elementwise_kernels();
-    const auto fold = t.binary[static_cast<int>(f)][0];
+    const auto fold = t.binary[static_cast<int>(f)][0], multiply = t.binary[static_cast<int>(binary_function::multiply)][0];
     const std::int64_t strips = (inner + strip - 1) / strip;
     detail::for_each_row(outer * strips, std::min(strip, inner) * n, [&](std::int64_t i) {
         const std::int64_t from = i % strips * strip, count = std::min(strip, inner - from);
         const float* const in = x + i / strips * n * inner + from;
         float* const out = y + i / strips * inner + from;
-        float sums[strip];
+        float sums[strip], squared[strip];
+        const auto row = [&](std::int64_t j) {
+            const float* const at = in + j * inner;
+            if (!squares) return at;
+            multiply({1, count, at, at, squared, 0, 0, 0});
+            return static_cast<const float*>(squared);
+        };
         for (std::int64_t k = 0; k < n; k += part) {
             float* const to = k == 0 ? out : sums;
-            std::copy_n(in + k * inner, count, to);
-            for (std::int64_t j = k + 1; j < std::min(n, k + part); ++j) fold({1, count, to, in + j * inner, to, 0, 0, 0});
+            std::copy_n(row(k), count, to);
+            for (std::int64_t j = k + 1; j < std::min(n, k + part); ++j) fold({1, count, to, row(j), to, 0, 0, 0});
             if (k != 0) fold({1, count, out, sums, out, 0, 0, 0});
         }
         if (factor != 1.0f) t.binary[static_cast<int>(binary_function::multiply)][2]({1, count, out, &factor, out, 0, 0, 0});
