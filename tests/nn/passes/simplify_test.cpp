@@ -130,6 +130,22 @@ TEST_CASE("nodes of constants become constants, and dead ones disappear") {
     CHECK(evaluate(g, {{"x", tensor::from<float>({2}, {0.f, 0.f})}})["y"].as<float, 1>()(1) == 4.f);
 }
 
+TEST_CASE("large tables of places are folded, large tensors of numbers are not") {
+    for (const dtype type : {dtype::int64, dtype::boolean, dtype::float32}) {
+        CAPTURE(type);
+        graph g = empty_graph();
+        const value_id x = g.add_value("x", {type, symbolic_shape{1}, {}}), wide = g.add_value("wide"), y = g.add_value("y");
+        const value_id small = g.add_constant("small", tensor::zeros(type, {1})), shape = g.add_constant("shape", tensor::ints(std::vector<std::int64_t>{1 << 10, 1 << 9}));
+        g.add_node({.op = "Expand", .inputs = {small, shape}, .outputs = {wide}});
+        g.add_node({.op = "Equal", .inputs = {x, wide}, .outputs = {y}});
+        g.inputs = {x};
+        g.outputs = {y};
+        infer_facts(g);
+        fold(g);
+        CHECK(g.nodes.size() == (type == dtype::float32 ? 2u : 1u));
+    }
+}
+
 TEST_CASE("what exporters count out of an image's extents becomes constant") {
     graph g = empty_graph();
     const value_id x = g.add_value("x", {dtype::int64, symbolic_shape{4}, {}});
@@ -317,6 +333,25 @@ TEST_CASE("of nodes that compute the same one is kept, along whole chains; outpu
         REQUIRE(a.shape() == b.shape());
         CHECK(std::equal(a.data<float>(), a.data<float>() + a.size(), b.data<float>()));
     }
+}
+
+TEST_CASE("nodes that pick by equal tables of places are the same, also where these are long") {
+    graph g = empty_graph();
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{400}, {}}), y = g.add_value("y");
+    std::vector<value_id> picked;
+    for (int i = 0; i < 3; ++i) {
+        tensor places = tensor::zeros(dtype::int64, {300});
+        if (i == 2) places.mutable_data<std::int64_t>()[299] = 1;
+        picked.push_back(g.add_value(ocelli::detail::concat("picked", i)));
+        g.add_node({.op = "Gather", .inputs = {x, g.add_constant("", places)}, .outputs = {picked.back()}});
+    }
+    g.add_node({.op = "Sum", .inputs = picked, .outputs = {y}});
+    g.inputs = {x};
+    g.outputs = {y};
+    infer_facts(g);
+    const pass passes[] = {{"common_subexpressions", &passes::common_subexpressions}};
+    CHECK(run_passes(g, passes).size() == 1);
+    CHECK(g.nodes.size() == 3);
 }
 
 TEST_CASE("a node that wants more outputs than one like it is not the same") {

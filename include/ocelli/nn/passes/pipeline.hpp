@@ -18,9 +18,9 @@ namespace ocelli::nn {
 
 /// Fewer nodes, the same meaning, on every machine.
 inline constexpr std::array simplify_passes{
+    pass{"common_subexpressions", &passes::common_subexpressions},  // before folding, which is then done once
     pass{"constant_folding", &passes::constant_folding},
     pass{"identity_elimination", &passes::identity_elimination},
-    pass{"common_subexpressions", &passes::common_subexpressions},
     pass{"slice_of_concat", &passes::slice_of_concat},
     pass{"batch_norm_folding", &passes::batch_norm_folding},
     pass{"parallel_convolutions", &passes::parallel_convolutions},

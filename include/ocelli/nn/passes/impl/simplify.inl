@@ -28,8 +28,10 @@ OCELLI_INLINE std::vector<patch> constant_folding(const graph& g) {
         }
         const bool known = std::all_of(n.outputs.begin(), n.outputs.end(), [&](value_id v) {
             if (v == no_value) return true;
+            // Large integers are tables of places, which end in smaller ones of numbers (BEiT's relative positions), and no kernel is for them.
             const auto size = g.at(v).what.shape.elements();
-            return size && *size <= std::max<std::int64_t>(std::int64_t{1} << 18, 4 * in_size);
+            const bool numbers = is_floating(g.at(v).what.type);
+            return size && *size <= std::max<std::int64_t>(std::int64_t{1} << (numbers ? 18 : 22), 4 * in_size);
         });
         if (!facts_constant && !known) continue;
         if (!facts_constant) {
@@ -122,7 +124,8 @@ inline std::string expression(const graph& g, const node& n, const std::vector<v
         put(t.shape().data(), t.rank() * sizeof(std::int64_t));
         put(t.raw(), t.bytes());
     };
-    const auto small = [](const tensor& t) { return t.defined() && size_of(t.type()) != 0 && t.bytes() <= 64; };
+    // Numbers, and tables of places, which exporters write for every layer anew.
+    const auto small = [](const tensor& t) { return t.defined() && size_of(t.type()) != 0 && t.bytes() <= (is_floating(t.type()) ? 64 : 1 << 14); };
     put(n.op.data(), n.op.size());
     put(n.domain.data(), n.domain.size());
     put(&n.opset, sizeof(n.opset));
@@ -140,7 +143,7 @@ inline std::string expression(const graph& g, const node& n, const std::vector<v
     }
     for (const value_id v : n.inputs) {
         const tensor* t = v == no_value ? nullptr : &g.at(v).what.constant;
-        const bool listed = t != nullptr && g.at(v).producer == no_node && small(*t) && std::find(g.inputs.begin(), g.inputs.end(), v) == g.inputs.end();
+        const bool listed = t != nullptr && small(*t) && std::find(g.inputs.begin(), g.inputs.end(), v) == g.inputs.end();
         const value_id id = listed ? -2 : v == no_value ? v : same[static_cast<std::size_t>(v)];
         put(&id, sizeof(id));
         if (listed) put_small(*t);
