@@ -107,9 +107,9 @@ TEST_CASE("a query whose keys are all masked has no result, the others have thei
     tensor mask = tensor::zeros(dtype::float32, {5, 21});
     for (int j = 0; j < 21; ++j) mask.mutable_data<float>()[2 * 21 + j] = -infinity;
     for (int j = 3; j < 21; ++j) mask.mutable_data<float>()[3 * 21 + j] = -infinity;
-    const auto run = [&](const dims& at) {
+    const auto run = [&](const dims& at, std::int64_t empty_is_zero = 0) {
         return run_node({.op = "Attention", .domain = "ocelli",
-                         .attributes = {{"extents", dims{5, 21, 4, 6}}, {"q", dims{0, 4, 1}}, {"k", dims{0, 21, 1}}, {"v", dims{0, 6, 1}}, {"a", at}, {"y", dims{6, 1}},
+                         .attributes = {{"empty_is_zero", empty_is_zero}, {"extents", dims{5, 21, 4, 6}}, {"q", dims{0, 4, 1}}, {"k", dims{0, 21, 1}}, {"v", dims{0, 6, 1}}, {"a", at}, {"y", dims{6, 1}},
                                         {"shape", dims{5, 6}}}},
                         {q, k, v, mask});
     };
@@ -118,6 +118,11 @@ TEST_CASE("a query whose keys are all masked has no result, the others have thei
     CHECK(error_of(r, 1) < 2e-6);
     for (std::int64_t i = 0; i < 5; ++i) CHECK(std::isnan(r.outputs[0].data<float>()[i * 6]) == (i == 2));
     CHECK(error_of(run({0, 1, 5}), 1) < 2e-6);
+    const result zero = run({0, 21, 1}, 1);
+    CHECK(zero.kernel == "attention");
+    CHECK(error_of(zero, 1) < 2e-6);
+    for (std::int64_t i = 12; i < 18; ++i) CHECK(zero.outputs[0].data<float>()[i] == 0.0f);
+    CHECK(error_of(run({0, 1, 5}, 1), 1) < 2e-6);
 }
 
 TEST_CASE("attention gives the same bits for any number of threads") {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace ocelli;
 using namespace ocelli::nn;
@@ -163,6 +164,28 @@ TEST_CASE("attention takes tables and masks along, two at most, of any extents t
     CHECK(with_added({.shapes = {{4, 3, 6, 5}}, .between = {4, 3, 6, 5}}) == 1);           // rows of another length
     CHECK(with_added({.shapes = {{1, 3, 1, 5}}, .between = {4, 3, 6, 5}}) == 0);           // the same in each of them
     CHECK(with_added({.shapes = {{1, 3, 5, 6}, {2, 1, 5, 6}}, .between = {2, 6, 5, 6}}) == 0);  // one of each head, one of each two images' heads
+}
+
+TEST_CASE("attention takes along that a query all of whose keys are masked becomes 0, and a table of zeros adds nothing") {
+    const auto checked = [](float otherwise, bool used_again, bool other_weights) {
+        building b;
+        const value_id q = b.input("q", {2, 5, 4}), k = b.input("k", {2, 4, 6}), v = b.input("v", {2, 6, 7}), mask = b.input("mask", {5, 6});
+        const value_id zeros = b.g.add_constant("zeros", tensor::zeros(dtype::float32, {1, 5, 6}));
+        value_id at = b.then("Add", {b.then("MatMul", {q, k}), zeros});
+        at = b.then("Softmax", {b.then("Add", {at, mask})}, {{"axis", std::int64_t{-1}}});
+        const value_id wrong = b.then("IsNaN", {other_weights ? mask : at});
+        const value_id weights = b.then("Where", {wrong, b.number(otherwise), at});
+        b.g.outputs.push_back(b.then("MatMul", {weights, v}));
+        if (used_again) b.g.outputs.push_back(at);
+        tensor masked = tensor::zeros(dtype::float32, {5, 6});
+        if (!used_again && otherwise == 0.0f) std::fill_n(masked.mutable_data<float>() + 12, 6, -std::numeric_limits<float>::infinity());
+        if (other_weights) std::fill_n(masked.mutable_data<float>(), 30, 0.0f);
+        return left(b.g, {{"q", filled({2, 5, 4}, 0.7f)}, {"k", filled({2, 4, 6}, 0.9f)}, {"v", filled({2, 6, 7}, 1.1f)}, {"mask", masked}});
+    };
+    CHECK(checked(0.0f, false, false) == 1);
+    CHECK(checked(1.0f, false, false) == 0);
+    CHECK(checked(0.0f, true, false) == 0);
+    CHECK(checked(0.0f, false, true) == 0);
 }
 
 TEST_CASE("two roots of an eighth are an eighth, other numbers stay") {

@@ -28,7 +28,7 @@ public:
             operands[i] = {io.inputs[i]->data<float>(), places_[i].data(), form_.at[i][row], form_.at[i][row + 1]};
         }
         tensor& y = io.output(0, dtype::float32, form_.shape);
-        attention({form_.matrices, form_.queries, form_.keys, form_.depth, form_.width, form_.scale}, operands[0], operands[1], operands[2],
+        attention({form_.matrices, form_.queries, form_.keys, form_.depth, form_.width, form_.scale, form_.empty_is_zero}, operands[0], operands[1], operands[2],
                   std::span<const attention_operand>(operands + 3, form_.inputs - 3), y.mutable_data<float>(), result_.data(), form_.result[row - 1]);
     }
 

@@ -26,6 +26,7 @@ struct attention_layer {
     std::int64_t depth = 0;  ///< of a query and of a key
     std::int64_t width = 0;  ///< of a value
     float scale = 1;         ///< of the products of queries and keys
+    bool empty_is_zero = false;  ///< what would become NaN, a query all of whose keys are masked, is 0
 };
 
 /// y = softmax(scale q k + the sum of `added`) v for each matrix of the stack: q is queries x depth with its columns side by side, k is depth x keys, v is keys x width,

@@ -17,7 +17,7 @@ namespace ocelli::nn {
 ///
 /// `extents` holds those of the stack, then M, N, K, D: q is M x K, k is K x N, v is N x D, a and b are M x N, the result M x D. `q`, `k`, `v`, `a` and `b` say where an
 /// element lies: the first one's place, then strides along the stack, rows and columns, 0 where it stays the same. `y` has the strides of the result along the same axes, which are those of `shape` in another order.
-/// `scale` is 1 unless given.
+/// `scale` is 1 unless given. Where `empty_is_zero` is not 0, a query whose scores have no softmax (all keys masked, NaN) has the result 0.
 std::span<const op_def> attention_ops();
 
 namespace detail {
@@ -29,6 +29,7 @@ struct attention_form {
     std::size_t inputs = 3;
     dims at[most], result, shape;
     float scale = 1;
+    bool empty_is_zero = false;
 
     /// The place of a matrix by its number and strides along the stack.
     std::int64_t place(std::int64_t matrix, const std::int64_t* strides) const {

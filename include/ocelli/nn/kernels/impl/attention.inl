@@ -2,6 +2,7 @@
 
 #include <ocelli/core/gemm.hpp>
 #include <ocelli/core/detail/gemm_blocks.hpp>
+#include <ocelli/core/float_bits.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/nn/kernels/attention.hpp>
 #include <ocelli/nn/kernels/elementwise.hpp>
@@ -102,6 +103,13 @@ OCELLI_INLINE void attention(const attention_layer& l, const attention_operand& 
                     scale = 1;
                 }
                 e.softmax_weights(rows, l.keys, keys.pitch(), scale, scores, inverse);
+                if (l.empty_is_zero) {
+                    for (std::int64_t r = 0; r < rows; ++r) {
+                        if (!ocelli::detail::is_nan(inverse[r])) continue;
+                        std::fill_n(scores + r * keys.pitch(), keys.pitch(), 0.0f);
+                        inverse[r] = 0;
+                    }
+                }
                 detail::attention_product(t, values, l.keys, packed + packed_keys, scores, keys.pitch(), tile_rows, rows, to, y_row, l.width);
                 // Weights are divided by their sum where there are fewest numbers to divide.
                 e.binary[static_cast<int>(binary_function::multiply)][2]({rows, l.width, to, inverse, to, y_row, 1, y_row});

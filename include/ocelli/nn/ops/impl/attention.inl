@@ -55,6 +55,7 @@ OCELLI_INLINE attention_form attention_form_of(const node& n) {
     for (const std::int64_t e : f.shape) check(n, e >= 1, "shape must be positive, got ", f.shape);
     check(n, element_count(f.shape) == count, "shape ", f.shape, " does not have the elements of ", result);
     f.scale = attr_float(n, "scale", 1);
+    f.empty_is_zero = attr_int(n, "empty_is_zero", 0) != 0;
     return f;
 }
 
@@ -102,7 +103,8 @@ inline void eval_attention(eval_context& c) {
                 for (std::int64_t j = 0; j < f.keys; ++j)
                     for (std::int64_t d = 0; d < f.width; ++d) sum[static_cast<std::size_t>(d)] += score[static_cast<std::size_t>(j)] * element(2, s, j, d);
                 T* const to = y + f.place(s, f.result.data()) + i * f.result[row - 1];
-                for (std::int64_t d = 0; d < f.width; ++d) to[d] = static_cast<T>(sum[static_cast<std::size_t>(d)] / total);
+                const bool empty = f.empty_is_zero && is_nan_element(total);
+                for (std::int64_t d = 0; d < f.width; ++d) to[d] = empty ? T(0) : static_cast<T>(sum[static_cast<std::size_t>(d)] / total);
             }
     });
 }
@@ -112,7 +114,7 @@ inline void eval_attention(eval_context& c) {
 OCELLI_INLINE std::span<const op_def> attention_ops() {
     static constexpr op_def table[] = {
         {.name = "Attention", .domain = "ocelli", .min_inputs = 3, .max_inputs = 5,
-         .attributes = "extents:ints q:ints k:ints v:ints a:ints b:ints y:ints shape:ints scale:float", .infer = detail::infer_attention, .eval = detail::in_float<detail::eval_attention>, .results = exactness::rounding},
+         .attributes = "extents:ints q:ints k:ints v:ints a:ints b:ints y:ints shape:ints scale:float empty_is_zero:int", .infer = detail::infer_attention, .eval = detail::in_float<detail::eval_attention>, .results = exactness::rounding},
     };
     return table;
 }

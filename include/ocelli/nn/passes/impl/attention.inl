@@ -168,6 +168,23 @@ inline std::optional<view> stretched(view from, const dims& extents) {
     return from;
 }
 
+/// The weights that a softmax becomes, where an exporter writes 0 for those that are not numbers: Where(IsNaN(s), 0, s); else its own output.
+inline value_id past_nan_check(const graph& g, const walker& w, value_id s) {
+    if (!w.used(s, 2) || std::find(g.outputs.begin(), g.outputs.end(), s) != g.outputs.end()) return s;
+    for (const node& n : g.nodes) {
+        if (!is_node(n, "Where") || n.inputs.size() != 3 || n.inputs[2] != s || w.number(n, 1) != 0.0) continue;
+        const node* const check = w.producer(n.inputs[0], "IsNaN");
+        if (check != nullptr && check->inputs[0] == s && detail::used_once(g, w.uses(), n.inputs[0])) return n.outputs[0];
+    }
+    return s;
+}
+
+/// Whether a value is a constant that adds nothing.
+inline bool adds_nothing(const graph& g, value_id v) {
+    const tensor& t = g.at(v).what.constant;
+    return t.defined() && t.type() == dtype::float32 && std::all_of(t.data<float>(), t.data<float>() + t.size(), [](float x) { return x == 0.0f; });
+}
+
 /// Back from scores to the product of queries and keys: through what is added to them (two at most), other shapes in between, and one scaling before.
 inline bool find_product(const graph& g, const walker& w, value_id at, const dims& scores, path& out, int depth = 0) {
     const node* const n = producer(g, at);
@@ -182,8 +199,11 @@ inline bool find_product(const graph& g, const walker& w, value_id at, const dim
         out.scale = by->first;
         return first != nullptr && is_node(*first, "MatMul") && find_product(g, w, by->second, scores, out, depth + 1);
     }
-    if (!is_node(*n, "Add") || n->inputs.size() != 2 || out.added.size() == 2) return false;
+    if (!is_node(*n, "Add") || n->inputs.size() != 2) return false;
     const auto extents = known_extents(g, at);
+    for (const std::size_t i : {std::size_t{0}, std::size_t{1}})
+        if (extents && known_extents(g, n->inputs[i]) == extents && adds_nothing(g, n->inputs[1 - i])) return find_product(g, w, n->inputs[i], scores, out, depth + 1);
+    if (out.added.size() == 2) return false;
     for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
         if (!extents || known_extents(g, n->inputs[i]) != extents) continue;
         const auto other = seen(g, w, n->inputs[1 - i], false);
@@ -247,8 +267,9 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
         path back;
         if (!find_product(g, w, at, *scores, back)) continue;
         const node* const first = back.product;
-        const node* const second = w.user(softmax.outputs[0], "MatMul");
-        if (second == nullptr || second->inputs[0] != softmax.outputs[0]) continue;
+        const value_id weights = past_nan_check(g, w, softmax.outputs[0]);
+        const node* const second = w.user(weights, "MatMul");
+        if (second == nullptr || second->inputs[0] != weights) continue;
         const auto q = seen(g, w, first->inputs[0], true), k = seen(g, w, first->inputs[1], true), v = seen(g, w, second->inputs[1], false);
         if (!q || !k || !v || q->extents.size() != rank || k->extents.size() != rank || v->extents.size() != rank) continue;
         bool same = true;
@@ -288,6 +309,7 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
                        .attributes = {{"extents", extents}, {"q", place_and_strides(parts->q)}, {"k", place_and_strides(parts->k)}, {"v", place_and_strides(parts->v)},
                                       {"y", parts->y.strides}, {"shape", shape}, {"scale", rounded_scale(back.scale * q->scale * k->scale)}},
                        .inputs = {q->base, k->base, v->base}, .source = g.source};
+        if (weights != softmax.outputs[0]) attention.attributes.push_back({"empty_is_zero", std::int64_t{1}});
         for (std::size_t i = 0; i < parts->added.size(); ++i) {
             attention.attributes.push_back({i == 0 ? "a" : "b", place_and_strides(parts->added[i])});
             attention.inputs.push_back(parts->added[i].base);
