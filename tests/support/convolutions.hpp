@@ -23,6 +23,7 @@ namespace convolutions {
 
 using namespace ocelli;
 using namespace ocelli::nn;
+using ocelli_test::floats_of;
 using ocelli_test::random_tensor;
 
 /// Random values for `count` channels, and zeros to whole blocks.

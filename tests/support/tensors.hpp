@@ -10,6 +10,7 @@
 #include <cmath>
 #include <random>
 #include <utility>
+#include <vector>
 
 namespace ocelli_test {
 
@@ -19,6 +20,10 @@ inline ocelli::nn::tensor random_tensor(ocelli::nn::dims shape, unsigned seed) {
     ocelli::nn::tensor t(ocelli::nn::dtype::float32, std::move(shape));
     for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = static_cast<float>(random() >> 8) * (2.0f / 16777216.0f) - 1.0f;
     return t;
+}
+
+inline std::vector<float> floats_of(const ocelli::nn::tensor& t) {
+    return {t.data<float>(), t.data<float>() + t.size()};
 }
 
 /// The largest absolute difference of two float32 tensors of the same shape.

@@ -3,6 +3,8 @@
 
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
+#include <ocelli/nn/kernels/depthwise.hpp>
+#include <ocelli/nn/kernels/transposed.hpp>
 
 #include <cmath>
 #include <cstring>
@@ -14,10 +16,6 @@ using namespace convolutions;
 namespace {
 
 const float qnan = std::numeric_limits<float>::quiet_NaN();
-
-std::vector<float> floats_of(const tensor& t) {
-    return {t.data<float>(), t.data<float>() + t.size()};
-}
 
 }  // namespace
 
@@ -117,53 +115,6 @@ TEST_CASE("three columns of every other pixel agree with the reference in double
             }
 }
 
-TEST_CASE("depthwise convolutions of three and five columns agree with the reference in double, whatever the row's width and padding") {
-    unsigned i = 0;
-    for (const std::int64_t kernel : {3, 5})
-        for (const std::int64_t stride : {1, 2})
-            for (const std::int64_t pad : {0, 1, 2, 4})
-                for (const std::int64_t width : {1, 2, 4, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 31, 40, 63, 93}) {
-                    if (width + 2 * pad < kernel) continue;
-                    CAPTURE(kernel);
-                    CAPTURE(stride);
-                    CAPTURE(pad);
-                    CAPTURE(width);
-                    layer l{{1, 19, 6, width}, {19, 1, 3, kernel}, {1, stride}, {1, 1}, {1, pad, 1, i % 3 == 0 ? 0 : pad}, 19};
-                    if (width + pad + l.pads[3] < kernel) l.pads[3] = pad;
-                    CHECK(error_of(l, static_cast<activation>(i % 9), i % 2 == 0, i % 5 < 2, 1000 * i, "", "blocked_depthwise") < 5e-7);
-                    ++i;
-                }
-}
-
-TEST_CASE("transposed convolutions on blocks agree with the reference in double over random layers and epilogues") {
-    std::mt19937 random(29);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
-    for (unsigned i = 0; i < 90; ++i) {
-        CAPTURE(i);
-        layer l;
-        l.transposed = true;
-        l.blocks = i % 3 != 0;
-        l.group = i % 5 == 0 ? std::int64_t{1} << pick(0, 2) : 1;
-        l.x = {pick(1, 2), l.group > 1 ? 4 * pick(1, 6) * l.group : pick(1, 50)};
-        l.w = {l.x[1], l.group > 1 ? 4 * pick(1, 6) : pick(1, 50)};
-        const std::size_t spatial = i % 7 == 0 ? 1 : 2;
-        for (std::size_t a = 0; a < spatial; ++a) {
-            const std::int64_t kernel = pick(1, 5), stride = pick(1, 4);
-            l.w.push_back(kernel);
-            l.strides.push_back(stride);
-            l.dilations.push_back(1);
-            l.x.push_back(pick(2, 12));
-            l.output_padding.push_back(pick(0, stride - 1));
-        }
-        for (std::size_t a = 0; a < 2 * spatial; ++a) l.pads.push_back(pick(0, std::min<std::int64_t>(1, l.w[2 + a % spatial] - 1)));
-        CHECK(error_of(l, static_cast<activation>(i % 9), i % 2 == 0, i % 4 == 1, 1000 * i, "", "blocked_transpose") < 5e-7);
-    }
-    // What blocks do not take stays in planes.
-    layer l{{1, 3, 5, 5}, {3, 4, 3, 3}, {2, 2}, {2, 2}, {1, 1, 1, 1}};
-    l.transposed = true;
-    CHECK(error_of(l, activation::relu, true, false, 1, "", "conv_transpose") < 5e-7);
-}
-
 TEST_CASE("convolutions over three axes agree with the reference in double") {
     std::mt19937 random(31);
     const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
@@ -239,31 +190,6 @@ TEST_CASE("weights are packed wherever they lie") {
         alike(blocked_conv_packed_size(l), blocked_conv_pack);
         alike(conv_gemm_packed_size(l), conv_gemm_pack);
         alike(blocked_transpose_packed_size(l), [](auto&&... arguments) { blocked_transpose_pack(arguments...); });
-    }
-}
-
-TEST_CASE("transposed weights are packed with the factors of their filters, in one group, several, and several to a block") {
-    for (const std::int64_t group : std::initializer_list<std::int64_t>{1, 2, 16}) {
-        CAPTURE(group);
-        conv_layer l;
-        l.channels = group == 1 ? 45 : 64;
-        l.filters = 32;
-        l.group = group;
-        l.kernel_height = 4;
-        l.kernel_width = 3;
-        l.stride_x = l.stride_y = 2;
-        REQUIRE(blocked_transpose_takes(l));
-        const std::int64_t out = l.channels / group, in = l.filters / group;
-        const std::vector<float> w = floats_of(random_tensor({l.filters, out, 4, 3}, 3)), factors = floats_of(random_tensor({l.channels}, 4));
-        std::vector<float> product = w;
-        for (std::size_t i = 0; i < w.size(); ++i) {
-            const std::int64_t row = static_cast<std::int64_t>(i) / 12;
-            product[i] *= factors[static_cast<std::size_t>(row / (in * out) * out + row % out)];
-        }
-        std::vector<float> one(static_cast<std::size_t>(blocked_transpose_packed_size(l)), 1.0f), other(one.size(), 2.0f);
-        blocked_transpose_pack(l, product.data(), one.data());
-        blocked_transpose_pack(l, w.data(), other.data(), factors.data());
-        CHECK(one == other);
     }
 }
 
@@ -348,94 +274,4 @@ TEST_CASE("unused lanes are zero whatever the input and the activation") {
                     CHECK(found);  // and NaN passed through the others
                 }
             }
-}
-
-TEST_CASE("planes become blocks and planes again, with zeros in the lanes nobody uses") {
-    const std::int64_t lanes = block_lanes();
-    for (const std::int64_t channels : {std::int64_t{1}, lanes - 1, lanes, 2 * lanes + 3})
-        for (const std::int64_t pixels : {std::int64_t{1}, std::int64_t{35}}) {
-            const std::vector<float> x = floats_of(random_tensor({2, channels, pixels}, 3));
-            const std::int64_t blocks = block_count(channels, lanes);
-            std::vector<float> y(static_cast<std::size_t>(2 * blocks * pixels * lanes), 7.0f), back(x.size());
-            to_blocks(2, channels, pixels, x.data(), y.data());
-            from_blocks(2, channels, pixels, y.data(), back.data());
-            CHECK(back == x);
-            for (std::int64_t i = 0; i < pixels; ++i)
-                for (std::int64_t c = channels; c < blocks * lanes; ++c)
-                    CHECK(y[static_cast<std::size_t>(((c / lanes) * pixels + i) * lanes + c % lanes)] == 0.0f);
-        }
-}
-
-TEST_CASE("pooling and means on blocks agree with those on planes, and NaN wins a maximum") {
-    const std::int64_t lanes = block_lanes(), channels = lanes + 2, blocks = 2;
-    for (const std::int64_t stride : {1, 2, 3})
-        for (const std::int64_t dilation : {1, 2}) {
-            conv_layer l;
-            l.batch = 2;
-            l.channels = l.filters = l.group = channels;
-            l.height = 9;
-            l.width = 11;
-            l.kernel_height = 3;
-            l.kernel_width = 2;
-            l.stride_x = l.stride_y = stride;
-            l.dilation_x = l.dilation_y = dilation;
-            l.pad_left = l.pad_top = 1;
-            l.out_height = (l.height + 2 - 2 * dilation - 1) / stride + 1;
-            l.out_width = (l.width + 2 - dilation - 1) / stride + 1;
-            tensor x = random_tensor({2, channels, l.height, l.width}, 5);
-            x.mutable_data<float>()[40] = qnan;
-            const std::int64_t in = l.height * l.width, out = l.out_height * l.out_width;
-            std::vector<float> xb(static_cast<std::size_t>(2 * blocks * in * lanes)), yb(static_cast<std::size_t>(2 * blocks * out * lanes));
-            std::vector<float> y(static_cast<std::size_t>(2 * channels * out)), expected(y.size());
-            to_blocks(2, channels, in, x.data<float>(), xb.data());
-            max_pool(l, x.data<float>(), expected.data());
-            blocked_max_pool(l, xb.data(), yb.data());
-            from_blocks(2, channels, out, yb.data(), y.data());
-            for (std::size_t i = 0; i < y.size(); ++i) CHECK((std::isnan(y[i]) ? std::isnan(expected[i]) : y[i] == expected[i]));
-            const std::vector<float> rows(static_cast<std::size_t>(l.out_height), 3.0f), columns(static_cast<std::size_t>(l.out_width), 2.0f);
-            average_pool(l, x.data<float>(), rows.data(), columns.data(), expected.data());
-            blocked_average_pool(l, xb.data(), rows.data(), columns.data(), yb.data());
-            from_blocks(2, channels, out, yb.data(), y.data());
-            for (std::size_t i = 0; i < y.size(); ++i) CHECK((std::isnan(y[i]) ? std::isnan(expected[i]) : std::abs(y[i] - expected[i]) < 1e-6f));
-        }
-    for (const std::int64_t pixels : {1, 3, 49, 1000}) {
-        const tensor x = random_tensor({blocks, pixels, lanes}, 6);
-        std::vector<float> y(static_cast<std::size_t>(blocks * lanes));
-        blocked_mean(blocks, pixels, x.data<float>(), y.data());
-        for (std::int64_t b = 0; b < blocks; ++b)
-            for (std::int64_t c = 0; c < lanes; ++c) {
-                double sum = 0;
-                for (std::int64_t i = 0; i < pixels; ++i) sum += static_cast<double>(x.data<float>()[(b * pixels + i) * lanes + c]);
-                CHECK(std::abs(static_cast<double>(y[static_cast<std::size_t>(b * lanes + c)]) - sum / static_cast<double>(pixels)) < 1e-6);
-            }
-    }
-}
-
-TEST_CASE("maxima of windows of any width, with infinities of both signs and large numbers that cancel, are those on planes") {
-    const float inf = std::numeric_limits<float>::infinity(), large = std::numeric_limits<float>::max();
-    const std::int64_t lanes = block_lanes(), channels = lanes + 2, blocks = 2;
-    for (const std::int64_t kernel : {1, 2, 3, 5, 13})
-        for (const std::int64_t stride : {1, 2, 3}) {
-            conv_layer l;
-            l.channels = l.filters = l.group = channels;
-            l.height = 12;
-            l.width = 17;
-            l.kernel_height = l.kernel_width = kernel;
-            l.stride_x = l.stride_y = stride;
-            l.pad_left = l.pad_top = kernel / 2;
-            l.out_height = (l.height + 2 * l.pad_top - kernel) / stride + 1;
-            l.out_width = (l.width + 2 * l.pad_left - kernel) / stride + 1;
-            tensor x = random_tensor({1, channels, l.height, l.width}, 7);
-            for (std::int64_t i = 0; i < x.size(); i += 29) x.mutable_data<float>()[i] = i % 3 == 0 ? inf : -inf;
-            for (std::int64_t i = 3; i < x.size(); i += 31) x.mutable_data<float>()[i] = i % 2 == 0 ? large : -large;
-            for (std::int64_t i = 5; i < x.size(); i += 211) x.mutable_data<float>()[i] = qnan;
-            const std::int64_t in = l.height * l.width, out = l.out_height * l.out_width;
-            std::vector<float> xb(static_cast<std::size_t>(blocks * in * lanes)), yb(static_cast<std::size_t>(blocks * out * lanes), 7.0f);
-            std::vector<float> y(static_cast<std::size_t>(channels * out)), expected(y.size());
-            to_blocks(1, channels, in, x.data<float>(), xb.data());
-            max_pool(l, x.data<float>(), expected.data());
-            blocked_max_pool(l, xb.data(), yb.data());
-            from_blocks(1, channels, out, yb.data(), y.data());
-            for (std::size_t i = 0; i < y.size(); ++i) CHECK((std::isnan(expected[i]) ? std::isnan(y[i]) : y[i] == expected[i]));
-        }
 }

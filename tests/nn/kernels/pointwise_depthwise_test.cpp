@@ -2,6 +2,7 @@
 #include <support/convolutions.hpp>
 
 #include <ocelli/core/parallel.hpp>
+#include <ocelli/nn/kernels/depthwise.hpp>
 #include <ocelli/nn/kernels/pointwise_depthwise.hpp>
 #include <ocelli/nn/passes/pipeline.hpp>
 

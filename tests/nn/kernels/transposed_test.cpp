@@ -89,6 +89,60 @@ double error_of_winograd(const conv_layer& l, activation function, bool adds, un
 
 }  // namespace
 
+TEST_CASE("transposed convolutions on blocks agree with the reference in double over random layers and epilogues") {
+    std::mt19937 random(29);
+    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    for (unsigned i = 0; i < 90; ++i) {
+        CAPTURE(i);
+        layer l;
+        l.transposed = true;
+        l.blocks = i % 3 != 0;
+        l.group = i % 5 == 0 ? std::int64_t{1} << pick(0, 2) : 1;
+        l.x = {pick(1, 2), l.group > 1 ? 4 * pick(1, 6) * l.group : pick(1, 50)};
+        l.w = {l.x[1], l.group > 1 ? 4 * pick(1, 6) : pick(1, 50)};
+        const std::size_t spatial = i % 7 == 0 ? 1 : 2;
+        for (std::size_t a = 0; a < spatial; ++a) {
+            const std::int64_t kernel = pick(1, 5), stride = pick(1, 4);
+            l.w.push_back(kernel);
+            l.strides.push_back(stride);
+            l.dilations.push_back(1);
+            l.x.push_back(pick(2, 12));
+            l.output_padding.push_back(pick(0, stride - 1));
+        }
+        for (std::size_t a = 0; a < 2 * spatial; ++a) l.pads.push_back(pick(0, std::min<std::int64_t>(1, l.w[2 + a % spatial] - 1)));
+        CHECK(error_of(l, static_cast<activation>(i % 9), i % 2 == 0, i % 4 == 1, 1000 * i, "", "blocked_transpose") < 5e-7);
+    }
+    // What blocks do not take stays in planes.
+    layer l{{1, 3, 5, 5}, {3, 4, 3, 3}, {2, 2}, {2, 2}, {1, 1, 1, 1}};
+    l.transposed = true;
+    CHECK(error_of(l, activation::relu, true, false, 1, "", "conv_transpose") < 5e-7);
+}
+
+TEST_CASE("transposed weights are packed with the factors of their filters, in one group, several, and several to a block") {
+    for (const std::int64_t group : std::initializer_list<std::int64_t>{1, 2, 16}) {
+        CAPTURE(group);
+        conv_layer l;
+        l.channels = group == 1 ? 45 : 64;
+        l.filters = 32;
+        l.group = group;
+        l.kernel_height = 4;
+        l.kernel_width = 3;
+        l.stride_x = l.stride_y = 2;
+        REQUIRE(blocked_transpose_takes(l));
+        const std::int64_t out = l.channels / group, in = l.filters / group;
+        const std::vector<float> w = floats_of(random_tensor({l.filters, out, 4, 3}, 3)), factors = floats_of(random_tensor({l.channels}, 4));
+        std::vector<float> product = w;
+        for (std::size_t i = 0; i < w.size(); ++i) {
+            const std::int64_t row = static_cast<std::int64_t>(i) / 12;
+            product[i] *= factors[static_cast<std::size_t>(row / (in * out) * out + row % out)];
+        }
+        std::vector<float> one(static_cast<std::size_t>(blocked_transpose_packed_size(l)), 1.0f), other(one.size(), 2.0f);
+        blocked_transpose_pack(l, product.data(), one.data());
+        blocked_transpose_pack(l, w.data(), other.data(), factors.data());
+        CHECK(one == other);
+    }
+}
+
 TEST_CASE("few filters as columns agree with the reference in double over random layers and epilogues") {
     std::mt19937 random(37);
     const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };

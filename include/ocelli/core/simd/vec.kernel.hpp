@@ -34,6 +34,14 @@ using vec = typename native_vector<T>::type;
 template <class T>
 inline constexpr int lanes = OCELLI_VECTOR_BYTES / static_cast<int>(sizeof(T));
 
+/// Whether kernels have tiles that only save loads and lanes. Not for plain x86-64, which few processors are left with: they are a tenth of what compilers
+/// have to do there.
+#if OCELLI_TARGET_LEVEL == 0 && (defined(__x86_64__) || defined(__i386__))
+inline constexpr bool has_special_tiles = false;
+#else
+inline constexpr bool has_special_tiles = true;
+#endif
+
 using vf32 = vec<float>;
 using vf64 = vec<double>;
 using vi32 = vec<std::int32_t>;

@@ -4,7 +4,9 @@
 #include <ocelli/nn/detail/blocks.hpp>
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/blocked_bf16.hpp>
+#include <ocelli/nn/kernels/blocked_pool.hpp>
 #include <ocelli/nn/kernels/channels.hpp>
+#include <ocelli/nn/kernels/depthwise.hpp>
 #include <ocelli/nn/kernels/grouped.hpp>
 #include <ocelli/nn/kernels/transposed.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>

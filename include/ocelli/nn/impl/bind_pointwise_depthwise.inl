@@ -2,6 +2,7 @@
 
 #include <ocelli/nn/detail/blocks.hpp>
 #include <ocelli/nn/detail/bound.hpp>
+#include <ocelli/nn/kernels/depthwise.hpp>
 #include <ocelli/nn/kernels/pointwise_depthwise.hpp>
 #include <ocelli/nn/ops/blocked.hpp>
 #include <ocelli/nn/ops/fused.hpp>

@@ -1,22 +1,14 @@
 #pragma once
 
 /// @file
-/// Convolution on images in blocks of channels: (batch, blocks, depth, height, width, lanes), as many channels in a block as a
-/// vector has lanes. Unused lanes of the last block are zero, always.
+/// Convolution on images in blocks of channels.
 
+#include <ocelli/nn/kernels/blocks.hpp>
 #include <ocelli/nn/kernels/conv.hpp>
 
 #include <cstdint>
 
 namespace ocelli::nn {
-
-/// Channels in a block: the floats of a vector of the active instruction set.
-int block_lanes();
-
-/// Blocks that hold so many channels.
-inline std::int64_t block_count(std::int64_t channels, std::int64_t lanes) noexcept {
-    return (channels + lanes - 1) / lanes;
-}
 
 /// What a blocked convolution does to an element before it is stored: bias, addend, activation, in this order.
 struct blocked_epilogue {
@@ -42,30 +34,6 @@ bool blocked_conv_takes(const conv_layer& layer);
 /// Convolution of x in blocks, or in planes (batch, channels, height, width) where `planes` is set, to y in blocks. Addend and result
 /// may be the same memory.
 void blocked_conv(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& epilogue, float* y);
-
-/// Transposed convolution of x in blocks or planes to y in blocks, as a plain convolution for each of the stride's phases, whose results
-/// interleave. The layer is that of the convolution it turns around, as in conv_transpose(): x has `filters` channels, y `channels`. Two
-/// axes, dilation 1. w (filters, channels / group, kernel_height, kernel_width).
-bool blocked_transpose_takes(const conv_layer& layer);
-std::int64_t blocked_transpose_packed_size(const conv_layer& layer);
-/// @param factors  one for each channel of y, multiplied in; null: none
-void blocked_transpose_pack(const conv_layer& layer, const float* w, float* packed, const float* factors = nullptr);
-void blocked_transpose(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& epilogue, float* y);
-
-/// Depthwise convolution of x in blocks (filters == channels == group) to y in blocks; packed by blocked_depthwise_pack(): (blocks,
-/// kernel_height, kernel_width, lanes).
-void blocked_depthwise_pack(const conv_layer& layer, const float* w, float* packed);
-void blocked_depthwise(const conv_layer& layer, const float* x, const float* packed, const blocked_epilogue& epilogue, float* y);
-
-/// Pooling of x in blocks (filters == channels); the averages' counts as average_pool() takes them.
-void blocked_max_pool(const conv_layer& layer, const float* x, float* y);
-void blocked_average_pool(const conv_layer& layer, const float* x, const float* rows, const float* columns, float* y);
-/// The mean over the pixels of each channel: x (blocks, pixels, lanes) to y (blocks, lanes).
-void blocked_mean(std::int64_t blocks, std::int64_t pixels, const float* x, float* y);
-
-/// Planes (batch, channels, pixels) to blocks (batch, blocks, pixels, lanes), and back.
-void to_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y);
-void from_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y);
 
 namespace detail {
 
@@ -103,37 +71,6 @@ struct blocked_rows {
     std::int64_t rows, first, step, height, width, pad, stride, part;
 };
 
-/// A depthwise convolution of one block.
-struct blocked_depthwise_args {
-    const float* x;  ///< the block's first pixel, as of the others
-    const float* weights;
-    const float* bias;
-    const float* addend;
-    float* y;
-    std::int64_t height, width, out_width, tap_row;  ///< floats from one row of taps to the next
-    std::int64_t kernel_height, kernel_width, stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
-    float low, high;
-    const float* ring_end;  ///< behind the last row of a ring of `ring` floats, the first of which follows; or any place, and 0
-    std::int64_t ring;
-};
-/// One row of its result: the rows of taps that lie inside.
-struct blocked_depthwise_row {
-    const float* x;
-    const float* weights;
-    const float* addend;
-    float* y;
-    std::int64_t kernel_rows;
-};
-
-/// One row of a pooling; `rows` and `columns`, of averages: how many taps count.
-struct blocked_pool_args {
-    const float* x;  ///< the row under the first row of taps
-    float* y;
-    std::int64_t tap_row, kernel_rows, kernel_width, dilation, stride, pad, width, out_width;
-    float rows;
-    const float* columns;
-};
-
 struct blocked_kernels {
     int lanes = 0;
     int pixels = 0;  ///< of the largest tile, but of those of `near`
@@ -147,14 +84,6 @@ struct blocked_kernels {
     void (*finish)(float* y, std::int64_t pixels, const float* slope, int used) = nullptr;
     /// [x in planes]
     void (*unroll[2])(const blocked_rows& rows, const float* x, float* to) = {};
-    void (*depthwise_rows)(const blocked_depthwise_args& block, std::int64_t row0, std::int64_t row1) = nullptr;
-    /// [average]
-    void (*pool_row[2])(const blocked_pool_args& row) = {};
-    void (*mean)(const float* x, std::int64_t pixels, float* y) = nullptr;
-    void (*scale)(const float* x, const float* factors, std::int64_t rows, int vectors, float* y) = nullptr;
-    void (*exchange)(const float* x, std::int64_t pixels, int copies, float* to) = nullptr;  ///< copies: 2, 4 .. lanes / 2
-    void (*gather)(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) = nullptr;
-    void (*scatter)(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) = nullptr;
 };
 
 OCELLI_KERNEL_API_BEGIN

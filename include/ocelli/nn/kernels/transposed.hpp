@@ -1,9 +1,10 @@
 #pragma once
 
 /// @file
-/// Transposed convolution of images in blocks, in two more ways than blocked_transpose()'s: for few filters, whose blocks would be mostly empty, and for kernels
-/// of 4 x 4 at stride 2 by Winograd's minimal filtering. As there, the layer is that of the convolution it turns around: x has `filters` channels and the extents
-/// `out_height`, `out_width`, y has `channels`, `height`, `width`. w (filters, channels, kernel_height, kernel_width), at any address, aligned or not.
+/// Transposed convolution of images in blocks, in three ways: as plain ones, one for each phase of the stride; for few filters, whose blocks would be mostly empty;
+/// and for kernels of 4 x 4 at stride 2 by Winograd's minimal filtering. The layer is that of the convolution it turns around, as in conv_transpose(): x has
+/// `filters` channels and the extents `out_height`, `out_width`, y has `channels`, `height`, `width`. w (filters, channels / group, kernel_height, kernel_width), at
+/// any address, aligned or not.
 
 #include <ocelli/core/gemm.hpp>
 #include <ocelli/nn/kernels/blocked.hpp>
@@ -11,6 +12,14 @@
 #include <cstdint>
 
 namespace ocelli::nn {
+
+/// Whether blocked_transpose() takes the layer: two axes, dilation 1, and groups that blocked_conv() takes.
+bool blocked_transpose_takes(const conv_layer& layer);
+std::int64_t blocked_transpose_packed_size(const conv_layer& layer);
+/// @param factors  one for each channel of y, multiplied in; null: none
+void blocked_transpose_pack(const conv_layer& layer, const float* w, float* packed, const float* factors = nullptr);
+/// x in blocks or planes to y in blocks, as a plain convolution for each of the stride's phases, whose results interleave.
+void blocked_transpose(const conv_layer& layer, const float* x, bool planes, const float* packed, const blocked_epilogue& epilogue, float* y);
 
 /// Whether transpose_columns() is the faster way, whatever the extents: group 1, dilation 1, filters for half a block at most.
 bool transpose_columns_takes(const conv_layer& layer);

@@ -6,14 +6,11 @@
 #include <ocelli/nn/kernels/blocked.hpp>
 #include <ocelli/nn/kernels/detail/blocked_groups.hpp>
 #include <ocelli/nn/kernels/detail/blocked_pairs.hpp>
-#include <ocelli/nn/kernels/detail/depthwise_block.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
-#include <ocelli/nn/kernels/detail/factors.hpp>
 #include <ocelli/nn/kernels/detail/taps.hpp>
 #include <ocelli/nn/kernels/detail/tasks.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #define OCELLI_KERNEL_FILE <ocelli/nn/kernels/detail/blocked.kernel.hpp>
@@ -31,10 +28,6 @@ OCELLI_INLINE const blocked_kernels& get_blocked_kernels() {
 OCELLI_KERNEL_API_END
 
 }  // namespace detail
-
-OCELLI_INLINE int block_lanes() {
-    return detail::get_blocked_kernels().lanes;
-}
 
 OCELLI_INLINE bool blocked_conv_takes(const conv_layer& l) {
     return detail::groups_in_blocks(l, block_lanes()).count != 0;
@@ -389,229 +382,12 @@ OCELLI_INLINE void blocked_conv_placed(const conv_layer& layer, const float* x, 
     });
 }
 
-/// One phase of a transposed convolution along one axis: results first, first + stride, ... are a convolution with every stride-th tap.
-/// Phases go by their first tap, so that weights do not depend on the padding.
-struct transpose_phase {
-    std::int64_t first, taps, pad, results;
-};
-inline transpose_phase phase_of(std::int64_t tap, std::int64_t stride, std::int64_t kernel, std::int64_t pad, std::int64_t extent) {
-    transpose_phase p{};
-    p.first = ((tap - pad) % stride + stride) % stride;
-    p.taps = tap < kernel ? (kernel - tap - 1) / stride + 1 : 1;  // at least one, of weight zero
-    // Result j reads element j + shift - t under the t-th tap; turned around, under tap u it reads j + shift - (taps - 1) + u.
-    p.pad = p.taps - 1 - (p.first + pad - tap) / stride;
-    p.results = p.first < extent ? (extent - p.first - 1) / stride + 1 : 0;
-    return p;
-}
-/// The phase's convolution, from x to some results of y.
-inline conv_layer phase_layer(const conv_layer& l, const transpose_phase& py, const transpose_phase& px) {
-    conv_layer c;
-    c.batch = l.batch;
-    c.group = l.group;
-    c.channels = l.filters;
-    c.filters = l.channels;
-    c.height = l.out_height;
-    c.width = l.out_width;
-    c.kernel_height = py.taps;
-    c.kernel_width = px.taps;
-    c.pad_top = py.pad;
-    c.pad_left = px.pad;
-    c.out_height = py.results;
-    c.out_width = px.results;
-    return c;
-}
-/// Calls f(phase's layer, its placement, its first tap's row and column, offset of its weights).
-template <class F>
-void each_phase(const conv_layer& l, const F& f) {
-    std::int64_t offset = 0;
-    for (std::int64_t y = 0; y < l.stride_y; ++y)
-        for (std::int64_t x = 0; x < l.stride_x; ++x) {
-            const transpose_phase py = phase_of(y, l.stride_y, l.kernel_height, l.pad_top, l.height), px = phase_of(x, l.stride_x, l.kernel_width, l.pad_left, l.width);
-            const conv_layer c = phase_layer(l, py, px);
-            f(c, blocked_placement{py.first * l.width + px.first, l.stride_x, l.stride_y * l.width, 0, l.height * l.width}, y, x, offset);
-            offset += blocked_conv_packed_size(c);
-        }
-}
-
 }  // namespace detail
 
 OCELLI_INLINE void blocked_conv(const conv_layer& l, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
     const std::int64_t frame = l.out_height * l.out_width;
     detail::blocked_conv_placed(l, x, planes, planes ? detail::floats_in_planes : detail::floats_in_blocks, packed, e, y,
                                 {0, 1, l.out_width, frame, l.out_depth * frame});
-}
-
-OCELLI_INLINE bool blocked_transpose_takes(const conv_layer& l) {
-    conv_layer c;
-    c.group = l.group;
-    c.channels = l.filters;
-    c.filters = l.channels;
-    return l.dilation_x == 1 && l.dilation_y == 1 && l.stride_x * l.stride_y <= 64 && l.kernel_depth == 1 && blocked_conv_takes(c);
-}
-
-OCELLI_INLINE std::int64_t blocked_transpose_packed_size(const conv_layer& l) {
-    std::int64_t size = 0;
-    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t, std::int64_t, std::int64_t) { size += blocked_conv_packed_size(c); });
-    return size;
-}
-
-OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, float* packed, const float* factors) {
-    const std::int64_t out = l.channels / l.group, in = l.filters / l.group, lanes = block_lanes(), taps = l.kernel_height * l.kernel_width;
-    const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
-    std::vector<float> turned;
-    bool all_turn = true;
-    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t tap_y, std::int64_t tap_x, std::int64_t offset) {
-        // Phases that no tap falls on have one of weight zero.
-        if (tap_y >= l.kernel_height || tap_x >= l.kernel_width) return std::fill_n(packed + offset, blocked_conv_packed_size(c), 0.0f), void();
-        if (detail::groups_in_blocks(c, lanes).merged == 1) return;
-        all_turn = false;
-        turned.assign(static_cast<std::size_t>(l.channels * in * c.kernel_height * c.kernel_width), 0.0f);
-        float* to = turned.data();
-        for (std::int64_t f = 0; f < l.channels; ++f)
-            for (std::int64_t i = 0; i < in; ++i)
-                for (std::int64_t u = c.kernel_height; u-- > 0;)
-                    for (std::int64_t v = c.kernel_width; v-- > 0; ++to) {
-                        const std::int64_t ky = tap_y + u * l.stride_y, kx = tap_x + v * l.stride_x;
-                        *to = ocelli::detail::float_at(w + (((f / out * in + i) * out + f % out) * l.kernel_height + ky) * l.kernel_width + kx);
-                        if (factors != nullptr) *to *= factors[f];
-                    }
-        blocked_conv_pack(c, turned.data(), packed + offset);
-    });
-    if (!all_turn) return;
-    // Every tap of some filters at once, which lie side by side; each belongs to one phase.
-    const std::int64_t blocks = block_count(out, lanes), pairs = (blocks + 1) / 2;
-    struct place {
-        std::int64_t first, tap, group;  ///< of the phase's weights, of the tap among its taps, floats of a group
-        std::int64_t taps;
-    };
-    std::vector<place> places(static_cast<std::size_t>(taps));
-    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t tap_y, std::int64_t tap_x, std::int64_t offset) {
-        for (std::int64_t ky = tap_y; ky < l.kernel_height; ky += l.stride_y)
-            for (std::int64_t kx = tap_x; kx < l.kernel_width; kx += l.stride_x)
-                places[static_cast<std::size_t>(ky * l.kernel_width + kx)] = {
-                    offset, (c.kernel_height - 1 - ky / l.stride_y) * c.kernel_width + c.kernel_width - 1 - kx / l.stride_x, blocked_conv_packed_size(c) / l.group,
-                    c.kernel_height * c.kernel_width};
-    });
-    parallel_for(static_cast<std::size_t>(l.group * pairs), static_cast<std::size_t>(1 + (1 << 16) / (taps * in * lanes)), [&](std::size_t begin, std::size_t end) {
-        float* vectors = ocelli::detail::thread_scratch(static_cast<std::size_t>(taps * lanes), 1);
-        for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
-            const std::int64_t group = p / pairs, first = p % pairs * 2 * lanes, wide = std::min(2 * lanes, blocks * lanes - first);
-            for (std::int64_t i = 0; i < in; ++i)
-                for (std::int64_t f = 0; f < wide; f += lanes) {
-                    const std::int64_t used = std::min(lanes, out - first - f);
-                    t.turn(w + ((group * in + i) * out + first + f) * taps, taps, static_cast<int>(used), 1, taps, vectors, 0, lanes);
-                    if (factors != nullptr) detail::multiply_vectors(factors + group * out + first + f, used, lanes, taps, vectors);
-                    for (std::int64_t tap = 0; tap < taps; ++tap) {
-                        const place& at = places[static_cast<std::size_t>(tap)];
-                        std::memcpy(packed + at.first + group * at.group + first * in * at.taps + (at.tap * in + i) * wide + f, vectors + tap * lanes,
-                                    static_cast<std::size_t>(lanes) * sizeof(float));
-                    }
-                }
-        }
-    });
-}
-
-OCELLI_INLINE void blocked_transpose(const conv_layer& l, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
-    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement& place, std::int64_t, std::int64_t, std::int64_t offset) {
-        detail::blocked_conv_placed(c, x, planes, planes ? detail::floats_in_planes : detail::floats_in_blocks, packed + offset, e, y, place);
-    });
-}
-
-OCELLI_INLINE void blocked_depthwise_pack(const conv_layer& l, const float* w, float* packed) {
-    const std::int64_t lanes = block_lanes(), taps = l.kernel_height * l.kernel_width;
-    const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
-    for (std::int64_t first = 0; first < l.channels; first += lanes)
-        t.turn(w + first * taps, taps, static_cast<int>(std::min(lanes, l.channels - first)), 1, taps, packed + first * taps, 0, lanes);
-}
-
-OCELLI_INLINE void blocked_depthwise(const conv_layer& l, const float* x, const float* packed, const blocked_epilogue& e, float* y) {
-    using namespace detail;
-    const blocked_kernels& t = get_blocked_kernels();
-    const std::int64_t lanes = t.lanes, blocks = block_count(l.channels, lanes), taps = l.kernel_height * l.kernel_width;
-    const std::int64_t pixels = l.out_height * l.out_width;
-    if (pixels == 0) return;
-    // Rows of a task: some ten microseconds of work.
-    const std::int64_t row_work = l.out_width * taps * lanes / 2;
-    const std::int64_t chunks = std::clamp<std::int64_t>(l.out_height * row_work >> 16, 1, std::min<std::int64_t>(8, l.out_height));
-    const std::int64_t chunk = (l.out_height + chunks - 1) / chunks;
-    parallel_for(static_cast<std::size_t>(l.batch * blocks * chunks), conv_grain(chunk * row_work), [&](std::size_t begin, std::size_t end) {
-        for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
-            const std::int64_t i = task / chunks, row0 = task % chunks * chunk, to = i * pixels * lanes;
-            depthwise_block(t, l, i % blocks, x + i * l.height * l.width * lanes, packed, e, e.addend == nullptr ? nullptr : e.addend + to, y + to, row0,
-                            std::min(l.out_height, row0 + chunk));
-        }
-    });
-}
-
-namespace detail {
-
-inline void blocked_pooling(const conv_layer& l, bool average, const float* x, const float* rows, const float* columns, float* y) {
-    const blocked_kernels& t = get_blocked_kernels();
-    const std::int64_t lanes = t.lanes, blocks = block_count(l.channels, lanes), pixels = l.out_height * l.out_width;
-    if (pixels == 0) return;
-    parallel_for(static_cast<std::size_t>(l.batch * blocks), conv_grain(pixels * l.kernel_height * l.kernel_width * lanes), [&](std::size_t begin, std::size_t end) {
-        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
-            blocked_pool_args d{};
-            d.tap_row = l.dilation_y * l.width * lanes;
-            d.kernel_width = l.kernel_width;
-            d.dilation = l.dilation_x;
-            d.stride = l.stride_x;
-            d.pad = l.pad_left;
-            d.width = l.width;
-            d.out_width = l.out_width;
-            d.columns = columns;
-            for (std::int64_t row = 0; row < l.out_height; ++row) {
-                const std::int64_t at = row * l.stride_y - l.pad_top;
-                const auto [ky0, ky1] = taps_inside(at, l.dilation_y, l.kernel_height, l.height);
-                d.kernel_rows = ky1 - ky0;
-                d.x = x + (i * l.height + (ky0 == ky1 ? 0 : at + ky0 * l.dilation_y)) * l.width * lanes;
-                d.y = y + (i * pixels + row * l.out_width) * lanes;
-                if (average) d.rows = rows[row];
-                t.pool_row[average](d);
-            }
-        }
-    });
-}
-
-}  // namespace detail
-
-OCELLI_INLINE void blocked_max_pool(const conv_layer& l, const float* x, float* y) {
-    detail::blocked_pooling(l, false, x, nullptr, nullptr, y);
-}
-
-OCELLI_INLINE void blocked_average_pool(const conv_layer& l, const float* x, const float* rows, const float* columns, float* y) {
-    detail::blocked_pooling(l, true, x, rows, columns, y);
-}
-
-OCELLI_INLINE void blocked_mean(std::int64_t blocks, std::int64_t pixels, const float* x, float* y) {
-    const detail::blocked_kernels& t = detail::get_blocked_kernels();
-    parallel_for(static_cast<std::size_t>(blocks), detail::conv_grain(pixels * t.lanes), [&](std::size_t begin, std::size_t end) {
-        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) t.mean(x + i * pixels * t.lanes, pixels, y + i * t.lanes);
-    });
-}
-
-OCELLI_INLINE void to_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y) {
-    const detail::blocked_kernels& t = detail::get_blocked_kernels();
-    const std::int64_t blocks = block_count(channels, t.lanes);
-    parallel_for(static_cast<std::size_t>(batch * blocks), detail::conv_grain(pixels * t.lanes * 4), [&](std::size_t begin, std::size_t end) {
-        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
-            const std::int64_t first = i % blocks * t.lanes;
-            t.gather(x + (i / blocks * channels + first) * pixels, pixels, pixels, static_cast<int>(std::min<std::int64_t>(t.lanes, channels - first)),
-                     y + i * pixels * t.lanes);
-        }
-    });
-}
-
-OCELLI_INLINE void from_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y) {
-    const detail::blocked_kernels& t = detail::get_blocked_kernels();
-    const std::int64_t blocks = block_count(channels, t.lanes);
-    parallel_for(static_cast<std::size_t>(batch * blocks), detail::conv_grain(pixels * t.lanes * 4), [&](std::size_t begin, std::size_t end) {
-        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
-            const std::int64_t first = i % blocks * t.lanes;
-            t.scatter(x + i * pixels * t.lanes, pixels, pixels, static_cast<int>(std::min<std::int64_t>(t.lanes, channels - first)),
-                      y + (i / blocks * channels + first) * pixels);
-        }
-    });
 }
 
 }  // namespace ocelli::nn

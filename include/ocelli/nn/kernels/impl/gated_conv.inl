@@ -8,7 +8,7 @@
 namespace ocelli::nn {
 
 OCELLI_INLINE void blocked_gated_conv(const conv_layer& l, const float* x, const float* gate, const float* packed, const blocked_epilogue& e, float* y) {
-    const detail::blocked_kernels& t = detail::get_blocked_kernels();
+    const detail::block_kernels& t = detail::get_block_kernels();
     const std::int64_t lanes = t.lanes, depth = block_count(l.channels, lanes), blocks = block_count(l.filters, lanes), pixels = l.height * l.width;
     float* const scaled = ocelli::detail::thread_scratch(static_cast<std::size_t>(blocks * lanes * l.channels), 2);  // which blocked_conv() does not use
     conv_layer one = l;

@@ -2,7 +2,7 @@
 
 #include <ocelli/core/detail/unaligned.hpp>
 #include <ocelli/core/parallel.hpp>
-#include <ocelli/nn/kernels/detail/depthwise_block.hpp>
+#include <ocelli/nn/kernels/depthwise.hpp>
 #include <ocelli/nn/kernels/detail/tasks.hpp>
 #include <ocelli/nn/kernels/grouped.hpp>
 
@@ -55,7 +55,7 @@ OCELLI_INLINE void blocked_grouped_pack(const conv_layer& l, const float* w, flo
 
 OCELLI_INLINE void blocked_grouped(const conv_layer& l, const float* x, const float* packed, const blocked_epilogue& e, float* y) {
     using namespace detail;
-    const blocked_kernels& t = get_blocked_kernels();
+    const block_kernels& t = get_block_kernels();
     const std::int64_t lanes = t.lanes, blocks = block_count(l.channels, lanes), copies = l.channels / l.group;
     const std::int64_t pixels = l.height * l.width, out_pixels = l.out_height * l.out_width;
     if (l.batch == 0 || blocks == 0 || out_pixels == 0) return;
@@ -88,7 +88,7 @@ OCELLI_INLINE void blocked_grouped(const conv_layer& l, const float* x, const fl
                 conv_layer here = whole;
                 here.height = (need1 - need0) * copies;
                 here.pad_top = (l.pad_top + need0) * copies;
-                depthwise_block(t, here, i % blocks, ring + need0 % ring_rows * row_floats, packed, e, e.addend == nullptr ? nullptr : e.addend + to, y + to, row,
+                depthwise_block(here, i % blocks, ring + need0 % ring_rows * row_floats, packed, e, e.addend == nullptr ? nullptr : e.addend + to, y + to, row,
                                 next, {ring + ring_floats, ring_floats});
             }
         }

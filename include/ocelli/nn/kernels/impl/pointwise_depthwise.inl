@@ -1,7 +1,8 @@
 #pragma once
 
 #include <ocelli/core/parallel.hpp>
-#include <ocelli/nn/kernels/detail/depthwise_block.hpp>
+#include <ocelli/nn/kernels/depthwise.hpp>
+#include <ocelli/nn/kernels/detail/epilogue.hpp>
 #include <ocelli/nn/kernels/detail/tasks.hpp>
 #include <ocelli/nn/kernels/pointwise_depthwise.hpp>
 
@@ -145,7 +146,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
                 for (std::int64_t b = 0; b < pair.wide; ++b) {
                     const std::int64_t block = b0 + b;
                     const float* ring = between + b * plane_here;
-                    depthwise_block(t, here, block, ring + need0 % ring_rows * l.width * lanes, depthwise.weights, depthwise.epilogue, nullptr,
+                    depthwise_block(here, block, ring + need0 % ring_rows * l.width * lanes, depthwise.weights, depthwise.epilogue, nullptr,
                                     y + (image * blocks + block) * out_pixels * lanes, row, next, {ring + plane_here, plane_here});
                 }
             }

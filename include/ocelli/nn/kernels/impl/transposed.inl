@@ -1,7 +1,9 @@
 #pragma once
 
+#include <ocelli/core/detail/unaligned.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
+#include <ocelli/nn/kernels/detail/blocked_groups.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
 #include <ocelli/nn/kernels/detail/factors.hpp>
 #include <ocelli/nn/kernels/detail/tasks.hpp>
@@ -25,6 +27,130 @@ OCELLI_INLINE const transposed_kernels& get_transposed_kernels() {
     return chosen;
 }
 OCELLI_KERNEL_API_END
+
+/// One phase of a transposed convolution along one axis: results first, first + stride, ... are a convolution with every stride-th tap.
+/// Phases go by their first tap, so that weights do not depend on the padding.
+struct transpose_phase {
+    std::int64_t first, taps, pad, results;
+};
+inline transpose_phase phase_of(std::int64_t tap, std::int64_t stride, std::int64_t kernel, std::int64_t pad, std::int64_t extent) {
+    transpose_phase p{};
+    p.first = ((tap - pad) % stride + stride) % stride;
+    p.taps = tap < kernel ? (kernel - tap - 1) / stride + 1 : 1;  // at least one, of weight zero
+    // Result j reads element j + shift - t under the t-th tap; turned around, under tap u it reads j + shift - (taps - 1) + u.
+    p.pad = p.taps - 1 - (p.first + pad - tap) / stride;
+    p.results = p.first < extent ? (extent - p.first - 1) / stride + 1 : 0;
+    return p;
+}
+/// The phase's convolution, from x to some results of y.
+inline conv_layer phase_layer(const conv_layer& l, const transpose_phase& py, const transpose_phase& px) {
+    conv_layer c;
+    c.batch = l.batch;
+    c.group = l.group;
+    c.channels = l.filters;
+    c.filters = l.channels;
+    c.height = l.out_height;
+    c.width = l.out_width;
+    c.kernel_height = py.taps;
+    c.kernel_width = px.taps;
+    c.pad_top = py.pad;
+    c.pad_left = px.pad;
+    c.out_height = py.results;
+    c.out_width = px.results;
+    return c;
+}
+/// Calls f(phase's layer, its placement, its first tap's row and column, offset of its weights).
+template <class F>
+void each_phase(const conv_layer& l, const F& f) {
+    std::int64_t offset = 0;
+    for (std::int64_t y = 0; y < l.stride_y; ++y)
+        for (std::int64_t x = 0; x < l.stride_x; ++x) {
+            const transpose_phase py = phase_of(y, l.stride_y, l.kernel_height, l.pad_top, l.height), px = phase_of(x, l.stride_x, l.kernel_width, l.pad_left, l.width);
+            const conv_layer c = phase_layer(l, py, px);
+            f(c, blocked_placement{py.first * l.width + px.first, l.stride_x, l.stride_y * l.width, 0, l.height * l.width}, y, x, offset);
+            offset += blocked_conv_packed_size(c);
+        }
+}
+
+}  // namespace detail
+
+OCELLI_INLINE bool blocked_transpose_takes(const conv_layer& l) {
+    conv_layer c;
+    c.group = l.group;
+    c.channels = l.filters;
+    c.filters = l.channels;
+    return l.dilation_x == 1 && l.dilation_y == 1 && l.stride_x * l.stride_y <= 64 && l.kernel_depth == 1 && blocked_conv_takes(c);
+}
+
+OCELLI_INLINE std::int64_t blocked_transpose_packed_size(const conv_layer& l) {
+    std::int64_t size = 0;
+    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t, std::int64_t, std::int64_t) { size += blocked_conv_packed_size(c); });
+    return size;
+}
+
+OCELLI_INLINE void blocked_transpose_pack(const conv_layer& l, const float* w, float* packed, const float* factors) {
+    const std::int64_t out = l.channels / l.group, in = l.filters / l.group, lanes = block_lanes(), taps = l.kernel_height * l.kernel_width;
+    const ocelli::detail::gemm_kernels& t = ocelli::detail::get_gemm_kernels();
+    std::vector<float> turned;
+    bool all_turn = true;
+    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t tap_y, std::int64_t tap_x, std::int64_t offset) {
+        // Phases that no tap falls on have one of weight zero.
+        if (tap_y >= l.kernel_height || tap_x >= l.kernel_width) return std::fill_n(packed + offset, blocked_conv_packed_size(c), 0.0f), void();
+        if (detail::groups_in_blocks(c, lanes).merged == 1) return;
+        all_turn = false;
+        turned.assign(static_cast<std::size_t>(l.channels * in * c.kernel_height * c.kernel_width), 0.0f);
+        float* to = turned.data();
+        for (std::int64_t f = 0; f < l.channels; ++f)
+            for (std::int64_t i = 0; i < in; ++i)
+                for (std::int64_t u = c.kernel_height; u-- > 0;)
+                    for (std::int64_t v = c.kernel_width; v-- > 0; ++to) {
+                        const std::int64_t ky = tap_y + u * l.stride_y, kx = tap_x + v * l.stride_x;
+                        *to = ocelli::detail::float_at(w + (((f / out * in + i) * out + f % out) * l.kernel_height + ky) * l.kernel_width + kx);
+                        if (factors != nullptr) *to *= factors[f];
+                    }
+        blocked_conv_pack(c, turned.data(), packed + offset);
+    });
+    if (!all_turn) return;
+    // Every tap of some filters at once, which lie side by side; each belongs to one phase.
+    const std::int64_t blocks = block_count(out, lanes), pairs = (blocks + 1) / 2;
+    struct place {
+        std::int64_t first, tap, group;  ///< of the phase's weights, of the tap among its taps, floats of a group
+        std::int64_t taps;
+    };
+    std::vector<place> places(static_cast<std::size_t>(taps));
+    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement&, std::int64_t tap_y, std::int64_t tap_x, std::int64_t offset) {
+        for (std::int64_t ky = tap_y; ky < l.kernel_height; ky += l.stride_y)
+            for (std::int64_t kx = tap_x; kx < l.kernel_width; kx += l.stride_x)
+                places[static_cast<std::size_t>(ky * l.kernel_width + kx)] = {
+                    offset, (c.kernel_height - 1 - ky / l.stride_y) * c.kernel_width + c.kernel_width - 1 - kx / l.stride_x, blocked_conv_packed_size(c) / l.group,
+                    c.kernel_height * c.kernel_width};
+    });
+    parallel_for(static_cast<std::size_t>(l.group * pairs), static_cast<std::size_t>(1 + (1 << 16) / (taps * in * lanes)), [&](std::size_t begin, std::size_t end) {
+        float* vectors = ocelli::detail::thread_scratch(static_cast<std::size_t>(taps * lanes), 1);
+        for (auto p = static_cast<std::int64_t>(begin); p < static_cast<std::int64_t>(end); ++p) {
+            const std::int64_t group = p / pairs, first = p % pairs * 2 * lanes, wide = std::min(2 * lanes, blocks * lanes - first);
+            for (std::int64_t i = 0; i < in; ++i)
+                for (std::int64_t f = 0; f < wide; f += lanes) {
+                    const std::int64_t used = std::min(lanes, out - first - f);
+                    t.turn(w + ((group * in + i) * out + first + f) * taps, taps, static_cast<int>(used), 1, taps, vectors, 0, lanes);
+                    if (factors != nullptr) detail::multiply_vectors(factors + group * out + first + f, used, lanes, taps, vectors);
+                    for (std::int64_t tap = 0; tap < taps; ++tap) {
+                        const place& at = places[static_cast<std::size_t>(tap)];
+                        std::memcpy(packed + at.first + group * at.group + first * in * at.taps + (at.tap * in + i) * wide + f, vectors + tap * lanes,
+                                    static_cast<std::size_t>(lanes) * sizeof(float));
+                    }
+                }
+        }
+    });
+}
+
+OCELLI_INLINE void blocked_transpose(const conv_layer& l, const float* x, bool planes, const float* packed, const blocked_epilogue& e, float* y) {
+    detail::each_phase(l, [&](const conv_layer& c, const detail::blocked_placement& place, std::int64_t, std::int64_t, std::int64_t offset) {
+        detail::blocked_conv_placed(c, x, planes, planes ? detail::floats_in_planes : detail::floats_in_blocks, packed + offset, e, y, place);
+    });
+}
+
+namespace detail {
 
 inline std::int64_t floor_divide(std::int64_t a, std::int64_t b) noexcept {
     return a >= 0 ? a / b : -((b - 1 - a) / b);
@@ -107,6 +233,7 @@ OCELLI_INLINE void transpose_columns(const conv_layer& l, const float* x, const 
     using namespace detail;
     const blocked_kernels& t = get_blocked_kernels();
     const auto fold = get_transposed_kernels().row;
+    const auto scatter = get_block_kernels().scatter;
     const std::int64_t lanes = t.lanes, depth = block_count(l.filters, lanes), taps = l.kernel_height * l.kernel_width, columns = l.channels * taps;
     const std::int64_t blocks = block_count(columns, lanes), plane = l.out_height * l.out_width, pixels = l.height * l.width;
     if (l.batch == 0 || columns == 0 || pixels == 0) return;
@@ -154,7 +281,7 @@ OCELLI_INLINE void transpose_columns(const conv_layer& l, const float* x, const 
                     for (std::int64_t i = 0; i < count; ++i) {
                         const std::int64_t used = std::min(lanes, columns - b * lanes);
                         float* const to = sums + (b * lanes * room + r - row0 + i) * row;
-                        t.scatter(products + (b * here + i * l.out_width) * lanes, room * row, l.out_width, static_cast<int>(used), to + left);
+                        scatter(products + (b * here + i * l.out_width) * lanes, room * row, l.out_width, static_cast<int>(used), to + left);
                         for (std::int64_t c = 0; c < used; ++c) {
                             std::fill_n(to + c * room * row, left, 0.0f);
                             std::fill_n(to + c * room * row + left + l.out_width, row - left - l.out_width, 0.0f);
