@@ -86,3 +86,22 @@ TEST_CASE("what is no shuffle of channels stays") {
     stays({1, 6, 3, 2}, {3, 2, 6}, {1, 0, 2}, {2, 1, 3, 2, 3}, true);
     stays({1, 6, 3, 2}, {6, 3, 2}, {1, 0, 2}, {3, 1, 6, 1, 2}, true);
 }
+
+TEST_CASE("a few channels are mixed where they are, with and without a bias; more of them, and other turns, stay") {
+    const auto mixed = [](const dims& shape, std::int64_t filters, bool bias, const dims& first, const dims& second) {
+        network n(shape);
+        tensor w(dtype::float32, {shape[1], filters});
+        for (std::int64_t i = 0; i < w.size(); ++i) w.mutable_data<float>()[i] = static_cast<float>(i % 5 - 2);
+        value_id at = n.add("MatMul", {n.add("Transpose", {n.x}, {{"perm", first}}), n.g.add_constant("", w)});
+        if (bias) {
+            tensor b(dtype::float32, {filters});
+            for (std::int64_t i = 0; i < filters; ++i) b.mutable_data<float>()[i] = static_cast<float>(i);
+            at = n.add("Add", {n.g.add_constant("", b), at});
+        }
+        return n.simplified({n.add("Neg", {n.add("Transpose", {at}, {{"perm", second}})})});
+    };
+    CHECK(mixed({2, 4, 5, 6}, 4, true, {0, 2, 3, 1}, {0, 3, 1, 2}) == "Reshape MatMul Add Reshape Neg ");
+    CHECK(mixed({2, 3, 7}, 5, false, {0, 2, 1}, {0, 2, 1}) == "MatMul Neg ");
+    CHECK(mixed({2, 4, 5, 5}, 4, true, {0, 3, 2, 1}, {0, 3, 1, 2}) == "Transpose MatMul Add Transpose Neg ");
+    CHECK(mixed({2, 20, 5, 6}, 4, false, {0, 2, 3, 1}, {0, 3, 1, 2}) == "Transpose MatMul Transpose Neg ");
+}

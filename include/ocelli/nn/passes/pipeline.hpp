@@ -26,6 +26,7 @@ inline constexpr std::array simplify_passes{
     pass{"parallel_convolutions", &passes::parallel_convolutions},
     pass{"pad_folding", &passes::pad_folding},
     pass{"channel_shuffle", &passes::channel_shuffle},
+    pass{"channel_products", &passes::channel_products},
     pass{"gelu_fusion", &passes::gelu_fusion},
     pass{"layer_norm_fusion", &passes::layer_norm_fusion},
     pass{"softmax_axis", &passes::softmax_axis},

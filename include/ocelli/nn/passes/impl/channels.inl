@@ -74,4 +74,56 @@ OCELLI_INLINE std::vector<patch> channel_shuffle(const graph& g) {
     return found;
 }
 
+OCELLI_INLINE std::vector<patch> channel_products(const graph& g) {
+    constexpr std::int64_t few = 16;  // for more, channels that lie together pay for turning
+    std::vector<patch> found;
+    const walker w(g);
+    for (const node& n : g.nodes) {
+        if (!n.domain.empty() || n.op != "MatMul" || n.inputs.size() != 2 || !w.is_float(n.inputs[0])) continue;
+        const node* const before = w.producer(n.inputs[0], "Transpose");
+        const tensor* const weights = detail::constant_input(g, n, 1);
+        if (before == nullptr || !w.used(n.inputs[0], 1) || weights == nullptr || weights->type() != dtype::float32 || weights->rank() != 2) continue;
+        const std::int64_t channels = weights->extent(0), mixed = weights->extent(1);
+        const node* const add = w.user(n.outputs[0], "Add");
+        const tensor* const bias = add == nullptr ? nullptr : detail::constant_input(g, *add, add->inputs[0] == n.outputs[0] ? 1 : 0);
+        if (add != nullptr && (bias == nullptr || bias->type() != dtype::float32 || bias->shape() != dims{mixed})) continue;
+        const node* const after = w.user(add != nullptr ? add->outputs[0] : n.outputs[0], "Transpose");
+        const auto extents = g.at(before->inputs[0]).what.shape.concrete();
+        if (after == nullptr || !extents || extents->size() < 3 || element_count(*extents) == 0 || channels > few || mixed > few || mixed < 1) continue;
+        dims to_last{0}, back{0, static_cast<std::int64_t>(extents->size()) - 1};
+        for (std::size_t i = 2; i < extents->size(); ++i) {
+            to_last.push_back(static_cast<std::int64_t>(i));
+            back.push_back(static_cast<std::int64_t>(i) - 1);
+        }
+        to_last.push_back(1);
+        if (attr_ints(*before, "perm", {}) != to_last || attr_ints(*after, "perm", {}) != back || (*extents)[1] != channels) continue;
+
+        patch p{.reason = ocelli::detail::concat("'", n.name, "' mixes channels where they are")};
+        const auto reshaped = [&](value_id v, const dims& shape, const value_id to) {
+            tensor numbers(dtype::int64, {static_cast<std::int64_t>(shape.size())});
+            std::copy(shape.begin(), shape.end(), numbers.mutable_data<std::int64_t>());
+            p.nodes.push_back({.name = n.name, .op = "Reshape", .opset = n.opset, .inputs = {v, p.add_constant(g, "", numbers)}, .outputs = {to}, .source = n.source});
+            return to;
+        };
+        tensor turned(dtype::float32, {mixed, channels});
+        for (std::int64_t i = 0; i < mixed; ++i)
+            for (std::int64_t j = 0; j < channels; ++j) turned.mutable_data<float>()[i * channels + j] = weights->data<float>()[j * mixed + i];
+        const std::int64_t pixels = element_count(*extents) / ((*extents)[0] * channels);
+        dims shape = *extents;
+        shape[1] = mixed;
+        const value_id rows = reshaped(before->inputs[0], {(*extents)[0], channels, pixels}, p.add_value(g, "", {dtype::float32, symbolic_shape(dims{(*extents)[0], channels, pixels}), {}}));
+        const fact result{dtype::float32, symbolic_shape(dims{(*extents)[0], mixed, pixels}), {}};
+        value_id at = p.add_value(g, "", result);
+        p.nodes.push_back({.name = n.name, .op = "MatMul", .opset = n.opset, .inputs = {p.add_constant(g, "", turned), rows}, .outputs = {at}, .source = n.source});
+        if (bias != nullptr) {
+            const value_id sum = p.add_value(g, "", result);
+            p.nodes.push_back({.name = add->name, .op = "Add", .opset = add->opset, .inputs = {at, p.add_constant(g, "", bias->reshaped({mixed, 1}))}, .outputs = {sum}, .source = n.source});
+            at = sum;
+        }
+        p.replace.push_back({after->outputs[0], reshaped(at, shape, p.add_value(g, g.at(after->outputs[0]).name, g.at(after->outputs[0]).what))});
+        found.push_back(std::move(p));
+    }
+    return found;
+}
+
 }  // namespace ocelli::nn::passes
