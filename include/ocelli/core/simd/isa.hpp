@@ -80,4 +80,14 @@ inline bool has_bf16() {
 #endif
 }
 
+/// True where the set in use comes with sums of products of four bytes (AVX512-VNNI).
+inline bool has_vnni() {
+#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+    static const bool has = active() == isa::avx512 && __builtin_cpu_supports("avx512vnni");
+    return has;
+#else
+    return false;
+#endif
+}
+
 }  // namespace ocelli::simd

@@ -1,0 +1,289 @@
+// Products of 8-bit integers and what stands between them. Compiled once per instruction set.
+
+namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET {
+
+// As many bytes as a vector has 32-bit lanes.
+struct lane_bytes {
+    typedef std::uint8_t type __attribute__((vector_size(lanes<float>)));
+    typedef std::uint8_t unaligned __attribute__((vector_size(lanes<float>), aligned(1), may_alias));
+};
+// GCC converts between integers of 8 and 32 bits one by one.
+OCELLI_ALWAYS_INLINE vi32 load_wide(const std::uint8_t* p) {
+#if OCELLI_TARGET_LEVEL >= 1
+    vi32 v;
+    asm("vpmovzxbd %1, %0" : "=v"(v) : "m"(*reinterpret_cast<const lane_bytes::unaligned*>(p)));
+    return v;
+#elif defined(__x86_64__) || defined(__SSE2__)
+    typedef std::int32_t word __attribute__((aligned(1), may_alias));
+    vi32 v = {*reinterpret_cast<const word*>(p), 0, 0, 0};
+    asm("punpcklbw %1, %0\n\tpunpcklwd %1, %0" : "+x"(v) : "x"(vi32{}));
+    return v;
+#else
+    return __builtin_convertvector(*reinterpret_cast<const lane_bytes::unaligned*>(p), vi32);
+#endif
+}
+// The lowest bytes.
+OCELLI_ALWAYS_INLINE void store_narrow(std::uint8_t* p, vi32 v) {
+#if OCELLI_TARGET_LEVEL == 2
+    asm("vpmovdb %1, %0" : "=m"(*reinterpret_cast<lane_bytes::unaligned*>(p)) : "v"(v));
+#elif defined(__x86_64__) || defined(__SSE2__)
+    typedef std::int32_t word __attribute__((aligned(1), may_alias));
+    v &= 255;
+#    if OCELLI_TARGET_LEVEL == 1
+    asm("vpackssdw %0, %0, %0\n\tvpackuswb %0, %0, %0" : "+x"(v));
+    reinterpret_cast<word*>(p)[1] = v[4];
+#    else
+    asm("packssdw %0, %0\n\tpackuswb %0, %0" : "+x"(v));
+#    endif
+    *reinterpret_cast<word*>(p) = v[0];
+#else
+    *reinterpret_cast<lane_bytes::unaligned*>(p) = __builtin_convertvector(v, lane_bytes::type);
+#endif
+}
+OCELLI_ALWAYS_INLINE void store_narrow_first(std::uint8_t* p, vi32 v, std::int64_t n) {
+    std::uint8_t all[lanes<float>] = {};
+    store_narrow(all, v);
+    for (std::int64_t i = 0; i < n; ++i) p[i] = all[i];
+}
+
+// The nearest whole numbers between low and high, halves to even, plus zero. The bounds are far below the numbers whose floats have no fraction.
+OCELLI_ALWAYS_INLINE vi32 nearest_between(vf32 v, float low, float high, std::int32_t zero) {
+    const vf32 shifted = rounded(min(max(v, broadcast(low)), broadcast(high)) + broadcast(12582912.0f));
+    return __builtin_bit_cast(vi32, shifted) + broadcast(zero - 0x4b400000);
+}
+
+// How a word of bytes multiplies: as two integers of 16 bits, or as four bytes, unsigned by signed.
+struct word_pairs {
+    OCELLI_ALWAYS_INLINE static void add(vi32& sum, vi32 x, vi32 w) {
+#if OCELLI_TARGET_LEVEL >= 1
+        vi32 products;
+        asm("vpmaddwd %2, %1, %0" : "=v"(products) : "v"(x), "v"(w));
+        sum += products;
+#elif defined(__x86_64__) || defined(__SSE2__)
+        asm("pmaddwd %1, %0" : "+x"(x) : "x"(w));
+        sum += x;
+#else
+        sum += (x << 16 >> 16) * (w << 16 >> 16) + (x >> 16) * (w >> 16);
+#endif
+    }
+};
+#if OCELLI_TARGET_LEVEL == 2
+// AVX512-VNNI: only where the processor has it.
+struct word_quads {
+    OCELLI_ALWAYS_INLINE static void add(vi32& sum, vi32 x, vi32 w) { asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w)); }
+};
+#endif
+
+OCELLI_ALWAYS_INLINE vi32 broadcast_word(const std::uint8_t* p) {
+    typedef std::int32_t word __attribute__((aligned(1), may_alias));
+    return broadcast(static_cast<std::int32_t>(*reinterpret_cast<const word*>(p)));
+}
+
+// A vector of sums, less than a whole one where n says so.
+OCELLI_ALWAYS_INLINE void finish_sums(const nn::detail::byte_task& t, vi32 sum, std::int64_t row, std::int64_t filter, std::int64_t n) {
+    constexpr int L = lanes<float>;
+    sum += load(t.bias + filter);
+    const std::int64_t at = row * t.y_stride + filter;
+    if (t.form == nn::byte_epilogue::result::sums) {
+        std::int32_t* const y = static_cast<std::int32_t*>(t.y) + at;
+        if (n >= L) store(y, sum);
+        else store_first(y, sum, static_cast<int>(n));
+        return;
+    }
+    const vf32 scaled = rounded(__builtin_convertvector(sum, vf32) * load(t.scale + filter));
+    if (t.form == nn::byte_epilogue::result::floats) {
+        float* const y = static_cast<float*>(t.y) + at;
+        if (n >= L) store(y, scaled);
+        else store_first(y, scaled, static_cast<int>(n));
+        return;
+    }
+    std::uint8_t* const y = static_cast<std::uint8_t*>(t.y) + at;
+    const vi32 whole = nearest_between(scaled, t.low, t.high, t.zero);
+    if (n >= L) store_narrow(y, whole);
+    else store_narrow_first(y, whole, n);
+}
+
+inline void finish_tile(const nn::detail::byte_task& t, const std::int32_t* sums, std::int64_t vectors) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t row = 0; row < t.count; ++row, sums += vectors * L)
+        for (std::int64_t f = 0; f < t.filters; f += L) finish_sums(t, load(sums + f), row, f, t.filters - f);
+}
+
+template <class Product, int V>
+OCELLI_ALWAYS_INLINE void multiply_word(vi32 (&sum)[V], vi32 x, const vi32 (&w)[V]) {
+    Product::add(sum[0], x, w[0]);
+    if constexpr (V == 2) Product::add(sum[1], x, w[1]);
+}
+
+// Pixels by packs of numbers, so that all sums stay in registers.
+template <class Product, int V, int... I>
+OCELLI_NOINLINE void byte_tile_of(const nn::detail::byte_task& t, std::integer_sequence<int, I...>) {
+    constexpr int L = lanes<float>, M = sizeof...(I);
+    vi32 sum[M][V] = {};
+    const std::int32_t* w = t.weights;
+    // Pixels behind the last one are the last one again.
+    const std::int64_t last = t.count - 1;
+    for (std::int64_t r = 0; r < t.run_count; ++r) {
+        const std::uint8_t* const x = t.x + t.runs[r].offset;
+        const std::uint8_t* const from[M] = {x + t.pixels[I < last ? I : last]...};
+        const std::int64_t bytes = 4 * t.runs[r].words;
+        for (std::int64_t k = 0; k < bytes; k += 4, w += V * L) {
+            vi32 weights[V];
+            weights[0] = load(w);
+            if constexpr (V == 2) weights[1] = load(w + L);
+            (multiply_word<Product, V>(sum[I], broadcast_word(from[I] + k), weights), ...);
+        }
+    }
+    alignas(64) std::int32_t sums[M * V * L];
+    ((store(sums + I * V * L, sum[I][0]), store(sums + (I * V + V - 1) * L, sum[I][V - 1])), ...);
+    finish_tile(t, sums, V);
+}
+
+#if OCELLI_TARGET_LEVEL == 2
+inline constexpr int byte_tile_pixels = 14, byte_tile_half = 7, byte_tile_few = 3;
+#else
+inline constexpr int byte_tile_pixels = 6, byte_tile_half = 4, byte_tile_few = 2;
+#endif
+
+template <class Product, int V>
+void byte_tile(const nn::detail::byte_task& t) {
+    if (t.count > byte_tile_half) byte_tile_of<Product, V>(t, std::make_integer_sequence<int, byte_tile_pixels>());
+    else if (t.count > byte_tile_few) byte_tile_of<Product, V>(t, std::make_integer_sequence<int, byte_tile_half>());
+    else if (t.count > 1) byte_tile_of<Product, V>(t, std::make_integer_sequence<int, byte_tile_few>());
+    else byte_tile_of<Product, V>(t, std::make_integer_sequence<int, 1>());
+}
+
+// A filter for each channel: a byte is a pair with 0 (or, in its upper half, what its weight's 0 takes away).
+template <int... I>
+OCELLI_ALWAYS_INLINE void byte_depthwise_of(const nn::detail::byte_task& t, std::integer_sequence<int, I...>) {
+    constexpr int L = lanes<float>, M = sizeof...(I);
+    const std::int64_t last = t.count - 1;
+    const std::uint8_t* const from[M] = {t.x + t.pixels[I < last ? I : last]...};
+    const std::int32_t* w = t.weights;
+    for (std::int64_t c = 0; c < t.filters; c += L) {
+        vi32 sum[M] = {};
+        for (std::int64_t r = 0; r < t.run_count; ++r, w += L) {
+            const std::int64_t at = t.runs[r].offset + c;
+            const vi32 weights = load(w);
+            (word_pairs::add(sum[I], load_wide(from[I] + at), weights), ...);
+        }
+        (void)(((I < t.count) && (finish_sums(t, sum[I], I, c, t.filters - c), true)) && ...);
+    }
+}
+inline void byte_depthwise(const nn::detail::byte_task& t) {
+    byte_depthwise_of(t, std::make_integer_sequence<int, 8>());
+}
+
+inline void byte_copy(std::int64_t n, const std::uint8_t* from, std::uint8_t flip, std::uint8_t* to) {
+    constexpr int L = lanes<std::uint8_t>;
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) store(to + i, load(from + i) ^ flip);
+    for (; i < n; ++i) to[i] = static_cast<std::uint8_t>(from[i] ^ flip);
+}
+inline void byte_widen(std::int64_t n, const std::uint8_t* from, std::uint8_t flip, std::int32_t zero, std::int16_t* to) {
+    typedef std::uint8_t half __attribute__((vector_size(2 * lanes<float>), aligned(1), may_alias));
+    constexpr int L = 2 * lanes<float>;
+    const vec<std::int16_t> turned = broadcast(static_cast<std::int16_t>(flip)), less = broadcast(static_cast<std::int16_t>(zero));
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) {
+        const half& some = *reinterpret_cast<const half*>(from + i);
+        vec<std::int16_t> v;
+#if OCELLI_TARGET_LEVEL >= 1
+        asm("vpmovzxbw %1, %0" : "=v"(v) : "m"(some));
+#elif defined(__x86_64__) || defined(__SSE2__)
+        asm("movq %1, %0\n\tpunpcklbw %2, %0" : "=&x"(v) : "m"(some), "x"(vi32{}));
+#else
+        v = __builtin_convertvector(some, vec<std::int16_t>);
+#endif
+        store(to + i, (v ^ turned) - less);
+    }
+    for (; i < n; ++i) to[i] = static_cast<std::int16_t>(static_cast<std::int32_t>(from[i] ^ flip) - zero);
+}
+
+// What an operand of the elementwise functions is, 128 more where it is signed.
+struct byte_reader {
+    const std::uint8_t* data;
+    std::int32_t flip, zero;
+    explicit byte_reader(const nn::byte_operand& x) : data(x.data), flip(x.is_signed ? 128 : 0), zero(x.zero + (x.is_signed ? 128 : 0)) {}
+    OCELLI_ALWAYS_INLINE vf32 at(std::int64_t i) const { return __builtin_convertvector((load_wide(data + i) ^ flip) - zero, vf32); }
+    OCELLI_ALWAYS_INLINE vf32 first(std::int64_t i, std::int64_t n) const {
+        std::uint8_t some[lanes<float>] = {};
+        for (std::int64_t k = 0; k < n; ++k) some[k] = data[i + k];
+        return __builtin_convertvector((load_wide(some) ^ flip) - zero, vf32);
+    }
+};
+
+inline void byte_sum_of_two(std::int64_t n, const nn::byte_operand& a, const nn::byte_operand& b, float low, float high, std::int32_t zero, std::uint8_t* y) {
+    constexpr int L = lanes<float>;
+    const byte_reader left(a), right(b);
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) store_narrow(y + i, nearest_between(rounded(left.at(i) * a.scale) + rounded(right.at(i) * b.scale), low, high, zero));
+    if (i < n) store_narrow_first(y + i, nearest_between(rounded(left.first(i, n - i) * a.scale) + rounded(right.first(i, n - i) * b.scale), low, high, zero), n - i);
+}
+inline void byte_product_of_two(std::int64_t n, const nn::byte_operand& a, const nn::byte_operand& b, float scale, float low, float high, std::int32_t zero,
+                                std::uint8_t* y) {
+    constexpr int L = lanes<float>;
+    const byte_reader left(a), right(b);
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) store_narrow(y + i, nearest_between(left.at(i) * right.at(i) * scale, low, high, zero));
+    if (i < n) store_narrow_first(y + i, nearest_between(left.first(i, n - i) * right.first(i, n - i) * scale, low, high, zero), n - i);
+}
+
+OCELLI_ALWAYS_INLINE vi32 quantized_lanes(vf32 x, float scale, float low, float high, std::int32_t zero) {
+    const vf32 v = x / scale;
+    return nearest_between(v == v ? v : vf32{}, low, high, zero);
+}
+inline void byte_quantize(std::int64_t n, const float* x, float scale, float low, float high, std::int32_t zero, std::uint8_t* y) {
+    constexpr int L = lanes<float>;
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) store_narrow(y + i, quantized_lanes(load(x + i), scale, low, high, zero));
+    if (i < n) store_narrow_first(y + i, quantized_lanes(load_first(x + i, static_cast<int>(n - i)), scale, low, high, zero), n - i);
+}
+inline void byte_dequantize(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, float scale, std::int32_t zero, float* y) {
+    constexpr int L = lanes<float>;
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) store(y + i, __builtin_convertvector((load_wide(x + i) ^ flip) - zero, vf32) * scale);
+    for (; i < n; ++i) y[i] = static_cast<float>(static_cast<std::int32_t>(x[i] ^ flip) - zero) * scale;
+}
+
+inline void byte_largest(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, std::uint8_t* y) {
+    constexpr int L = lanes<std::uint8_t>;
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) {
+        const vec<std::uint8_t> a = load(x + i) ^ flip, b = load(y + i) ^ flip;
+        store(y + i, (a > b ? a : b) ^ flip);
+    }
+    for (; i < n; ++i)
+        if (static_cast<std::uint8_t>(x[i] ^ flip) > static_cast<std::uint8_t>(y[i] ^ flip)) y[i] = x[i];
+}
+inline void byte_sum(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, std::int32_t* sums) {
+    constexpr int L = lanes<float>;
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) store(sums + i, load(sums + i) + (load_wide(x + i) ^ flip));
+    for (; i < n; ++i) sums[i] += x[i] ^ flip;
+}
+
+inline nn::detail::byte_kernels make_byte_kernels() {
+    nn::detail::byte_kernels t;
+    t.lanes = lanes<float>;
+    t.most = byte_tile_pixels;
+    t.depthwise_most = 8;
+    t.pairs[0] = &byte_tile<word_pairs, 1>;
+    t.pairs[1] = &byte_tile<word_pairs, 2>;
+#if OCELLI_TARGET_LEVEL == 2
+    t.quads[0] = &byte_tile<word_quads, 1>;
+    t.quads[1] = &byte_tile<word_quads, 2>;
+#endif
+    t.depthwise = &byte_depthwise;
+    t.copy = &byte_copy;
+    t.widen = &byte_widen;
+    t.add = &byte_sum_of_two;
+    t.multiply = &byte_product_of_two;
+    t.quantize = &byte_quantize;
+    t.dequantize = &byte_dequantize;
+    t.largest = &byte_largest;
+    t.sum = &byte_sum;
+    return t;
+}
+
+}  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET
