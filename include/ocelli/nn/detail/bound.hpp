@@ -162,6 +162,8 @@ std::unique_ptr<bound_kernel> bind_blocked_resample(const graph& g, const node& 
 std::unique_ptr<bound_kernel> bind_product(const graph& g, const node& n, weight_cache& weights);
 /// The kernel for LSTM and GRU, or null.
 std::unique_ptr<bound_kernel> bind_recurrent(const graph& g, const node& n, weight_cache& weights);
+/// The kernel for a node of 8-bit integers, or that makes or reads such, or null.
+std::unique_ptr<bound_kernel> bind_quantized(const graph& g, const node& n, weight_cache& weights);
 /// The kernel for ocelli.Attention, or null.
 std::unique_ptr<bound_kernel> bind_attention(const node& n);
 
@@ -177,6 +179,7 @@ std::unique_ptr<bound_kernel> bind_attention(const node& n);
 #    include <ocelli/nn/impl/bind_pointwise.inl>
 #    include <ocelli/nn/impl/bind_pointwise_depthwise.inl>
 #    include <ocelli/nn/impl/bind_product.inl>
+#    include <ocelli/nn/impl/bind_quantized.inl>
 #    include <ocelli/nn/impl/bind_recurrent.inl>
 #    include <ocelli/nn/impl/bind_resample.inl>
 #endif

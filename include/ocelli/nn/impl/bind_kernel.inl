@@ -147,6 +147,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_kernel(const graph& g, const no
     if (auto kernel = detail::bind_by_shape(g, n)) return kernel;
     if (auto kernel = detail::bind_select(g, n)) return kernel;
     if (auto kernel = detail::bind_find(g, n)) return kernel;
+    if (auto kernel = detail::bind_quantized(g, n, weights)) return kernel;
     if (g.at(n.inputs[0]).what.type != dtype::float32) return nullptr;
     if (n.domain == "ocelli" && n.op == "ConvTranspose" && has_attribute(n, "kernel")) return std::make_unique<detail::bound_conv_transpose>(g, n);
     if (n.domain == "ocelli" && n.op == "Conv" && has_attribute(n, "kernel")) return std::make_unique<detail::bound_conv>(g, n, weights);

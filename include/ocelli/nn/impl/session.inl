@@ -117,6 +117,7 @@ struct session::state {
         const auto rewrite = [&](std::span<const pass> list) {
             for (applied_patch& p : run_passes(g, list)) v.patches.push_back({std::move(p.pass), p.reason + place});
         };
+        if (options.lower) rewrite(quantized_passes);
         if (options.simplify) rewrite(simplify_passes);
         if (options.lower) {
             rewrite(lower_passes);

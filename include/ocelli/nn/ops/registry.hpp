@@ -27,6 +27,7 @@
 #include <ocelli/nn/ops/pad.hpp>
 #include <ocelli/nn/ops/pool.hpp>
 #include <ocelli/nn/ops/quantize.hpp>
+#include <ocelli/nn/ops/quantized.hpp>
 #include <ocelli/nn/ops/rearrange.hpp>
 #include <ocelli/nn/ops/recurrent.hpp>
 #include <ocelli/nn/ops/reduce.hpp>
@@ -66,6 +67,7 @@ inline std::vector<std::span<const op_def>> op_tables() {
         pad_ops(),
         pool_ops(),
         quantize_ops(),
+        quantized_ops(),
         rearrange_ops(),
         recurrent_ops(),
         reduce_ops(),

@@ -10,11 +10,19 @@
 #include <ocelli/nn/passes/einsum.hpp>
 #include <ocelli/nn/passes/lower.hpp>
 #include <ocelli/nn/passes/pointwise.hpp>
+#include <ocelli/nn/passes/quantized.hpp>
 #include <ocelli/nn/passes/simplify.hpp>
 
 #include <array>
 
 namespace ocelli::nn {
+
+/// For the kernels of 8-bit integers, before constants are folded: dequantised weights would be floats then.
+inline constexpr std::array quantized_passes{
+    pass{"quantized_operators", &passes::quantized_operators},
+    pass{"quantized_layers", &passes::quantized_layers},
+    pass{"quantized_layouts", &passes::quantized_layouts},
+};
 
 /// Fewer nodes, the same meaning, on every machine.
 inline constexpr std::array simplify_passes{

@@ -245,14 +245,15 @@ inline void eval_qlinear_matmul(eval_context& c) {
     // Scales: one, or one for each row of the first and the result, each column of the second matrix; of each matrix where they have axes of their own.
     const std::int64_t rows = shape[shape.size() - 2], columns = shape.back(), matrices = product(shape, 0, shape.size() - 2);
     const auto scales_of = [&](std::size_t i, std::int64_t extent) {
-        auto scale = doubles(c.input(i));
+        const auto wide = doubles(c.input(i));
+        std::vector<float> scale(wide.begin(), wide.end());
         const auto count = static_cast<std::int64_t>(scale.size());
         check(c.self, count == 1 || count == extent || count == matrices * extent, "input ", i, " must have one element, one for each of ", extent,
               " rows or columns, or as many for each of ", matrices, " matrices, got ", text(c.input(i)));
         return scale;
     };
     const auto a_scale = scales_of(1, rows), b_scale = scales_of(4, columns), out_scale = scales_of(6, rows);
-    const auto pick = [](const std::vector<double>& scale, std::int64_t matrix, std::int64_t extent, std::int64_t at) {
+    const auto pick = [](const std::vector<float>& scale, std::int64_t matrix, std::int64_t extent, std::int64_t at) {
         const auto count = static_cast<std::int64_t>(scale.size());
         return scale[static_cast<std::size_t>(count == 1 ? 0 : count == extent ? at : matrix * extent + at)];
     };
@@ -262,8 +263,8 @@ inline void eval_qlinear_matmul(eval_context& c) {
         T* out = c.output(0, c.input(7).type(), shape).template mutable_data<T>();
         integer_matmul(a.shape(), x, b.shape(), y, shape, [&](std::int64_t at, std::int64_t column, std::int64_t sum) {
             const std::int64_t row = at / columns % rows, matrix = at / (rows * columns);
-            const double scale = pick(a_scale, matrix, rows, row) * pick(b_scale, matrix, columns, column) / pick(out_scale, matrix, rows, row);
-            out[at] = saturated<T>(static_cast<double>(sum) * scale, zeros[zeros.size() == 1 ? 0 : static_cast<std::size_t>(row)]);
+            const float scale = pick(a_scale, matrix, rows, row) * pick(b_scale, matrix, columns, column) / pick(out_scale, matrix, rows, row);
+            out[at] = saturated<T>(static_cast<double>(static_cast<float>(sum) * scale), zeros[zeros.size() == 1 ? 0 : static_cast<std::size_t>(row)]);
         });
     });
 }
@@ -337,8 +338,9 @@ inline void eval_qlinear_conv(eval_context& c) {
     const tensor& w = c.input(3);
     const auto x = centred(c.self, c.input(0), &c.input(2), 1);
     const auto weights = centred(c.self, w, &c.input(5), 0);
-    const double x_scale = c.input(1).item(), out_scale = c.input(6).item();
-    const auto w_scale = doubles(c.input(4));
+    const auto x_scale = static_cast<float>(c.input(1).item()), out_scale = static_cast<float>(c.input(6).item());
+    const auto w_wide = doubles(c.input(4));
+    const std::vector<float> w_scale(w_wide.begin(), w_wide.end());
     check(c.self, w_scale.size() == 1 || static_cast<std::int64_t>(w_scale.size()) == w.extent(0), "the weights' scale must have one element, or one per filter");
     check(c.self, !c.has_input(8) || c.input(8).size() == w.extent(0), "bias must have one element per filter");
     const auto bias = c.has_input(8) ? c.input(8).to_ints() : std::vector<std::int64_t>(static_cast<std::size_t>(w.extent(0)), 0);
@@ -349,8 +351,8 @@ inline void eval_qlinear_conv(eval_context& c) {
         integer_conv(
             c.self, c.input(0), x, w, weights, [&](const dims& shape) { out = c.output(0, c.input(7).type(), shape).template mutable_data<T>(); },
             [&](std::int64_t at, std::int64_t m, std::int64_t sum) {
-                const double scale = x_scale * w_scale[w_scale.size() == 1 ? 0 : static_cast<std::size_t>(m)] / out_scale;
-                out[at] = saturated<T>(static_cast<double>(sum + bias[static_cast<std::size_t>(m)]) * scale, zero);
+                const float scale = x_scale * w_scale[w_scale.size() == 1 ? 0 : static_cast<std::size_t>(m)] / out_scale;
+                out[at] = saturated<T>(static_cast<double>(static_cast<float>(sum + bias[static_cast<std::size_t>(m)]) * scale), zero);
             });
     });
 }
