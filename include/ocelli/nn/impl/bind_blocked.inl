@@ -19,181 +19,218 @@
 
 namespace ocelli::nn::detail {
 
-/// ocelli.blocked.Conv and ConvTranspose.
-class bound_blocked_conv final : public bound_kernel {
+/// What layers with weights share: packed weights, the epilogue, an input in blocks or planes.
+class bound_blocked_layer : public bound_kernel {
 public:
-    bound_blocked_conv(const graph& g, const node& n, weight_cache& cache) : node_(n), weights_(g.at(n.inputs[1]).what.constant), cache_(cache) {
-        const std::size_t spatial = weights_.rank() - 2;
-        const auto constant = [&](std::size_t i) -> const tensor* {
-            return i < n.inputs.size() && n.inputs[i] != no_value ? &g.at(n.inputs[i]).what.constant : nullptr;
-        };
-        layer_ = layer_of_weights(n, weights_);
-        kernel_extents_.assign(weights_.shape().begin() + 2, weights_.shape().end());
-        transposed_ = n.op == "ConvTranspose";
-        if (transposed_) {
-            const dims strides = attr_ints(n, "strides", dims(spatial, 1));
-            layer_.stride_x = strides.back();
-            layer_.stride_y = spatial == 2 ? strides[0] : 1;
-        } else {
-            windows_ = read_windows(n, kernel_extents_);
-        }
-        in_ = transposed_ ? layer_.filters : layer_.channels;
-        out_ = transposed_ ? layer_.channels : layer_.filters;
-        planes_ = attr_ints(n, "channels").at(0) == 0;
-        read_activation(n, epilogue_);
-        bias_ = in_whole_blocks(constant(2), out_);
-        slope_ = in_whole_blocks(constant(4), out_);
-        epilogue_.bias = bias_.data<float>();
-        epilogue_.slope = slope_.data<float>();
-        name_ = attr_string(n, "kernel");
-        depthwise_ = name_ == "blocked_depthwise";
-        grouped_ = name_ == "blocked_grouped";
-        if (grouped_)
-            check(n, weights_.rank() == 4 && windows_.dilations[0] == 1 && blocked_grouped_takes(layer_), "groups that blocked_grouped() takes expected, got weights ",
-                  weights_.shape(), " in ", layer_.group, " groups");
-        columns_ = name_ == "blocked_transpose_columns";
-        minimal_ = name_ == "blocked_transpose_winograd";
-        by_extents_ = name_ == "blocked_by_extents";
-        tile_ = name_ == "blocked_winograd4" ? 4 : name_ == "blocked_winograd2" ? 2 : 0;
-        half_ = cache.precision() == precision::bf16 && !transposed_ && !depthwise_ && !grouped_ && (!planes_ || blocked_conv_bf16_takes_planes(layer_));
-        if (half_ && tile_ == 0 && !by_extents_) name_ += "_bf16";
-        if (half_ && tile_ != 0) {  // chosen beside floats: direct convolution of pairs is faster than that
-            by_extents_ = true;
-            name_ = "blocked_by_extents";
-        }
-        if (!by_extents_) packed(tile_);
-    }
-
     std::string_view name() const noexcept override { return name_; }
 
-    void run(const step_io& io) const override {
-        const tensor& x = *io.inputs[0];
+protected:
+    bound_blocked_layer(const graph& g, const node& n, weight_cache& cache)
+        : node_(n), weights_(g.at(n.inputs[1]).what.constant), cache_(cache), layer_(layer_of_weights(n, weights_)),
+          kernel_extents_(weights_.shape().begin() + 2, weights_.shape().end()), name_(attr_string(n, "kernel")), planes_(attr_ints(n, "channels").at(0) == 0) {
+        read_activation(n, epilogue_);
+    }
+    /// Bias and slopes of so many filters, in whole blocks.
+    void read_filters(const graph& g, std::int64_t filters) {
+        const auto constant = [&](std::size_t i) -> const tensor* {
+            return i < node_.inputs.size() && node_.inputs[i] != no_value ? &g.at(node_.inputs[i]).what.constant : nullptr;
+        };
+        bias_ = in_whole_blocks(constant(2), filters);
+        slope_ = in_whole_blocks(constant(4), filters);
+        epilogue_.bias = bias_.data<float>();
+        epilogue_.slope = slope_.data<float>();
+    }
+
+    /// The spatial extents of an input of so many channels.
+    dims extents_of(const tensor& x, std::int64_t channels) const {
         const std::size_t spatial = kernel_extents_.size();
         check(node_, x.rank() == spatial + (planes_ ? 2 : 3), "an input with ", spatial, " spatial axes expected, got ", x);
-        if (planes_) check(node_, x.extent(1) == in_, "input must have ", in_, " channels, got ", x);
-        else check_blocks(node_, x, in_);
-        const dims extents(x.shape().begin() + 2, x.shape().begin() + 2 + static_cast<std::ptrdiff_t>(spatial));
-        const windows w = transposed_ ? transposed_geometry(node_, extents, kernel_extents_) : windows_over(node_, windows_, extents);
-        conv_layer l = with_windows(layer_, x, w);
-        const std::int64_t lanes = block_lanes();
-        dims shape = image_shape(l.batch, columns_ ? out_ : block_count(out_, lanes), w.output);
-        if (!columns_) shape.push_back(lanes);
-        if (columns_ && !transpose_columns_fits(turned(l))) return run_reference(node_, io);
-        tensor& y = io.output(0, dtype::float32, shape);
+        if (planes_) check(node_, x.extent(1) == channels, "input must have ", channels, " channels, got ", x);
+        else check_blocks(node_, x, channels);
+        return {x.shape().begin() + 2, x.shape().begin() + 2 + static_cast<std::ptrdiff_t>(spatial)};
+    }
+    blocked_epilogue epilogue_for(const step_io& io, const dims& shape) const {
         blocked_epilogue e = epilogue_;
         if (io.inputs.size() > 3 && io.inputs[3] != nullptr) {
-            check(node_, io.inputs[3]->shape() == shape, "shapes ", shape, " and ",
-                  io.inputs[3]->shape(), " of the fused Add differ");
+            check(node_, io.inputs[3]->shape() == shape, "shapes ", shape, " and ", io.inputs[3]->shape(), " of the fused Add differ");
             e.addend = io.inputs[3]->data<float>();
         }
-        if (transposed_) {
-            l = turned(l);
-            if (columns_) {
-                const gemm_epilogue rows{.row_bias = e.bias, .addend = e.addend, .function = e.function, .alpha = e.alpha, .beta = e.beta, .row_slope = e.slope};
-                return transpose_columns(l, x.data<float>(), packed(0), rows, y.mutable_data<float>());
-            }
-            if (minimal_) return transpose_winograd(l, x.data<float>(), packed(0), e, y.mutable_data<float>());
-            return blocked_transpose(l, x.data<float>(), planes_, packed(0), e, y.mutable_data<float>());
-        }
-        const int tile = by_extents_ ? winograd_tile(l, half_ ? bf16_speed() : 1) : tile_;
-        if (depthwise_) blocked_depthwise(l, x.data<float>(), packed(0), e, y.mutable_data<float>());
-        else if (grouped_) blocked_grouped(l, x.data<float>(), packed(0), e, y.mutable_data<float>());
-        else if (tile != 0) winograd_conv(l, tile, x.data<float>(), packed(tile), e, y.mutable_data<float>());
-        else if (!window_fits(l)) run_reference(node_, io);
-        else if (half_) {
-            blocked_conv_bf16(l, x.data<float>(), planes_, packed_tensor(0).data<std::uint32_t>(), e, y.mutable_data<float>());
-        } else blocked_conv(l, x.data<float>(), planes_, packed(0), e, y.mutable_data<float>());
+        return e;
     }
 
-    double operations(const step_io& io) const override {
-        const dims& y = io.outputs[0]->shape();
-        double pixels = static_cast<double>(y[0]);
-        for (std::size_t i = 2; i + (columns_ ? 0 : 1) < y.size(); ++i) pixels *= static_cast<double>(y[i]);
-        // A transposed convolution uses each tap for one in stride * stride results.
-        const double stride = transposed_ ? static_cast<double>(element_count(attr_ints(node_, "strides", dims(kernel_extents_.size(), 1)))) : 1;
-        return 2 * pixels * static_cast<double>(weights_.size()) / stride;
-    }
-
-private:
-    /// The weights for Winograd's tile, or for the other kernels (0): packed at the first call.
-    const float* packed(int tile) const {
-        const tensor& t = packed_tensor(tile);
-        return t.type() == dtype::float32 ? t.data<float>() : nullptr;
-    }
-    const tensor& packed_tensor(int tile) const {
-        weights_for& w = packed_[static_cast<std::size_t>(tile / 2)];
-        std::call_once(w.once, [&] {
-            const std::string kernel = !by_extents_ ? name_ : tile == 0 ? "blocked_direct" : ocelli::detail::concat("blocked_winograd", tile);
-            std::string key = ocelli::detail::concat(kernel, "/", layer_.group, "/", block_lanes());
-            if (transposed_) key += ocelli::detail::concat("/", layer_.stride_y, "/", layer_.stride_x);
-            if (half_ && tile == 0) key += "/bf16";
-            w.memory = cache_.get(weights_, key, [&] { return pack(tile); });
-        });
-        return w.memory;
-    }
-    /// The convolution that a transposed one turns around goes from y to x.
-    static conv_layer turned(conv_layer l) {
-        std::swap(l.width, l.out_width);
-        std::swap(l.height, l.out_height);
-        return l;
-    }
-    /// How much faster than floats the processor multiplies pairs.
-    static double bf16_speed() { return ocelli::simd::has_bf16() ? 1.9 : 0.7; }
-    tensor pack(int tile) const {
-        const std::int64_t lanes = block_lanes(), taps = layer_.kernel_height * layer_.kernel_width;
-        if (half_ && tile == 0) {
-            tensor pairs(dtype::uint32, {blocked_conv_bf16_packed_size(layer_)});
-            blocked_conv_bf16_pack(layer_, static_cast<const float*>(weights_.once().stored()), pairs.mutable_data<std::uint32_t>());
-            return pairs;
-        }
-        tensor packed(dtype::float32, {columns_     ? transpose_columns_packed_size(layer_)
-                                       : minimal_   ? transpose_winograd_packed_size(layer_)
-                                       : transposed_ ? blocked_transpose_packed_size(layer_)
-                                       : depthwise_ ? block_count(layer_.filters, lanes) * lanes * taps
-                                       : grouped_   ? blocked_grouped_packed_size(layer_)
-                                       : tile != 0  ? winograd_packed_size(layer_, tile)
-                                                    : blocked_conv_packed_size(layer_)});
-        float* to = packed.mutable_data<float>();
-        // Packing reads any address. Large transposed layers come with their batch normalisation, which their packing multiplies in.
-        const element_scale* const scale = weights_.scale();
-        const bool multiplies = scale != nullptr && transposed_ && !columns_ && std::ssize(scale->factors) == layer_.channels && scale->run == taps;
-        const tensor weights = multiplies ? weights_ : weights_.once();
-        const auto* from = static_cast<const float*>(multiplies ? weights.unscaled() : weights.stored());
-        const float* const factors = multiplies ? scale->factors.data() : nullptr;
-        if (columns_) transpose_columns_pack(layer_, from, to);
-        else if (minimal_) transpose_winograd_pack(layer_, from, to, factors);
-        else if (transposed_) blocked_transpose_pack(layer_, from, to, factors);
-        else if (depthwise_) blocked_depthwise_pack(layer_, from, to);
-        else if (grouped_) blocked_grouped_pack(layer_, from, to);
-        else if (tile != 0) winograd_pack(layer_, tile, from, to);
-        else blocked_conv_pack(layer_, from, to);
-        return packed;
-    }
-
-    struct weights_for {
-        std::once_flag once;
-        tensor memory;
-    };
+    /// Under which packed weights are shared with other layers of the same ones.
+    std::string key_of(std::string_view kernel) const { return ocelli::detail::concat(kernel, "/", layer_.group, "/", block_lanes()); }
 
     const node& node_;
     tensor weights_, bias_, slope_;
     weight_cache& cache_;
-    /// For tiles of 0, 2 and 4.
-    mutable std::array<weights_for, 3> packed_;
-    dims kernel_extents_;
-    window_attributes windows_;  ///< not of a transposed one
     conv_layer layer_;
+    dims kernel_extents_;
     blocked_epilogue epilogue_;
     std::string name_;
-    std::int64_t in_ = 0, out_ = 0;
-    /// The extents of an image, and so what is fastest, are known when it runs.
-    bool by_extents_ = false;
-    bool planes_ = false, depthwise_ = false, grouped_ = false, transposed_ = false;
-    /// A transposed one's other forms.
-    bool columns_ = false, minimal_ = false;
-    /// Weights and image rounded to bfloat16, where no Winograd is.
-    bool half_ = false;
-    int tile_ = 0;
+    bool planes_;
+};
+
+/// ocelli.blocked.Conv.
+class bound_blocked_conv final : public bound_blocked_layer {
+public:
+    bound_blocked_conv(const graph& g, const node& n, weight_cache& cache) : bound_blocked_layer(g, n, cache), windows_(read_windows(n, kernel_extents_)) {
+        read_filters(g, layer_.filters);
+        form_ = name_ == "blocked_depthwise"    ? form::depthwise
+                : name_ == "blocked_grouped"    ? form::grouped
+                : name_ == "blocked_by_extents" ? form::by_extents
+                                                : form::dense;
+        tile_ = name_ == "blocked_winograd4" ? 4 : name_ == "blocked_winograd2" ? 2 : 0;
+        if (form_ == form::grouped)
+            check(n, weights_.rank() == 4 && windows_.dilations[0] == 1 && blocked_grouped_takes(layer_), "groups that blocked_grouped() takes expected, got weights ",
+                  weights_.shape(), " in ", layer_.group, " groups");
+        rounds_ = cache.precision() == precision::bf16 && (form_ == form::dense || form_ == form::by_extents) && (!planes_ || blocked_conv_bf16_takes_planes(layer_));
+        if (rounds_ && tile_ != 0) form_ = form::by_extents;  // chosen beside floats: direct convolution of pairs is faster than that
+        if (form_ == form::by_extents) name_ = "blocked_by_extents";
+        else if (rounds_) name_ += "_bf16";
+        if (form_ != form::by_extents) packed_for(tile_);
+    }
+
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const windows w = windows_over(node_, windows_, extents_of(x, layer_.channels));
+        const conv_layer l = with_windows(layer_, x, w);
+        dims shape = image_shape(l.batch, block_count(l.filters, block_lanes()), w.output);
+        shape.push_back(block_lanes());
+        tensor& out = io.output(0, dtype::float32, shape);
+        const blocked_epilogue e = epilogue_for(io, shape);
+        const float* const from = x.data<float>();
+        float* const y = out.mutable_data<float>();
+        const int tile = form_ == form::by_extents ? winograd_tile(l, rounds_ ? bf16_speed() : 1) : tile_;
+        if (tile == 0 && form_ != form::depthwise && form_ != form::grouped && !window_fits(l)) return run_reference(node_, io);
+        const tensor& packed = packed_for(tile);
+        if (form_ == form::depthwise) blocked_depthwise(l, from, packed.data<float>(), e, y);
+        else if (form_ == form::grouped) blocked_grouped(l, from, packed.data<float>(), e, y);
+        else if (tile != 0) winograd_conv(l, tile, from, packed.data<float>(), e, y);
+        else if (rounds_) blocked_conv_bf16(l, from, planes_, packed.data<std::uint32_t>(), e, y);
+        else blocked_conv(l, from, planes_, packed.data<float>(), e, y);
+    }
+
+    double operations(const step_io& io) const override {
+        const dims& y = io.outputs[0]->shape();
+        return 2 * static_cast<double>(y[0] * product(y, 2, y.size() - 1)) * static_cast<double>(weights_.size());
+    }
+
+private:
+    /// By extents: an image's are known when it runs, and so what is fastest.
+    enum class form { dense, depthwise, grouped, by_extents };
+
+    /// How much faster than floats the processor multiplies pairs.
+    static double bf16_speed() { return ocelli::simd::has_bf16() ? 1.9 : 0.7; }
+
+    /// The weights for Winograd's tile, or for the other kernels (0): packed at the first call.
+    const tensor& packed_for(int tile) const {
+        packed_weights& w = packed_[static_cast<std::size_t>(tile / 2)];
+        std::call_once(w.once, [&] {
+            const std::string kernel = form_ != form::by_extents ? name_ : tile == 0 ? "blocked_direct" : ocelli::detail::concat("blocked_winograd", tile);
+            std::string key = key_of(kernel);
+            if (rounds_ && tile == 0) key += "/bf16";
+            w.memory = cache_.get(weights_, key, [&] { return pack(tile); });
+        });
+        return w.memory;
+    }
+    tensor pack(int tile) const {
+        const tensor once = weights_.once();
+        const auto* const from = static_cast<const float*>(once.stored());  // packing reads any address
+        if (rounds_ && tile == 0) {
+            tensor pairs(dtype::uint32, {blocked_conv_bf16_packed_size(layer_)});
+            blocked_conv_bf16_pack(layer_, from, pairs.mutable_data<std::uint32_t>());
+            return pairs;
+        }
+        const auto packed = [](std::int64_t size, const auto& pack_into) {
+            tensor to(dtype::float32, {size});
+            pack_into(to.mutable_data<float>());
+            return to;
+        };
+        const conv_layer& l = layer_;
+        if (form_ == form::depthwise)
+            return packed(block_count(l.filters, block_lanes()) * block_lanes() * element_count(kernel_extents_), [&](float* to) { blocked_depthwise_pack(l, from, to); });
+        if (form_ == form::grouped) return packed(blocked_grouped_packed_size(l), [&](float* to) { blocked_grouped_pack(l, from, to); });
+        if (tile != 0) return packed(winograd_packed_size(l, tile), [&](float* to) { winograd_pack(l, tile, from, to); });
+        return packed(blocked_conv_packed_size(l), [&](float* to) { blocked_conv_pack(l, from, to); });
+    }
+
+    struct packed_weights {
+        std::once_flag once;
+        tensor memory;
+    };
+
+    window_attributes windows_;
+    form form_;
+    int tile_;     ///< Winograd's, or 0
+    bool rounds_;  ///< weights and image to bfloat16, where no Winograd is
+    /// For tiles of 0, 2 and 4.
+    mutable std::array<packed_weights, 3> packed_;
+};
+
+/// ocelli.blocked.ConvTranspose. The layer is that of the convolution it turns around, from y to x.
+class bound_blocked_transpose final : public bound_blocked_layer {
+public:
+    bound_blocked_transpose(const graph& g, const node& n, weight_cache& cache) : bound_blocked_layer(g, n, cache) {
+        read_filters(g, layer_.channels);
+        const dims strides = attr_ints(n, "strides", dims(kernel_extents_.size(), 1));
+        layer_.stride_x = strides.back();
+        layer_.stride_y = strides.size() == 2 ? strides[0] : 1;
+        form_ = name_ == "blocked_transpose_columns" ? form::columns : name_ == "blocked_transpose_winograd" ? form::minimal : form::phases;
+        packed_ = cache.get(weights_, ocelli::detail::concat(key_of(name_), "/", layer_.stride_y, "/", layer_.stride_x), [&] { return pack(); });
+    }
+
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        const windows w = transposed_geometry(node_, extents_of(x, layer_.filters), kernel_extents_);
+        conv_layer l = with_windows(layer_, x, w);
+        std::swap(l.width, l.out_width);
+        std::swap(l.height, l.out_height);
+        const bool to_planes = form_ == form::columns;
+        dims shape = image_shape(l.batch, to_planes ? l.channels : block_count(l.channels, block_lanes()), w.output);
+        if (!to_planes) shape.push_back(block_lanes());
+        else if (!transpose_columns_fits(l)) return run_reference(node_, io);
+        tensor& out = io.output(0, dtype::float32, shape);
+        const blocked_epilogue e = epilogue_for(io, shape);
+        const float *const from = x.data<float>(), *const packed = packed_.data<float>();
+        float* const y = out.mutable_data<float>();
+        if (form_ == form::minimal) return transpose_winograd(l, from, packed, e, y);
+        if (form_ == form::phases) return blocked_transpose(l, from, planes_, packed, e, y);
+        const gemm_epilogue rows{.row_bias = e.bias, .addend = e.addend, .function = e.function, .alpha = e.alpha, .beta = e.beta, .row_slope = e.slope};
+        transpose_columns(l, from, packed, rows, y);
+    }
+
+    double operations(const step_io& io) const override {
+        const dims& y = io.outputs[0]->shape();
+        // Each tap is used for one in stride * stride results.
+        const double taps = static_cast<double>(weights_.size()) / static_cast<double>(layer_.stride_x * layer_.stride_y);
+        return 2 * static_cast<double>(y[0] * product(y, 2, y.size() - (form_ == form::columns ? 0 : 1))) * taps;
+    }
+
+private:
+    enum class form { phases, columns, minimal };
+
+    tensor pack() const {
+        const std::int64_t size = form_ == form::columns   ? transpose_columns_packed_size(layer_)
+                                  : form_ == form::minimal ? transpose_winograd_packed_size(layer_)
+                                                           : blocked_transpose_packed_size(layer_);
+        tensor packed(dtype::float32, {size});
+        float* const to = packed.mutable_data<float>();
+        // Large layers come with their batch normalisation, which their packing multiplies in.
+        const element_scale* const scale = weights_.scale();
+        const bool multiplies = scale != nullptr && form_ != form::columns && std::ssize(scale->factors) == layer_.channels &&
+                                scale->run == layer_.kernel_height * layer_.kernel_width;
+        const tensor weights = multiplies ? weights_ : weights_.once();
+        const auto* const from = static_cast<const float*>(multiplies ? weights.unscaled() : weights.stored());
+        const float* const factors = multiplies ? scale->factors.data() : nullptr;
+        if (form_ == form::columns) transpose_columns_pack(layer_, from, to);
+        else if (form_ == form::minimal) transpose_winograd_pack(layer_, from, to, factors);
+        else blocked_transpose_pack(layer_, from, to, factors);
+        return packed;
+    }
+
+    form form_;
+    tensor packed_;
 };
 
 /// ocelli.blocked.MaxPool and AveragePool.
@@ -357,7 +394,8 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_blocked(const graph& g, const n
     if (n.domain == "ocelli" && n.op == "Block" && attr_int(n, "lanes") == lanes) return std::make_unique<bound_reorder>(n);
     if (n.domain == "ocelli" && n.op == "Channels" && attr_int(n, "lanes") == lanes) return std::make_unique<bound_channels>(n);
     if (n.domain != "ocelli.blocked" || attr_int(n, "lanes") != lanes) return nullptr;
-    if ((n.op == "Conv" || n.op == "ConvTranspose") && has_attribute(n, "kernel")) return std::make_unique<bound_blocked_conv>(g, n, weights);
+    if (n.op == "Conv" && has_attribute(n, "kernel")) return std::make_unique<bound_blocked_conv>(g, n, weights);
+    if (n.op == "ConvTranspose" && has_attribute(n, "kernel")) return std::make_unique<bound_blocked_transpose>(g, n, weights);
     if (auto kernel = bind_pointwise_depthwise(g, n, weights)) return kernel;
     if (auto kernel = bind_gated_conv(g, n, weights)) return kernel;
     if (n.op == "GlobalAveragePool") return std::make_unique<bound_blocked_mean>(n);
