@@ -200,7 +200,7 @@ makers = {
     "maskformer": lambda: hugging("MaskFormerConfig", "MaskFormerForInstanceSegmentation", {"pixel_values": picture(384)}, ["class_queries_logits", "masks_queries_logits"],
                                   backbone_config=swin_backbone())(),
     "upernet_convnext": lambda: hugging("UperNetConfig", "UperNetForSemanticSegmentation", {"pixel_values": picture(384)}, ["logits"],
-                                        backbone_config=transformers.ConvNextConfig(out_features=["stage1", "stage2", "stage3", "stage4"]))(),
+                                        backbone_config=transformers.ConvNextConfig(depths=[3, 3, 9, 3], hidden_sizes=[96, 192, 384, 768], out_features=["stage1", "stage2", "stage3", "stage4"]))(),
     "glpn": hugging("GLPNConfig", "GLPNForDepthEstimation", {"pixel_values": picture(320, 480)}, ["predicted_depth"]),
     "vitmatte": lambda: hugging("VitMatteConfig", "VitMatteForImageMatting", {"pixel_values": torch.cat([picture(256), picture(256)[:, :1]], 1)}, ["alphas"],
                                 backbone_config=transformers.VitDetConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=6, num_channels=4, image_size=256, window_size=14,

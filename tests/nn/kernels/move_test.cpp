@@ -150,6 +150,13 @@ TEST_CASE("rows that are scattered agree with the reference: into data, into a v
         CHECK(r.outputs[0].data<float>()[3 * 165 + 7] == three.data<float>()[2 * 165 + 7]);  // the last wins
         // What the kernel is not made for: parts of rows.
         CHECK(error_of(run_node(n, {first, rows({6, 1}), part, ints({2, 4, 33}), rows({1, 2}), two, ints({2, 5, 33})}), 1e-30) == 0);
+        const tensor one = random_tensor({1, 5, 33}, 6);
+        for (const tensor& place : {tensor::scalar(std::int64_t{-2}), tensor::ints(std::vector<std::int64_t>{4})}) {  // one number for all
+            const result single = run_node(n, {first, place, one, ints({1, 5, 33})});
+            CHECK(single.kernel == "move_rows");
+            CHECK(error_of(single, 1e-30) == 0);
+            CHECK(error_of(run_node(n, {first, place, two, ints({2, 5, 33})}), 1e-30) == 0);
+        }
         CHECK_THROWS_AS(run_node(n, {first, rows({6, 7}), two, ints({2, 5, 33})}), invalid_argument);
         CHECK_THROWS_AS(run_node(n, {first, rows({6, 1}), three, ints({2, 5, 33})}), invalid_argument);
     }

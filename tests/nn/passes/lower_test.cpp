@@ -154,6 +154,28 @@ TEST_CASE("a product takes its result's shape, and one Reshape stands before it"
     CHECK(build(2, false) == 4);  // axes that move stay
 }
 
+TEST_CASE("one index for all, expanded, scatters a row") {
+    graph g;
+    g.opsets[""] = 16;
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{5, 2, 3}, {}}), updates = g.add_value("updates", {dtype::float32, symbolic_shape{1, 2, 3}, {}});
+    const value_id at = g.add_value("at", {dtype::int64, symbolic_shape::of_rank(0), {}}), shape = g.add_value("shape", {dtype::int64, symbolic_shape{3}, {}});
+    const value_id index = g.add_value("index"), y = g.add_value("y");
+    g.add_node({.name = "expand", .op = "Expand", .inputs = {at, shape}, .outputs = {index}});
+    g.add_node({.name = "scatter", .op = "ScatterElements", .inputs = {x, index, updates}, .outputs = {y}});
+    g.inputs = {x, updates, at, shape};
+    g.outputs = {y};
+    infer_facts(g);
+    graph low = g;
+    run_passes(low, lower_passes);
+    REQUIRE(low.nodes.size() == 1);
+    CHECK(low.nodes[0].op == "ScatterRows");
+    const named_tensors feeds{{"x", tensor::zeros(dtype::float32, {5, 2, 3})}, {"updates", tensor::from<float>({1, 2, 3}, {1, 2, 3, 4, 5, 6})}, {"at", tensor::scalar(std::int64_t{3})},
+                              {"shape", tensor::ints(std::vector<std::int64_t>{1, 2, 3})}};
+    const tensor before = evaluate(g, feeds)["y"], after = evaluate(low, feeds)["y"];
+    CHECK(std::equal(before.data<float>(), before.data<float>() + 30, after.data<float>()));
+    CHECK(after.data<float>()[18] == 1.0f);
+}
+
 TEST_CASE("one index per row, expanded, scatters whole rows, and what does not fit is still refused") {
     graph g;
     g.opsets[""] = 16;

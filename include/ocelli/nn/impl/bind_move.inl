@@ -393,11 +393,11 @@ private:
             if (e < 0) return false;
         for (std::size_t i = 1; i < io.inputs.size(); i += 3) {
             const tensor &index = *io.inputs[i], &updates = *io.inputs[i + 1];
-            if (!is_index(index) || updates.type() != dtype::float32 || index.rank() != shape.size()) return false;
+            if (!is_index(index) || updates.type() != dtype::float32 || (index.rank() != shape.size() && index.size() != 1)) return false;
             if (updates.shape() != broadcast_shape(node_, index.shape(), ints_of(io, i + 2)) || updates.rank() != shape.size()) return false;
-            if (updates.extent(0) != index.extent(0)) return false;
+            if (updates.extent(0) != (index.size() == 1 ? 1 : index.extent(0))) return false;
             for (std::size_t d = 1; d < shape.size(); ++d)
-                if (updates.extent(d) != shape[d] || index.extent(d) != 1) return false;
+                if (updates.extent(d) != shape[d] || (index.size() != 1 && index.extent(d) != 1)) return false;
         }
         return true;
     }

@@ -36,6 +36,8 @@ inline std::optional<unary_choice> choose_unary(const graph& g, const node& n) {
     if (op == "Floor") return unary_choice{f::floor};
     if (op == "Ceil") return unary_choice{f::ceil};
     if (op == "Round") return unary_choice{f::round};
+    if (op == "Sin") return unary_choice{f::sin};
+    if (op == "Cos") return unary_choice{f::cos};
     if (op == "Erf") return unary_choice{f::erf};
     if (op == "Gelu") return unary_choice{attr_string(n, "approximate", "none") == "tanh" ? f::gelu_tanh : f::gelu};
     if (op == "Softplus") return unary_choice{f::softplus};
@@ -78,7 +80,7 @@ inline std::optional<unary_choice> choose_unary(const graph& g, const node& n) {
 inline constexpr std::string_view unary_names[] = {"relu", "leaky_relu", "clip",    "thresholded_relu", "sigmoid",  "hard_sigmoid", "hard_swish", "swish", "tanh",
                                                    "exp",  "log",        "sqrt",    "reciprocal",       "square",   "negate",       "absolute",   "erf",   "gelu",
                                                    "gelu_tanh", "softplus", "softsign", "mish",         "elu",      "selu",         "celu",
-                                                   "floor", "ceil",     "round",    "cube",             "fake_quantize"};
+                                                   "floor", "ceil",     "round",    "cube",             "sin",      "cos",  "fake_quantize"};
 static_assert(std::size(unary_names) == static_cast<std::size_t>(unary_function::count_));
 
 class bound_unary final : public bound_kernel {

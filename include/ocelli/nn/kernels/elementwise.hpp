@@ -43,6 +43,8 @@ enum class unary_function {
     ceil,
     round,  ///< halves to even
     cube,
+    sin,
+    cos,
     fake_quantize,  ///< the nearest of 256 multiples of a, the first of which is b a; NaN becomes 0
     count_
 };

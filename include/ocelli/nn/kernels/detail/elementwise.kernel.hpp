@@ -225,6 +225,49 @@ void unary_row(std::int64_t n, const float* x, float* y, float a, float b) {
     copy_few(y + i, part, n - i);
 }
 
+// The sine of x + quarter pi / 2 for |x| to 8192: what whole multiples of pi / 2 leave of x, in three steps, and polynomials of Cephes.
+OCELLI_ALWAYS_INLINE vf32 sine_near(vf32 x, std::int32_t quarter) {
+    const vf32 magic = broadcast(rounds_to_integer), t = rounded(x * 0.636619772f + magic), k = t - magic;
+    vf32 r = x - k * 1.5703125f;
+    r = r - k * 4.837512969970703125e-4f;
+    r = r - k * 7.549789948768648e-8f;
+    const vf32 z = r * r;
+    const vf32 sine = ((-1.9515295891e-4f * z + 8.3321608736e-3f) * z - 1.6666654611e-1f) * (z * r) + r;
+    const vf32 cosine = ((2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) * (z * z) + (1.0f - 0.5f * z);
+    const vi32 turns = __builtin_bit_cast(vi32, t) - __builtin_bit_cast(vi32, magic) + quarter;
+    const vf32 y = (turns & 1) != 0 ? cosine : sine;
+    return __builtin_bit_cast(vf32, __builtin_bit_cast(vi32, y) ^ ((turns & 2) << 30));
+}
+
+// Pieces that hold larger numbers, NaN or infinity are computed one by one.
+template <std::int32_t Quarter>
+void sine_row(std::int64_t n, const float* x, float* y, float, float) {
+    constexpr int L = lanes<float>;
+    constexpr std::int64_t piece = 16 * L;
+    for (; n > 0; n -= piece, x += piece, y += piece) {
+        const std::int64_t here = n < piece ? n : piece;
+        float part[L] = {};
+        vi32 largest{};
+        std::int64_t i = 0;
+        for (; i + L <= here; i += L) {
+            const vi32 bits = __builtin_bit_cast(vi32, load(x + i)) & 0x7fffffff;
+            largest = bits > largest ? bits : largest;
+        }
+        copy_few(part, x + i, here - i);
+        const vi32 bits = __builtin_bit_cast(vi32, load<float>(part)) & 0x7fffffff;
+        largest = bits > largest ? bits : largest;
+        bool far = false;
+        for (int l = 0; l < L; ++l) far = far || largest[l] > 0x46000000;  // 8192
+        if (far) {
+            for (i = 0; i < here; ++i) y[i] = static_cast<float>(Quarter == 0 ? __builtin_sin(static_cast<double>(x[i])) : __builtin_cos(static_cast<double>(x[i])));
+            continue;
+        }
+        for (i = 0; i + L <= here; i += L) store(y + i, sine_near(load(x + i), Quarter));
+        store(part, sine_near(load<float>(part), Quarter));
+        copy_few(y + i, part, here - i);
+    }
+}
+
 struct binary_add { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a + b; } };
 struct binary_subtract { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a - b; } };
 struct binary_multiply { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a * b; } };
@@ -488,6 +531,8 @@ inline nn::detail::elementwise_kernels make_elementwise_kernels() {
     OCELLI_UNARY_(round);
     OCELLI_UNARY_(cube);
 #undef OCELLI_UNARY_
+    t.unary[static_cast<int>(nn::unary_function::sin)] = &sine_row<0>;
+    t.unary[static_cast<int>(nn::unary_function::cos)] = &sine_row<1>;
     fill_binary<binary_add>(t, nn::binary_function::add);
     fill_binary<binary_subtract>(t, nn::binary_function::subtract);
     fill_binary<binary_multiply>(t, nn::binary_function::multiply);

@@ -149,7 +149,8 @@ OCELLI_INLINE std::vector<patch> lower_row_scatters(const graph& g) {
         const symbolic_shape& rows = g.at(expand.inputs[0]).what.shape;
         bool one_each = rows.ranked() && rows.rank() >= 2;
         for (std::size_t i = 1; one_each && i < rows.rank(); ++i) one_each = rows[i].known() && rows[i].size == 1;
-        if (!one_each) continue;
+        const bool only_one = rows.ranked() && rows.elements() == 1;  // PyTorch's select_scatter
+        if (!one_each && !only_one) continue;
         patch p{.reason = ocelli::detail::concat("ScatterElements '", n.name, "' writes whole rows")};
         const value_id out = p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what);
         p.nodes.push_back({.name = n.name, .op = "ScatterRows", .domain = "ocelli", .opset = 1,
