@@ -135,3 +135,51 @@ TEST_CASE("a run into the caller's memory allocates nothing from the second one 
         CHECK(std::memcmp(p.data(), expected["p"].raw(), expected["p"].bytes()) == 0);
     }
 }
+
+TEST_CASE("nor does a run on bytes") {
+    const restore_threads guard;
+    graph g;
+    g.opsets[""] = 13;
+    const auto add = [&](const char* op, std::vector<value_id> inputs, std::vector<attribute> attributes = {}) {
+        const value_id y = g.add_value("");
+        g.add_node({.name = op, .op = op, .attributes = std::move(attributes), .inputs = std::move(inputs), .outputs = {y}});
+        return y;
+    };
+    const auto filled = [&](dtype type, dims shape, int value) {
+        tensor t(type, std::move(shape));
+        std::memset(t.mutable_raw(), value, t.bytes());
+        return g.add_constant("", t);
+    };
+    const value_id scale = g.add_constant("", tensor::scalar(0.05f)), zero = filled(dtype::uint8, {}, 100), none = filled(dtype::int8, {}, 0);
+    const auto quantized = [&](value_id v) { return add("DequantizeLinear", {add("QuantizeLinear", {v, scale, zero}), scale, zero}); };
+    const auto weights = [&](dims shape) { return add("DequantizeLinear", {filled(dtype::int8, std::move(shape), 3), scale, none}); };
+    const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 3, 60, 60}, {}});
+    g.inputs = {x};
+    const std::vector<attribute> same{{"pads", std::vector<std::int64_t>{1, 1, 1, 1}}};
+    value_id v = quantized(add("Relu", {add("Conv", {quantized(x), weights({24, 3, 3, 3})}, same)}));
+    v = quantized(add("Add", {v, quantized(add("Conv", {v, weights({24, 24, 3, 3})}, same))}));
+    v = quantized(add("Mul", {v, quantized(add("Sigmoid", {quantized(add("GlobalAveragePool", {v}))}))}));
+    v = quantized(add("MaxPool", {v}, {{"kernel_shape", std::vector<std::int64_t>{2, 2}}, {"strides", std::vector<std::int64_t>{2, 2}}}));
+    v = quantized(add("GlobalAveragePool", {v}));
+    v = add("MatMul", {quantized(add("Flatten", {v})), weights({24, 5})});
+    g.outputs = {v};
+    g.at(v).name = "y";
+    for (const std::size_t threads : {1u, 3u}) {
+        set_num_threads(threads);
+        const session net(g);
+        REQUIRE(net.explain().find("reference: Q") == std::string::npos);
+        xt::xtensor<float, 4> image = xt::ones<float>({1, 3, 60, 60});
+        xt::xtensor<float, 2> y = xt::zeros<float>({1, 5});
+        const feed_list feeds{{"x", image}};
+        const output_list outputs{{"y", y}};
+        const run_options options;
+        for (int i = 0; i < 20; ++i) net.run(feeds, outputs, options);
+        long least = 1000;
+        for (int round = 0; round < 5; ++round) {
+            const long before = allocations;
+            for (int i = 0; i < 10; ++i) net.run(feeds, outputs, options);
+            least = std::min(least, allocations - before);
+        }
+        CHECK(least == 0);
+    }
+}

@@ -90,4 +90,14 @@ inline bool has_vnni() {
 #endif
 }
 
+/// True where the set in use comes with look-ups of bytes in 128 others (AVX512-VBMI).
+inline bool has_vbmi() {
+#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+    static const bool has = active() == isa::avx512 && __builtin_cpu_supports("avx512vbmi");
+    return has;
+#else
+    return false;
+#endif
+}
+
 }  // namespace ocelli::simd

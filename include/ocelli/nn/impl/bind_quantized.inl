@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ocelli/core/gemm.hpp>
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/nn/detail/bound.hpp>
 #include <ocelli/nn/kernels/quantized.hpp>
@@ -317,11 +318,11 @@ public:
         if (!is_byte(x.type()) || pixels == 0 || pixels > (std::int64_t{1} << 22)) return run_reference(node_, io);
         const std::int64_t channels = x.extent(3);
         tensor& y = io.output(0, to_, {x.extent(0), 1, 1, channels});
-        tensor sums(dtype::int32, {x.extent(0), channels});
-        byte_pixel_sums(x.extent(0), pixels, channels, bytes_of(x), x.type() == dtype::int8, sums.mutable_data<std::int32_t>());
+        auto* const sums = reinterpret_cast<std::int32_t*>(ocelli::detail::thread_scratch(static_cast<std::size_t>(y.size()), 2));
+        byte_pixel_sums(x.extent(0), pixels, channels, bytes_of(x), x.type() == dtype::int8, sums);
         quantized_sink sink(node_, y);
         const float scale = scale_ / static_cast<float>(pixels);
-        for (std::int64_t i = 0; i < y.size(); ++i) sink.sum(i, sums.data<std::int32_t>()[i] - zero_ * pixels, scale);
+        for (std::int64_t i = 0; i < y.size(); ++i) sink.sum(i, sums[i] - zero_ * pixels, scale);
     }
 
 private:

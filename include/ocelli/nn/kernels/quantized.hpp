@@ -91,6 +91,8 @@ struct byte_task {
     void* y = nullptr;
     std::int64_t y_stride = 0;  ///< elements
     std::int64_t filters = 0;   ///< of this panel
+    const char* ahead = nullptr;  ///< what is read after this, asked for so many bytes further with each word
+    std::int64_t ahead_step = 0;
 };
 
 struct byte_kernels {
@@ -106,6 +108,8 @@ struct byte_kernels {
     void (*widen)(std::int64_t n, const std::uint8_t* from, std::uint8_t flip, std::int32_t zero, std::int16_t* to) = nullptr;
     void (*add)(std::int64_t n, const byte_operand& a, const byte_operand& b, float low, float high, std::int32_t zero, std::uint8_t* y) = nullptr;
     void (*multiply)(std::int64_t n, const byte_operand& a, const byte_operand& b, float scale, float low, float high, std::int32_t zero, std::uint8_t* y) = nullptr;
+    void (*table)(std::int64_t n, const std::uint8_t* x, const std::uint8_t* table, std::uint8_t* y) = nullptr;
+    void (*table_in_registers)(std::int64_t n, const std::uint8_t* x, const std::uint8_t* table, std::uint8_t* y) = nullptr;  ///< null where there is none
     void (*quantize)(std::int64_t n, const float* x, float scale, float low, float high, std::int32_t zero, std::uint8_t* y) = nullptr;
     void (*dequantize)(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, float scale, std::int32_t zero, float* y) = nullptr;
     /// y = max(x, y)

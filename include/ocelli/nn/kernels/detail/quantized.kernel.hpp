@@ -25,7 +25,9 @@ OCELLI_ALWAYS_INLINE vi32 load_wide(const std::uint8_t* p) {
 // The lowest bytes.
 OCELLI_ALWAYS_INLINE void store_narrow(std::uint8_t* p, vi32 v) {
 #if OCELLI_TARGET_LEVEL == 2
-    asm("vpmovdb %1, %0" : "=m"(*reinterpret_cast<lane_bytes::unaligned*>(p)) : "v"(v));
+    lane_bytes::type narrow;  // the instruction that stores takes twice as long
+    asm("vpmovdb %1, %0" : "=v"(narrow) : "v"(v));
+    *reinterpret_cast<lane_bytes::unaligned*>(p) = narrow;
 #elif defined(__x86_64__) || defined(__SSE2__)
     typedef std::int32_t word __attribute__((aligned(1), may_alias));
     v &= 255;
@@ -82,7 +84,6 @@ OCELLI_ALWAYS_INLINE vi32 broadcast_word(const std::uint8_t* p) {
 // A vector of sums, less than a whole one where n says so.
 OCELLI_ALWAYS_INLINE void finish_sums(const nn::detail::byte_task& t, vi32 sum, std::int64_t row, std::int64_t filter, std::int64_t n) {
     constexpr int L = lanes<float>;
-    sum += load(t.bias + filter);
     const std::int64_t at = row * t.y_stride + filter;
     if (t.form == nn::byte_epilogue::result::sums) {
         std::int32_t* const y = static_cast<std::int32_t*>(t.y) + at;
@@ -115,24 +116,51 @@ OCELLI_ALWAYS_INLINE void multiply_word(vi32 (&sum)[V], vi32 x, const vi32 (&w)[
     if constexpr (V == 2) Product::add(sum[1], x, w[1]);
 }
 
+// How whole vectors become bytes without a way through memory; in registers, as nothing that bytes are stored over is.
+struct byte_steps {
+    vf32 low, high;
+    vi32 zero;
+    std::int64_t count, y_stride;
+    std::uint8_t* y;
+    explicit OCELLI_ALWAYS_INLINE byte_steps(const nn::detail::byte_task& t)
+        : low(broadcast(t.low)), high(broadcast(t.high)), zero(broadcast(t.zero - 0x4b400000)), count(t.count), y_stride(t.y_stride), y(static_cast<std::uint8_t*>(t.y)) {}
+    OCELLI_ALWAYS_INLINE void put(std::int64_t row, std::int64_t filter, vi32 sum, vf32 scale) const {
+        if (row >= count) return;
+        const vf32 v = min(max(rounded(__builtin_convertvector(sum, vf32) * scale), low), high);
+        store_narrow(y + row * y_stride + filter, __builtin_bit_cast(vi32, rounded(v + broadcast(12582912.0f))) + zero);
+    }
+};
+
 // Pixels by packs of numbers, so that all sums stay in registers.
 template <class Product, int V, int... I>
 OCELLI_NOINLINE void byte_tile_of(const nn::detail::byte_task& t, std::integer_sequence<int, I...>) {
     constexpr int L = lanes<float>, M = sizeof...(I);
-    vi32 sum[M][V] = {};
+    vi32 bias[V], sum[M][V];
+    bias[0] = load(t.bias);
+    bias[V - 1] = load(t.bias + (V - 1) * L);
+    ((sum[I][0] = bias[0], sum[I][V - 1] = bias[V - 1]), ...);
     const std::int32_t* w = t.weights;
+    const char* ahead = t.ahead;
     // Pixels behind the last one are the last one again.
     const std::int64_t last = t.count - 1;
     for (std::int64_t r = 0; r < t.run_count; ++r) {
         const std::uint8_t* const x = t.x + t.runs[r].offset;
         const std::uint8_t* const from[M] = {x + t.pixels[I < last ? I : last]...};
         const std::int64_t bytes = 4 * t.runs[r].words;
-        for (std::int64_t k = 0; k < bytes; k += 4, w += V * L) {
+        for (std::int64_t k = 0; k < bytes; k += 4, w += V * L, ahead += t.ahead_step) {
             vi32 weights[V];
             weights[0] = load(w);
             if constexpr (V == 2) weights[1] = load(w + L);
+            __builtin_prefetch(ahead);
             (multiply_word<Product, V>(sum[I], broadcast_word(from[I] + k), weights), ...);
         }
+    }
+    if (t.form == nn::byte_epilogue::result::bytes && t.filters >= V * L) {
+        const byte_steps to(t);
+        const vf32 first = load(t.scale), second = load(t.scale + (V - 1) * L);
+        (to.put(I, 0, sum[I][0], first), ...);
+        if constexpr (V == 2) (to.put(I, L, sum[I][1], second), ...);
+        return;
     }
     alignas(64) std::int32_t sums[M * V * L];
     ((store(sums + I * V * L, sum[I][0]), store(sums + (I * V + V - 1) * L, sum[I][V - 1])), ...);
@@ -160,14 +188,24 @@ OCELLI_ALWAYS_INLINE void byte_depthwise_of(const nn::detail::byte_task& t, std:
     const std::int64_t last = t.count - 1;
     const std::uint8_t* const from[M] = {t.x + t.pixels[I < last ? I : last]...};
     const std::int32_t* w = t.weights;
+    const byte_steps to(t);
     for (std::int64_t c = 0; c < t.filters; c += L) {
-        vi32 sum[M] = {};
+        const vi32 bias = load(t.bias + c);
+        vi32 sum[M];
+        ((sum[I] = bias), ...);
         for (std::int64_t r = 0; r < t.run_count; ++r, w += L) {
             const std::int64_t at = t.runs[r].offset + c;
             const vi32 weights = load(w);
             (word_pairs::add(sum[I], load_wide(from[I] + at), weights), ...);
         }
-        (void)(((I < t.count) && (finish_sums(t, sum[I], I, c, t.filters - c), true)) && ...);
+        if (t.form == nn::byte_epilogue::result::bytes && c + L <= t.filters) {
+            const vf32 scale = load(t.scale + c);
+            (to.put(I, c, sum[I], scale), ...);
+        } else {
+            alignas(64) std::int32_t sums[M * L];
+            (store(sums + I * L, sum[I]), ...);
+            for (std::int64_t row = 0; row < t.count; ++row) finish_sums(t, load(sums + row * L), row, c, t.filters - c);
+        }
     }
 }
 inline void byte_depthwise(const nn::detail::byte_task& t) {
@@ -229,6 +267,27 @@ inline void byte_product_of_two(std::int64_t n, const nn::byte_operand& a, const
     if (i < n) store_narrow_first(y + i, nearest_between(left.first(i, n - i) * right.first(i, n - i) * scale, low, high, zero), n - i);
 }
 
+inline void byte_table(std::int64_t n, const std::uint8_t* x, const std::uint8_t* table, std::uint8_t* y) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = table[x[i]];
+}
+#if OCELLI_TARGET_LEVEL == 2
+// AVX512-VBMI: only where the processor has it. Two halves of the table, of which the highest bit chooses.
+inline void byte_table_in_registers(std::int64_t n, const std::uint8_t* x, const std::uint8_t* table, std::uint8_t* y) {
+    using bytes = vec<std::uint8_t>;
+    const bytes a = load(table), b = load(table + 64), c = load(table + 128), d = load(table + 192);
+    std::int64_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        const bytes at = load(x + i);
+        bytes low = at, high = at;
+        asm("vpermi2b %2, %1, %0" : "+v"(low) : "v"(a), "v"(b));
+        asm("vpermi2b %2, %1, %0" : "+v"(high) : "v"(c), "v"(d));
+        asm("vpmovb2m %1, %%k1\n\tvmovdqu8 %2, %0%{%%k1%}" : "+v"(low) : "v"(at), "v"(high) : "k1");
+        store(y + i, low);
+    }
+    byte_table(n - i, x + i, table, y + i);
+}
+#endif
+
 OCELLI_ALWAYS_INLINE vi32 quantized_lanes(vf32 x, float scale, float low, float high, std::int32_t zero) {
     const vf32 v = x / scale;
     return nearest_between(v == v ? v : vf32{}, low, high, zero);
@@ -273,12 +332,14 @@ inline nn::detail::byte_kernels make_byte_kernels() {
 #if OCELLI_TARGET_LEVEL == 2
     t.quads[0] = &byte_tile<word_quads, 1>;
     t.quads[1] = &byte_tile<word_quads, 2>;
+    t.table_in_registers = &byte_table_in_registers;
 #endif
     t.depthwise = &byte_depthwise;
     t.copy = &byte_copy;
     t.widen = &byte_widen;
     t.add = &byte_sum_of_two;
     t.multiply = &byte_product_of_two;
+    t.table = &byte_table;
     t.quantize = &byte_quantize;
     t.dequantize = &byte_dequantize;
     t.largest = &byte_largest;

@@ -102,9 +102,13 @@ inline byte_source byte_source_of(const conv_layer& l, const byte_layout& y, con
             } else {
                 const std::int64_t bytes = y.channels * (wide ? 2 : 1);
                 for (std::int64_t i = 0; i < count * y.group; ++i, from += y.channels, at += piece) {
-                    if (!wide && y.channels < 4)
-                        for (std::int64_t c = 0; c < y.channels; ++c) at[c] = static_cast<std::uint8_t>(from[c] ^ flip);
-                    else convert(from, at, y.channels);
+                    if (!wide && y.channels == 3) {  // pictures
+                        const std::uint8_t pixel_of[4] = {static_cast<std::uint8_t>(from[0] ^ flip), static_cast<std::uint8_t>(from[1] ^ flip),
+                                                          static_cast<std::uint8_t>(from[2] ^ flip), 0};
+                        std::memcpy(at, pixel_of, 4);
+                        continue;
+                    }
+                    convert(from, at, y.channels);
                     for (std::int64_t c = bytes; c < piece; ++c) at[c] = 0;
                 }
             }
@@ -190,7 +194,9 @@ OCELLI_INLINE void byte_conv(const conv_layer& l, const byte_image& x, const std
     }
 
     const detail::byte_source from = detail::byte_source_of(l, y, x, t);
-    std::vector<detail::byte_run> runs;
+    thread_local std::vector<detail::byte_run> runs_of_thread;
+    std::vector<detail::byte_run>& runs = runs_of_thread;
+    runs.clear();
     const bool together = !y.depthwise && y.group == 1 && l.dilation_x == 1;
     for (std::int64_t pass = 0; pass < passes; ++pass)
         for (std::int64_t v = 0; v < l.kernel_height; ++v)
@@ -238,7 +244,14 @@ OCELLI_INLINE void byte_conv(const conv_layer& l, const byte_image& x, const std
             task.scale = scale + filter;
             const auto vectors = static_cast<std::size_t>(y.vectors(panel) - 1);
             const auto run = y.depthwise ? t.depthwise : form == byte_form::quads ? t.quads[vectors] : t.pairs[vectors];
+            // The next panel, or the first one again.
+            const std::int64_t next_panel = y.depthwise || part + 1 == parts ? 0 : part + 1;
+            const std::int64_t words = y.depthwise ? 0 : passes * y.taps * y.words, tiles = (count + tile - 1) / tile;
+            const auto* const next = reinterpret_cast<const char*>(
+                y.depthwise ? weights : weights + (next_panel / y.panels * y.all_vectors() + next_panel % y.panels * 2) * words * y.lanes);
+            task.ahead_step = y.depthwise ? 0 : y.vectors(next_panel % y.panels) * y.lanes * 4 / tiles;
             for (std::int64_t p = 0; p < count; p += tile) {
+                task.ahead = next + p / tile * words * task.ahead_step;
                 task.pixels = places + p;
                 task.count = std::min(tile, count - p);
                 task.y = static_cast<unsigned char*>(result) + ((first + p) * l.filters + filter) * size;
@@ -288,9 +301,9 @@ OCELLI_INLINE void byte_multiply(std::int64_t rows, std::int64_t n, const byte_o
 }
 
 OCELLI_INLINE void byte_table(std::int64_t n, const std::uint8_t* x, const std::uint8_t* table, std::uint8_t* y) {
-    detail::in_byte_parts(n, [&](std::int64_t first, std::int64_t count) {
-        for (std::int64_t i = first; i < first + count; ++i) y[i] = table[x[i]];
-    });
+    const detail::byte_kernels& t = detail::get_byte_kernels();
+    const auto look_up = t.table_in_registers != nullptr && ocelli::simd::has_vbmi() ? t.table_in_registers : t.table;
+    detail::in_byte_parts(n, [&](std::int64_t first, std::int64_t count) { look_up(count, x + first, table, y + first); });
 }
 
 OCELLI_INLINE void byte_quantize(std::int64_t n, const float* x, float scale, std::int32_t zero, bool is_signed, std::uint8_t* y) {
@@ -360,10 +373,23 @@ void transpose_elements(std::int64_t batch, std::int64_t rows, std::int64_t colu
     });
 }
 
+/// The planes of a picture.
+inline void interleave_three(std::int64_t n, const std::uint8_t* x, std::uint8_t* y) {
+    parallel_for(static_cast<std::size_t>((n + 4095) / 4096), 4, [&](std::size_t begin, std::size_t end) {
+        const std::int64_t last = std::min(n, static_cast<std::int64_t>(end) * 4096);
+        for (auto i = static_cast<std::int64_t>(begin) * 4096; i < last; ++i) {
+            y[3 * i] = x[i];
+            y[3 * i + 1] = x[n + i];
+            y[3 * i + 2] = x[2 * n + i];
+        }
+    });
+}
+
 }  // namespace detail
 
 OCELLI_INLINE void byte_transpose(std::int64_t batch, std::int64_t rows, std::int64_t columns, std::int64_t size, const void* x, void* y) {
-    if (rows == 1 || columns == 1) std::memcpy(y, x, static_cast<std::size_t>(batch * rows * columns * size));
+    if (size == 1 && rows == 3 && batch == 1) detail::interleave_three(columns, static_cast<const std::uint8_t*>(x), static_cast<std::uint8_t*>(y));
+    else if (rows == 1 || columns == 1) std::memcpy(y, x, static_cast<std::size_t>(batch * rows * columns * size));
     else if (size == 1) detail::transpose_elements(batch, rows, columns, static_cast<const std::uint8_t*>(x), static_cast<std::uint8_t*>(y));
     else detail::transpose_elements(batch, rows, columns, static_cast<const std::uint32_t*>(x), static_cast<std::uint32_t*>(y));
 }
