@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Networks of timm, beyond those of tools/networks.py: exports them, runs them in ONNX Runtime and here, compares and times.
 
-    python3 tools/benchmarks/nn_timm.py BUILD_FOLDER [names ...] [--folder FOLDER] [--threads 1] [--rounds 3]
+    python3 tools/benchmarks/nn_timm.py BUILD_FOLDER [names ...] [--folder FOLDER] [--threads 1] [--rounds 3] [--openvino]
 
 BUILD_FOLDER holds examples/run_onnx; FOLDER keeps the exported models. Needs torch, timm, onnx and onnxruntime. Weights are timm's initialisation after
 torch.manual_seed(0), but for those that would hide others: zeros are drawn with deviation 0.02, layer scales become 0.3. tools/networks.py measures errors against float64. Prints a Markdown row for

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Exports of ultralytics, transformers and segmentation_models_pytorch, as their users make them: runs them in ONNX Runtime and here, compares and times.
 
-    python3 tools/benchmarks/nn_zoo.py BUILD_FOLDER [names ...] [--folder FOLDER] [--threads 1] [--rounds 3]
+    python3 tools/benchmarks/nn_zoo.py BUILD_FOLDER [names ...] [--folder FOLDER] [--threads 1] [--rounds 3] [--openvino]
 
 BUILD_FOLDER holds examples/run_onnx; FOLDER keeps the exported models. Needs torch, torchvision, ultralytics, onnxslim, transformers, timm, segmentation_models_pytorch,
 onnx, onnxscript and onnxruntime; downloads nothing. A name may carry options: yolo11n:nms, yolo11n:dynamic:opset=12, yolov8n:half, yolov8n:simplify, segformer:dynamo,
@@ -52,18 +52,22 @@ def yolo(name, options, path):
 
     net = (RTDETR if name.startswith("rtdetr") else YOLO)(f"{name}.yaml")
     size = 224 if "-cls" in name else 640
-    pictures = torch.rand(2, 3, 320, 320)
+    pictures, picture = torch.rand(2, 3, 320, 320), torch.rand(1, 3, 480 if "dynamic" in options else size, size)
     lively(net.model, lambda: net.model(pictures))
-    for m in net.model.modules():  # scores of which a few pass, each its own: sigmoids neither saturate nor are as low as training begins
-        for branch in [*getattr(m, "cv3", []), *(getattr(m, "one2one_cv3", None) or [])] if hasattr(m, "stride") else []:
-            branch[-1].weight.data *= 0.25
-            branch[-1].bias.data[:] = -2.0
+    # Scores of which a few pass, each its own: sigmoids neither saturate nor are as low as training begins.
+    last = [branch[-1] for m in net.model.modules() if hasattr(m, "stride") for branch in [*getattr(m, "cv3", []), *(getattr(m, "one2one_cv3", None) or [])]]
+    reach = {}
+    handles = [m.register_forward_hook(lambda m, _, y: reach.__setitem__(m, (y - m.bias.reshape(-1, 1, 1)).abs().max())) for m in last]
+    with torch.no_grad():
+        net.model(picture)
+    for handle in handles:
+        handle.remove()
+    for m in last:
+        m.weight.data *= 3 / reach.get(m, 3)
+        m.bias.data[:] = -2.5
     made = net.export(format="onnx", imgsz=size, nms="nms" in options, dynamic="dynamic" in options, simplify="simplify" in options,
                       opset=int(options.get("opset", 17)), verbose=False, **({"quantize": 16} if "half" in options else {}))
     os.replace(made, path)
-    picture = torch.rand(1, 3, size, size)
-    if "dynamic" in options:
-        picture = torch.rand(1, 3, 480, 640)
     return {"images": picture.numpy()}
 
 

@@ -99,6 +99,12 @@ TEST_CASE("Clip takes constant bounds, and NaN passes") {
     const result power = run_node({.op = "Pow"}, {x, tensor::scalar(2.0f)}, {1});
     CHECK(power.kernel == "square");
     CHECK(error_of(power, 1e-30) <= 1e-7);
+    const tensor cubes = random_tensor({2, 3, 4}, 5);
+    for (const dims& shape : {dims{1}, dims{1, 1, 1}}) {  // the exponent of a network on blocks of channels
+        const result square = run_node({.op = "Pow"}, {cubes, tensor::from<float>(shape, {2.0f})}, {1});
+        CHECK(square.kernel == "square");
+        CHECK(error_of(square, 1e-30) <= 1e-7);
+    }
 }
 
 TEST_CASE("functions of two elements agree with the reference over the broadcasts that occur") {

@@ -65,10 +65,10 @@ inline std::optional<unary_choice> choose_unary(const graph& g, const node& n) {
     }
     if (op == "Pow" && n.opset >= 7) {
         const tensor& e = g.at(n.inputs[1]).what.constant;
-        if (!e.defined() || e.size() != 1 || e.rank() > 1 || !(is_floating(e.type()) || is_integer(e.type()))) return std::nullopt;
+        if (!e.defined() || e.size() != 1 || !(is_floating(e.type()) || is_integer(e.type()))) return std::nullopt;
         // A longer exponent would give the result its rank.
         const symbolic_shape& shape = g.at(n.inputs[0]).what.shape;
-        if (e.rank() == 1 && (!shape.ranked() || shape.rank() == 0)) return std::nullopt;
+        if (e.rank() > 0 && (!shape.ranked() || shape.rank() < e.rank())) return std::nullopt;
         const double power = e.item();
         if (power == 2) return unary_choice{f::square};
         if (power == -1) return unary_choice{f::reciprocal};
