@@ -239,10 +239,14 @@ makers = {
     "dpt_smp_vit": smp("DPT", "tu-vit_small_patch16_224.augreg_in21k", 224, 224),
 }
 
-default = """yolov5n yolov8n yolov8n:nms yolov8n:dynamic yolov8n:half yolov8n:simplify yolov8n:opset=11 yolov8n-seg yolov8n-pose yolov8n-obb yolov8n-cls yolov9t yolov10n yolo11n
-yolo11n:nms yolo11n:nms:dynamic yolo11n-seg yolo11n-seg:nms yolo11n-pose:nms yolo11n-obb:nms yolo12n yolo26n yolo26n-seg rtdetr-l rtdetr-resnet50""".split() + [
-    *(name for name in makers if name not in ("rf_detr", "dinov3", "grounding_dino", "superpoint", "upernet_resnet18")),  # TorchScript's exporter refuses these, or writes what does not run
-    *(name + ":dynamo" for name in "rf_detr dinov3 grounding_dino superpoint upernet_resnet18 segformer dinov2 mask2former rt_detr sam_decoder depth_anything unetpp_resnet34 clip".split())]
+# TorchScript's exporter refuses the first six and what it writes of dinov3 and superpoint; of mask2former, oneformer and deformable_detr it writes GridSamples of float32 at
+# places in float64, which ONNX Runtime refuses.
+refused = "rf_detr upernet_resnet18 vitmatte vilt perceiver grounding_dino dinov3 superpoint mask2former oneformer deformable_detr".split()
+default = """yolov3-tiny yolov5n yolov5n-p6 yolov6n yolov8n yolov8n:nms yolov8n:dynamic yolov8n:half yolov8n:simplify yolov8n:opset=11 yolov8n-seg yolov8n-pose yolov8n-obb yolov8n-cls yolov8n-p2
+yolov8n-ghost yolov8s-worldv2 yolov9t yolov9c-seg yolov10n yolo11n yolo11n:opset=20 yolo11n:nms yolo11n:nms:dynamic yolo11n-seg yolo11n-seg:nms yolo11n-pose:nms yolo11n-obb:nms yoloe-11s-seg
+yolo12n yolo26n yolo26n-seg yolo26n-sem yolo26n-depth yolo26n-pose:nms rtdetr-l rtdetr-resnet50""".split() + [*(name for name in makers if name not in refused), *(
+    name + ":dynamo" for name in """rf_detr dinov3 superpoint upernet_resnet18 mask2former deformable_detr segformer dinov2 rt_detr sam_decoder depth_anything unetpp_resnet34 clip
+beit maskformer sam2_encoder layoutlmv3""".split())]
 
 
 def export(name, folder):
