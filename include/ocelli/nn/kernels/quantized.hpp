@@ -112,6 +112,8 @@ struct byte_kernels {
     void (*table_in_registers)(std::int64_t n, const std::uint8_t* x, const std::uint8_t* table, std::uint8_t* y) = nullptr;  ///< null where there is none
     void (*quantize)(std::int64_t n, const float* x, float scale, float low, float high, std::int32_t zero, std::uint8_t* y) = nullptr;
     void (*dequantize)(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, float scale, std::int32_t zero, float* y) = nullptr;
+    /// y[3 i], y[3 i + 1], y[3 i + 2] = a[i], b[i], c[i]
+    void (*interleave)(std::int64_t n, const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c, std::uint8_t* y) = nullptr;
     /// y = max(x, y)
     void (*largest)(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, std::uint8_t* y) = nullptr;
     /// sums += x

@@ -322,6 +322,30 @@ inline void byte_sum(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, s
     for (; i < n; ++i) sums[i] += x[i] ^ flip;
 }
 
+// Byte O, O + 1 ... of 16 pixels of three planes, side by side.
+template <int O, class V, int... I>
+OCELLI_ALWAYS_INLINE V interleaved(V a, V b, V c, std::integer_sequence<int, I...>) {
+    const V two = __builtin_shufflevector(a, b, ((I + O) % 3 == 0 ? (I + O) / 3 : (I + O) % 3 == 1 ? 16 + (I + O) / 3 : 0)...);
+    return __builtin_shufflevector(two, c, ((I + O) % 3 == 2 ? 16 + (I + O) / 3 : I)...);
+}
+inline void byte_interleave(std::int64_t n, const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c, std::uint8_t* y) {
+    typedef std::uint8_t part __attribute__((vector_size(16)));
+    typedef std::uint8_t anywhere __attribute__((vector_size(16), aligned(1), may_alias));
+    constexpr std::make_integer_sequence<int, 16> all;
+    std::int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        const part u = *reinterpret_cast<const anywhere*>(a + i), v = *reinterpret_cast<const anywhere*>(b + i), w = *reinterpret_cast<const anywhere*>(c + i);
+        *reinterpret_cast<anywhere*>(y + 3 * i) = interleaved<0>(u, v, w, all);
+        *reinterpret_cast<anywhere*>(y + 3 * i + 16) = interleaved<16>(u, v, w, all);
+        *reinterpret_cast<anywhere*>(y + 3 * i + 32) = interleaved<32>(u, v, w, all);
+    }
+    for (; i < n; ++i) {
+        y[3 * i] = a[i];
+        y[3 * i + 1] = b[i];
+        y[3 * i + 2] = c[i];
+    }
+}
+
 inline nn::detail::byte_kernels make_byte_kernels() {
     nn::detail::byte_kernels t;
     t.lanes = lanes<float>;
@@ -343,6 +367,7 @@ inline nn::detail::byte_kernels make_byte_kernels() {
     t.quantize = &byte_quantize;
     t.dequantize = &byte_dequantize;
     t.largest = &byte_largest;
+    t.interleave = &byte_interleave;
     t.sum = &byte_sum;
     return t;
 }

@@ -204,11 +204,15 @@ OCELLI_INLINE void byte_conv(const conv_layer& l, const byte_image& x, const std
                 runs.push_back({v * l.dilation_y * from.row + u * l.dilation_x * from.pixel, together ? l.kernel_width * y.words : y.words});
 
     constexpr std::int64_t most_pixels = 128;
-    const std::int64_t tile = y.depthwise ? t.depthwise_most : t.most, chunk = std::min(most_pixels / tile * tile, (total + tile - 1) / tile * tile);
-    const std::int64_t chunks = (total + chunk - 1) / chunk, parts = y.depthwise ? 1 : y.group * y.panels;
-    const std::int64_t work = y.depthwise ? chunk * y.taps * l.channels : chunk * passes * y.taps * y.words * t.lanes;
+    const std::int64_t tile = y.depthwise ? t.depthwise_most : t.most, parts = y.depthwise ? 1 : y.group * y.panels, all_tiles = (total + tile - 1) / tile;
+    // Few pixels of many channels: some for each thread.
+    const std::int64_t chunk = std::clamp<std::int64_t>(y.depthwise ? all_tiles / 8 : all_tiles, 1, most_pixels / tile) * tile;
+    const std::int64_t chunks = (total + chunk - 1) / chunk;
+    // Cycles, about; a task takes 48000, less where there are not some for each thread.
+    const std::int64_t work = chunk / tile * (y.depthwise ? (l.channels + y.lanes - 1) / y.lanes * (24 * y.taps + 40) : 100 + passes * y.taps * y.words * tile);
+    const auto grain = static_cast<std::size_t>(std::max<std::int64_t>(1, std::min<std::int64_t>(48000, chunks * parts * work / 16) / work));
     const std::int64_t group_step = y.group > 1 ? from.pixel / y.group : 0;
-    parallel_for(static_cast<std::size_t>(chunks * parts), detail::conv_grain(work / 8), [&](std::size_t begin, std::size_t end) {
+    parallel_for(static_cast<std::size_t>(chunks * parts), grain, [&](std::size_t begin, std::size_t end) {
         std::int64_t places[most_pixels], known = -1;
         detail::byte_task task;
         task.pixels = places;
@@ -373,23 +377,19 @@ void transpose_elements(std::int64_t batch, std::int64_t rows, std::int64_t colu
     });
 }
 
-/// The planes of a picture.
-inline void interleave_three(std::int64_t n, const std::uint8_t* x, std::uint8_t* y) {
-    parallel_for(static_cast<std::size_t>((n + 4095) / 4096), 4, [&](std::size_t begin, std::size_t end) {
-        const std::int64_t last = std::min(n, static_cast<std::int64_t>(end) * 4096);
-        for (auto i = static_cast<std::int64_t>(begin) * 4096; i < last; ++i) {
-            y[3 * i] = x[i];
-            y[3 * i + 1] = x[n + i];
-            y[3 * i + 2] = x[2 * n + i];
-        }
-    });
-}
-
 }  // namespace detail
 
 OCELLI_INLINE void byte_transpose(std::int64_t batch, std::int64_t rows, std::int64_t columns, std::int64_t size, const void* x, void* y) {
-    if (size == 1 && rows == 3 && batch == 1) detail::interleave_three(columns, static_cast<const std::uint8_t*>(x), static_cast<std::uint8_t*>(y));
-    else if (rows == 1 || columns == 1) std::memcpy(y, x, static_cast<std::size_t>(batch * rows * columns * size));
+    if (size == 1 && rows == 3) {  // pictures
+        const auto interleave = detail::get_byte_kernels().interleave;
+        for (std::int64_t n = 0; n < batch; ++n) {
+            const auto* const from = static_cast<const std::uint8_t*>(x) + 3 * n * columns;
+            auto* const to = static_cast<std::uint8_t*>(y) + 3 * n * columns;
+            detail::in_byte_parts(columns, [&](std::int64_t first, std::int64_t count) {
+                interleave(count, from + first, from + columns + first, from + 2 * columns + first, to + 3 * first);
+            });
+        }
+    } else if (rows == 1 || columns == 1) std::memcpy(y, x, static_cast<std::size_t>(batch * rows * columns * size));
     else if (size == 1) detail::transpose_elements(batch, rows, columns, static_cast<const std::uint8_t*>(x), static_cast<std::uint8_t*>(y));
     else detail::transpose_elements(batch, rows, columns, static_cast<const std::uint32_t*>(x), static_cast<std::uint32_t*>(y));
 }
