@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <random>
 #include <vector>
@@ -183,6 +183,27 @@ TEST_CASE("what stands between convolutions of bytes is what plain loops give") 
         byte_transpose(1, rows, n, 1, a.data(), y.data());
         CHECK(y == expected);
         set_num_threads(0);
+    }
+}
+
+TEST_CASE("images are turned between planes and channels last") {
+    dice pick{std::mt19937(14)};
+    for (int round = 0; round < 40; ++round) {
+        const std::int64_t batch = pick(1, 2), rows = round % 4 == 0 ? 3 : pick(1, 70), columns = pick(1, 150);
+        CAPTURE(rows);
+        CAPTURE(columns);
+        const auto x = pick.bytes(4 * batch * rows * columns);
+        for (const std::int64_t size : std::initializer_list<std::int64_t>{1, 4}) {
+            std::vector<std::uint8_t> y(static_cast<std::size_t>(size * batch * rows * columns)), expected(y.size());
+            std::vector<std::uint8_t> from(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(y.size()));
+            for (std::int64_t n = 0; n < batch; ++n)
+                for (std::int64_t r = 0; r < rows; ++r)
+                    for (std::int64_t c = 0; c < columns; ++c)
+                        for (std::int64_t k = 0; k < size; ++k)
+                            expected[static_cast<std::size_t>(((n * columns + c) * rows + r) * size + k)] = from[static_cast<std::size_t>(((n * rows + r) * columns + c) * size + k)];
+            byte_transpose(batch, rows, columns, size, from.data(), y.data());
+            CHECK(y == expected);
+        }
     }
 }
 

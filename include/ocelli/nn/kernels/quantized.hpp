@@ -114,6 +114,8 @@ struct byte_kernels {
     void (*dequantize)(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, float scale, std::int32_t zero, float* y) = nullptr;
     /// y[3 i], y[3 i + 1], y[3 i + 2] = a[i], b[i], c[i]
     void (*interleave)(std::int64_t n, const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c, std::uint8_t* y) = nullptr;
+    /// Columns [first, last) of x (rows, columns) become rows of y.
+    void (*turn)(std::int64_t rows, std::int64_t columns, std::int64_t first, std::int64_t last, const std::uint8_t* x, std::uint8_t* y) = nullptr;
     /// y = max(x, y)
     void (*largest)(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, std::uint8_t* y) = nullptr;
     /// sums += x

@@ -322,6 +322,38 @@ inline void byte_sum(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, s
     for (; i < n; ++i) sums[i] += x[i] ^ flip;
 }
 
+// 16 x 16 bytes, turned: four times, rows eight apart are mixed.
+typedef std::uint8_t byte_row __attribute__((vector_size(16)));
+typedef std::uint8_t byte_row_anywhere __attribute__((vector_size(16), aligned(1), may_alias));
+template <int... I>
+OCELLI_ALWAYS_INLINE void mix_rows(const byte_row (&from)[16], byte_row (&to)[16], std::integer_sequence<int, I...>) {
+    ((to[2 * I] = __builtin_shufflevector(from[I], from[I + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+      to[2 * I + 1] = __builtin_shufflevector(from[I], from[I + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)),
+     ...);
+}
+template <int... I>
+OCELLI_ALWAYS_INLINE void turn_square(const std::uint8_t* x, std::int64_t x_row, std::uint8_t* y, std::int64_t y_row, std::integer_sequence<int, I...>) {
+    byte_row a[16] = {*reinterpret_cast<const byte_row_anywhere*>(x + I * x_row)...}, b[16];
+    constexpr std::make_integer_sequence<int, 8> pairs;
+    mix_rows(a, b, pairs);
+    mix_rows(b, a, pairs);
+    mix_rows(a, b, pairs);
+    mix_rows(b, a, pairs);
+    ((*reinterpret_cast<byte_row_anywhere*>(y + I * y_row) = a[I]), ...);
+}
+// Columns [first, last) of x become rows of y.
+inline void byte_turn(std::int64_t rows, std::int64_t columns, std::int64_t first, std::int64_t last, const std::uint8_t* x, std::uint8_t* y) {
+    std::int64_t c = first;
+    for (; c + 16 <= last; c += 16) {
+        std::int64_t r = 0;
+        for (; r + 16 <= rows; r += 16) turn_square(x + r * columns + c, columns, y + c * rows + r, rows, std::make_integer_sequence<int, 16>());
+        for (; r < rows; ++r)
+            for (std::int64_t i = c; i < c + 16; ++i) y[i * rows + r] = x[r * columns + i];
+    }
+    for (; c < last; ++c)
+        for (std::int64_t r = 0; r < rows; ++r) y[c * rows + r] = x[r * columns + c];
+}
+
 // Byte O, O + 1 ... of 16 pixels of three planes, side by side.
 template <int O, class V, int... I>
 OCELLI_ALWAYS_INLINE V interleaved(V a, V b, V c, std::integer_sequence<int, I...>) {
@@ -329,12 +361,11 @@ OCELLI_ALWAYS_INLINE V interleaved(V a, V b, V c, std::integer_sequence<int, I..
     return __builtin_shufflevector(two, c, ((I + O) % 3 == 2 ? 16 + (I + O) / 3 : I)...);
 }
 inline void byte_interleave(std::int64_t n, const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c, std::uint8_t* y) {
-    typedef std::uint8_t part __attribute__((vector_size(16)));
-    typedef std::uint8_t anywhere __attribute__((vector_size(16), aligned(1), may_alias));
+    using anywhere = byte_row_anywhere;
     constexpr std::make_integer_sequence<int, 16> all;
     std::int64_t i = 0;
     for (; i + 16 <= n; i += 16) {
-        const part u = *reinterpret_cast<const anywhere*>(a + i), v = *reinterpret_cast<const anywhere*>(b + i), w = *reinterpret_cast<const anywhere*>(c + i);
+        const byte_row u = *reinterpret_cast<const anywhere*>(a + i), v = *reinterpret_cast<const anywhere*>(b + i), w = *reinterpret_cast<const anywhere*>(c + i);
         *reinterpret_cast<anywhere*>(y + 3 * i) = interleaved<0>(u, v, w, all);
         *reinterpret_cast<anywhere*>(y + 3 * i + 16) = interleaved<16>(u, v, w, all);
         *reinterpret_cast<anywhere*>(y + 3 * i + 32) = interleaved<32>(u, v, w, all);
@@ -368,6 +399,7 @@ inline nn::detail::byte_kernels make_byte_kernels() {
     t.dequantize = &byte_dequantize;
     t.largest = &byte_largest;
     t.interleave = &byte_interleave;
+    t.turn = &byte_turn;
     t.sum = &byte_sum;
     return t;
 }

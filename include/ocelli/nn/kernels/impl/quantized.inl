@@ -361,18 +361,15 @@ OCELLI_INLINE void byte_pixel_sums(std::int64_t batch, std::int64_t pixels, std:
 
 namespace detail {
 
-template <class T>
-void transpose_elements(std::int64_t batch, std::int64_t rows, std::int64_t columns, const T* x, T* y) {
-    constexpr std::int64_t part = 32;
+/// turn(image, first, last) of some columns of each image.
+template <class F>
+void transpose_parts(std::int64_t batch, std::int64_t rows, std::int64_t columns, F&& turn) {
+    constexpr std::int64_t part = 64;
     const std::int64_t parts = (columns + part - 1) / part;
     parallel_for(static_cast<std::size_t>(batch * parts), conv_grain(rows * part / 4 + 1), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
-            const T* const from = x + task / parts * rows * columns;
-            T* const to = y + task / parts * rows * columns;
-            const std::int64_t first = task % parts * part, last = std::min(columns, first + part);
-            for (std::int64_t r0 = 0; r0 < rows; r0 += part)
-                for (std::int64_t c = first; c < last; ++c)
-                    for (std::int64_t r = r0; r < std::min(rows, r0 + part); ++r) to[c * rows + r] = from[r * columns + c];
+            const std::int64_t first = task % parts * part;
+            turn(task / parts, first, std::min(columns, first + part));
         }
     });
 }
@@ -389,9 +386,22 @@ OCELLI_INLINE void byte_transpose(std::int64_t batch, std::int64_t rows, std::in
                 interleave(count, from + first, from + columns + first, from + 2 * columns + first, to + 3 * first);
             });
         }
-    } else if (rows == 1 || columns == 1) std::memcpy(y, x, static_cast<std::size_t>(batch * rows * columns * size));
-    else if (size == 1) detail::transpose_elements(batch, rows, columns, static_cast<const std::uint8_t*>(x), static_cast<std::uint8_t*>(y));
-    else detail::transpose_elements(batch, rows, columns, static_cast<const std::uint32_t*>(x), static_cast<std::uint32_t*>(y));
+    } else if (rows == 1 || columns == 1) {
+        std::memcpy(y, x, static_cast<std::size_t>(batch * rows * columns * size));
+    } else if (size == 1) {
+        const auto turn = detail::get_byte_kernels().turn;
+        detail::transpose_parts(batch, rows, columns, [&](std::int64_t n, std::int64_t first, std::int64_t last) {
+            turn(rows, columns, first, last, static_cast<const std::uint8_t*>(x) + n * rows * columns, static_cast<std::uint8_t*>(y) + n * rows * columns);
+        });
+    } else {
+        detail::transpose_parts(batch, rows, columns, [&](std::int64_t n, std::int64_t first, std::int64_t last) {
+            const auto* const from = static_cast<const std::uint32_t*>(x) + n * rows * columns;
+            auto* const to = static_cast<std::uint32_t*>(y) + n * rows * columns;
+            for (std::int64_t c0 = first; c0 < last; c0 += 16)
+                for (std::int64_t r = 0; r < rows; ++r)
+                    for (std::int64_t c = c0; c < std::min(last, c0 + 16); ++c) to[c * rows + r] = from[r * columns + c];
+        });
+    }
 }
 
 }  // namespace ocelli::nn
