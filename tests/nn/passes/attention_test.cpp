@@ -104,6 +104,24 @@ TEST_CASE("attention is found with and without scaling, and takes the order of i
     CHECK(plain({.turned = {0, 1, 3, 2}}) == 2);  // rows would be cut up
 }
 
+TEST_CASE("values times turned weights are attention whose result is turned; queries that lie turned are turned before") {
+    const auto area = [](const dims& turn, bool scaled, bool values_first) {
+        building b;
+        const value_id qkv = b.input("qkv", {2, 3, 15, 6});  // (batch, heads, 4 + 4 + 7 numbers, places)
+        const auto part = [&](std::int64_t begin, std::int64_t end) { return b.then("Slice", {qkv, b.shape({begin}), b.shape({end}), b.shape({2})}); };
+        value_id at = b.then("MatMul", {b.then("Transpose", {part(0, 4)}, {{"perm", dims{0, 1, 3, 2}}}), part(4, 8)});
+        if (scaled) at = b.then("Mul", {at, b.number(0.5f)});
+        const value_id weights = b.then("Transpose", {b.then("Softmax", {at}, {{"axis", std::int64_t{-1}}})}, {{"perm", turn}});
+        const value_id v = part(8, 15), y = values_first ? b.then("MatMul", {v, weights}) : b.then("MatMul", {weights, b.then("Transpose", {v}, {{"perm", dims{0, 1, 3, 2}}})});
+        b.g.outputs.push_back(b.then("Reshape", {y, b.shape({2, 21, 6})}));
+        return left(b.g, {{"qkv", filled({2, 3, 15, 6}, 0.7f)}});
+    };
+    // Three slices, the queries' turn, attention, the result's turn, its shape.
+    CHECK(area({0, 1, 3, 2}, true, true) == 7);
+    CHECK(area({0, 1, 3, 2}, false, true) == 7);
+    CHECK(area({0, 1, 3, 2}, true, false) == 0);  // weights of other places
+}
+
 TEST_CASE("what is not attention, or not certain to be, stays") {
     CHECK(plain({.axis = 2}) == 0);
     CHECK(plain({.scaling = "Div", .number_first = true}) == 0);  // a half, divided by the scores

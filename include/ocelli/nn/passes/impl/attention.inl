@@ -244,6 +244,14 @@ inline std::optional<operands> stacked(const operands& all, const dims& stack) {
     return out;
 }
 
+/// Whether a Transpose exchanges the last two of `rank` axes and nothing else.
+inline bool exchanges_last(const node& turn, std::size_t rank) {
+    dims wanted(rank);
+    for (std::size_t i = 0; i < rank; ++i) wanted[i] = static_cast<std::int64_t>(i);
+    std::swap(wanted[rank - 2], wanted[rank - 1]);
+    return attr_ints(turn, "perm") == wanted;
+}
+
 inline dims place_and_strides(const view& v) {
     dims out{v.place};
     out.insert(out.end(), v.strides.begin(), v.strides.end());
@@ -268,21 +276,32 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
         if (!find_product(g, w, at, *scores, back)) continue;
         const node* const first = back.product;
         const value_id weights = past_nan_check(g, w, softmax.outputs[0]);
-        const node* const second = w.user(weights, "MatMul");
-        if (second == nullptr || second->inputs[0] != weights) continue;
-        const auto q = seen(g, w, first->inputs[0], true), k = seen(g, w, first->inputs[1], true), v = seen(g, w, second->inputs[1], false);
+        // Values times turned weights (ultralytics) are the turned result.
+        const node* const weights_turn = w.user(weights, "Transpose");
+        const bool from_left = weights_turn != nullptr && exchanges_last(*weights_turn, rank);
+        const value_id factor = from_left ? weights_turn->outputs[0] : weights;
+        const node* const second = w.user(factor, "MatMul");
+        if (second == nullptr || second->inputs[from_left ? 1 : 0] != factor) continue;
+        auto q = seen(g, w, first->inputs[0], true), v = seen(g, w, second->inputs[from_left ? 0 : 1], false);
+        const auto k = seen(g, w, first->inputs[1], true);
         if (!q || !k || !v || q->extents.size() != rank || k->extents.size() != rank || v->extents.size() != rank) continue;
+        if (from_left) {
+            std::swap(v->extents[rank - 2], v->extents[rank - 1]);
+            std::swap(v->strides[rank - 2], v->strides[rank - 1]);
+        }
+        // Queries that lie turned are turned before.
+        if (q->strides.back() != 1 && q->extents.back() != 1) q = view{first->inputs[0], 0, q->extents, dense_strides(q->extents), 1};
         bool same = true;
         for (std::size_t i = 0; i + 2 < rank; ++i) same = same && q->extents[i] == k->extents[i] && q->extents[i] == v->extents[i];
         const std::int64_t width = v->extents.back();
-        if (!same || (q->strides.back() != 1 && q->extents.back() != 1)) continue;
+        if (!same) continue;
 
         // The result, turned as its only user wants it, if rows stay whole.
         value_id result = second->outputs[0];
         dims shape = *scores;
         shape.back() = width;
         view y{result, 0, shape, dense_strides(shape), 1};
-        if (const node* const turn = w.user(result, "Transpose")) {
+        if (const node* const turn = from_left ? nullptr : w.user(result, "Transpose")) {
             const dims perm = attr_ints(*turn, "perm");
             if (perm.size() == rank && perm.back() == static_cast<std::int64_t>(rank) - 1) {
                 dims turned;
@@ -315,9 +334,14 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
             attention.inputs.push_back(parts->added[i].base);
         }
         patch p{.reason = ocelli::detail::concat("Softmax '", softmax.name, "' and the products on both sides are Attention")};
-        attention.outputs = {p.add_value(g, g.at(result).name, g.at(result).what)};
-        p.replace.push_back({result, attention.outputs[0]});
+        const value_id out = p.add_value(g, g.at(result).name, g.at(result).what);
+        attention.outputs = {from_left ? p.add_value(g, g.at(result).name, {dtype::float32, symbolic_shape(shape), {}}) : out};
+        p.replace.push_back({result, out});
+        const value_id made = attention.outputs[0];
         p.nodes.push_back(std::move(attention));
+        if (from_left)
+            p.nodes.push_back({.name = weights_turn->name, .op = "Transpose", .opset = weights_turn->opset, .attributes = {{"perm", attr_ints(*weights_turn, "perm")}}, .inputs = {made},
+                               .outputs = {out}, .source = weights_turn->source});
         found.push_back(std::move(p));
     }
     return found;
