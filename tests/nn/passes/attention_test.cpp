@@ -122,6 +122,23 @@ TEST_CASE("values times turned weights are attention whose result is turned; que
     CHECK(area({0, 1, 3, 2}, true, false) == 0);  // weights of other places
 }
 
+TEST_CASE("a factor of each head's scores becomes one of its queries") {
+    const auto scaled = [](const dims& shape, bool first) {
+        building b;
+        const value_id q = b.input("q", {2, 3, 5, 4}), k = b.input("k", {2, 3, 4, 6}), v = b.input("v", {2, 3, 6, 7}), table = b.input("table", {3, 5, 6});
+        const value_id factor = b.g.add_constant("factor", filled(shape, 1.3f)), product = b.then("MatMul", {q, k});
+        const value_id at = b.then("Add", {b.then("Mul", first ? std::vector<value_id>{factor, product} : std::vector<value_id>{product, factor}), table});
+        b.g.outputs.push_back(b.then("MatMul", {b.then("Softmax", {at}, {{"axis", std::int64_t{-1}}}), v}));
+        return left(b.g, {{"q", filled({2, 3, 5, 4}, 0.7f)}, {"k", filled({2, 3, 4, 6}, 0.9f)}, {"v", filled({2, 3, 6, 7}, 1.1f)}, {"table", filled({3, 5, 6}, 0.3f)}});
+    };
+    for (const bool first : {false, true}) {
+        CHECK(scaled({3, 1, 1}, first) == 2);
+        CHECK(scaled({2, 3, 1, 1}, first) == 2);
+        CHECK(scaled({1, 1, 6}, first) == 0);
+        CHECK(scaled({5, 1}, first) == 0);
+    }
+}
+
 TEST_CASE("what is not attention, or not certain to be, stays") {
     CHECK(plain({.axis = 2}) == 0);
     CHECK(plain({.scaling = "Div", .number_first = true}) == 0);  // a half, divided by the scores

@@ -141,6 +141,7 @@ struct addend {
 struct path {
     const node* product = nullptr;
     double scale = 1;
+    value_id factor = no_value;  // of each matrix of the stack: (..., 1, 1)
     std::vector<addend> added;
 };
 
@@ -198,6 +199,18 @@ inline bool find_product(const graph& g, const walker& w, value_id at, const dim
         const node* const first = producer(g, by->second);
         out.scale = by->first;
         return first != nullptr && is_node(*first, "MatMul") && find_product(g, w, by->second, scores, out, depth + 1);
+    }
+    if (is_node(*n, "Mul") && n->inputs.size() == 2) {
+        for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+            const node* const first = producer(g, n->inputs[i]);
+            const auto extents = known_extents(g, n->inputs[1 - i]);
+            if (first == nullptr || !is_node(*first, "MatMul") || !extents || extents->size() < 3 || extents->size() > scores.size() || g.at(n->inputs[1 - i]).what.type != dtype::float32)
+                continue;
+            if (extents->end()[-1] != 1 || extents->end()[-2] != 1 || known_extents(g, at) != known_extents(g, n->inputs[i])) continue;
+            out.factor = n->inputs[1 - i];
+            return find_product(g, w, n->inputs[i], scores, out, depth + 1);
+        }
+        return false;
     }
     if (!is_node(*n, "Add") || n->inputs.size() != 2) return false;
     const auto extents = known_extents(g, at);
@@ -290,7 +303,7 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
             std::swap(v->strides[rank - 2], v->strides[rank - 1]);
         }
         // Queries that lie turned are turned before.
-        if (q->strides.back() != 1 && q->extents.back() != 1) q = view{first->inputs[0], 0, q->extents, dense_strides(q->extents), 1};
+        if (back.factor != no_value || (q->strides.back() != 1 && q->extents.back() != 1)) q = view{first->inputs[0], 0, q->extents, dense_strides(q->extents), 1};
         bool same = true;
         for (std::size_t i = 0; i + 2 < rank; ++i) same = same && q->extents[i] == k->extents[i] && q->extents[i] == v->extents[i];
         const std::int64_t width = v->extents.back();
@@ -334,6 +347,11 @@ OCELLI_INLINE std::vector<patch> attention_fusion(const graph& g) {
             attention.inputs.push_back(parts->added[i].base);
         }
         patch p{.reason = ocelli::detail::concat("Softmax '", softmax.name, "' and the products on both sides are Attention")};
+        if (back.factor != no_value) {
+            // Queries are fewer than scores.
+            attention.inputs[0] = p.add_value(g, g.at(q->base).name, g.at(q->base).what);
+            p.nodes.push_back({.name = softmax.name, .op = "Mul", .opset = softmax.opset, .inputs = {q->base, back.factor}, .outputs = {attention.inputs[0]}, .source = g.source});
+        }
         const value_id out = p.add_value(g, g.at(result).name, g.at(result).what);
         attention.outputs = {from_left ? p.add_value(g, g.at(result).name, {dtype::float32, symbolic_shape(shape), {}}) : out};
         p.replace.push_back({result, out});
