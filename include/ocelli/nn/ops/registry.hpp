@@ -21,6 +21,7 @@
 #include <ocelli/nn/ops/loss.hpp>
 #include <ocelli/nn/ops/math.hpp>
 #include <ocelli/nn/ops/matmul.hpp>
+#include <ocelli/nn/ops/microsoft.hpp>
 #include <ocelli/nn/ops/norm.hpp>
 #include <ocelli/nn/ops/op.hpp>
 #include <ocelli/nn/ops/order.hpp>
@@ -62,6 +63,7 @@ inline std::vector<std::span<const op_def>> op_tables() {
         loss_ops(),
         math_ops(),
         matmul_ops(),
+        microsoft_ops(),
         norm_ops(),
         order_ops(),
         pad_ops(),

@@ -57,6 +57,13 @@ inline dtype quantized_result(const node& n) {
     return to;
 }
 
+/// The bytes' bits less a zero, in a float.
+inline float centred_byte(const tensor& x, std::int64_t i, std::int64_t zero) {
+    const std::uint8_t bits = static_cast<const std::uint8_t*>(x.raw())[i];
+    const std::int64_t q = x.type() == dtype::int8 ? static_cast<std::int64_t>(static_cast<std::int8_t>(bits)) : static_cast<std::int64_t>(bits);
+    return static_cast<float>(q - zero);
+}
+
 /// Puts what becomes of sums where it belongs.
 class quantized_sink {
 public:

@@ -12,13 +12,6 @@ namespace ocelli::nn {
 
 namespace detail {
 
-/// The bytes' bits less a zero, in a float.
-inline float centred_byte(const tensor& x, std::int64_t i, std::int64_t zero) {
-    const std::uint8_t bits = static_cast<const std::uint8_t*>(x.raw())[i];
-    const std::int64_t q = x.type() == dtype::int8 ? static_cast<std::int64_t>(static_cast<std::int8_t>(bits)) : static_cast<std::int64_t>(bits);
-    return static_cast<float>(q - zero);
-}
-
 /// Constants of QConv and QMatMul, `count` of each.
 struct quantized_weights {
     std::vector<std::int64_t> values, zeros, bias;

@@ -353,17 +353,13 @@ inline bool channel_factors(const symbolic_shape& a, const symbolic_shape& b) {
     return a.ranked() && b.ranked() && a.rank() == 4 && b.rank() == 4 && a[0] == b[0] && a[1] == b[1] && b[2] == dim(1) && b[3] == dim(1);
 }
 
-inline std::optional<patch> pair_patch(const reader& r, const node& n, const result& y) {
-    if (n.inputs.size() != 2) return std::nullopt;
-    auto a = r.bytes(n.inputs[0]), b = r.bytes(n.inputs[1]);
+inline std::optional<patch> pair_patch(const graph& g, const node& n, bool adds, std::optional<byte_value> a, std::optional<byte_value> b, const result& y) {
     if (!a || !b) return std::nullopt;
-    const graph& g = r.of();
-    const bool adds = n.op == "Add";
-    const symbolic_shape &first = g.at(a->id).what.shape, &second = g.at(b->id).what.shape;
-    if (!same_shape(first, second)) {
+    const auto shape = [&](const std::optional<byte_value>& v) -> const symbolic_shape& { return g.at(v->id).what.shape; };
+    if (!same_shape(shape(a), shape(b))) {
         if (adds) return std::nullopt;
-        if (channel_factors(second, first)) std::swap(a, b);
-        else if (!channel_factors(first, second)) return std::nullopt;
+        if (channel_factors(shape(b), shape(a))) std::swap(a, b);
+        else if (!channel_factors(shape(a), shape(b))) return std::nullopt;
     }
     const float a_scale = adds ? a->scale.scale / y.step() : a->scale.scale * b->scale.scale / y.step(), b_scale = b->scale.scale / y.step();
     if (!ocelli::detail::is_finite(a_scale) || !ocelli::detail::is_finite(b_scale)) return std::nullopt;
@@ -372,7 +368,7 @@ inline std::optional<patch> pair_patch(const reader& r, const node& n, const res
               .attributes = {{"a_zero", static_cast<std::int64_t>(a->scale.zero)}, {"b_zero", static_cast<std::int64_t>(b->scale.zero)}, {"a_scale", a_scale}}};
     if (adds) set_attribute(pair, "b_scale", b_scale);
     y.describe(pair);
-    const bool image = first.ranked() && first.rank() == 4;
+    const bool image = shape(a).ranked() && shape(a).rank() == 4;
     const dtype ta = type_of(a->scale), tb = type_of(b->scale);
     const value_id left = image ? w.last(a->id, ta) : a->id;
     pair.inputs = {left, image ? (b->id == a->id ? left : w.last(b->id, tb)) : b->id};
@@ -390,11 +386,9 @@ inline value_id as_result(writer& w, value_id x, const byte_scale& from, const r
     return w.add({.op = "QTable", .domain = "ocelli", .opset = 1, .inputs = {x, table}}, y.type());
 }
 
-inline std::optional<patch> table_patch(const reader& r, const node& q, value_id v, const result& y) {
-    const auto f = r.function(v);
+inline std::optional<patch> table_patch(const graph& g, const std::string& name, const std::optional<byte_function>& f, const result& y) {
     if (!f) return std::nullopt;
-    const graph& g = r.of();
-    writer w(g, q.name, ocelli::detail::concat("'", g.at(v).name, "' is a table of bytes"));
+    writer w(g, name, ocelli::detail::concat("'", name, "' is a table of bytes"));
     if (f->plain && f->of.scale == *y.scale && !y.bounded()) {
         w.made.replace.push_back({y.id, f->of.id});
         return w.made;
@@ -407,14 +401,12 @@ inline std::optional<patch> table_patch(const reader& r, const node& q, value_id
     return w.made;
 }
 
-inline std::optional<patch> pool_patch(const reader& r, const node& n, const result& y) {
-    const auto x = r.bytes(n.inputs[0]);
-    const graph& g = r.of();
+inline std::optional<patch> pool_patch(const graph& g, const node& n, bool maximum, const std::optional<byte_value>& x, const result& y) {
     if (!x || !g.at(x->id).what.shape.ranked() || g.at(x->id).what.shape.rank() != 4) return std::nullopt;
     const dtype type = type_of(x->scale);
     writer w(g, n.name, ocelli::detail::concat(n.op, " '", n.name, "' works on bytes"));
     const value_id in = w.last(x->id, type);
-    if (n.op == "MaxPool") {
+    if (maximum) {
         node pool{.op = "QMaxPool", .domain = "ocelli", .opset = 1, .inputs = {in}};
         take_windows(n, pool);
         w.stands_for(y.id, w.planes(as_result(w, w.add(std::move(pool), type), x->scale, y), y.type()));
@@ -429,17 +421,17 @@ inline std::optional<patch> pool_patch(const reader& r, const node& n, const res
 }
 
 /// What gives a tensor another shape, or puts others together.
-inline std::optional<patch> move_patch(const reader& r, const node& n, const result& y) {
-    const graph& g = r.of();
+inline std::optional<patch> move_patch(const graph& g, const node& n, const std::vector<std::optional<byte_value>>& found, const result& y) {
     std::vector<byte_value> parts;
-    const bool joins = n.op == "Concat";
-    for (std::size_t i = 0; i < (joins ? n.inputs.size() : 1); ++i) {
-        const auto x = r.bytes(n.inputs[i]);
+    const bool joins = n.op == "Concat" || n.op == "QLinearConcat";
+    for (const auto& x : found) {
         if (!x) return std::nullopt;
         parts.push_back(*x);
     }
+    if (parts.empty()) return std::nullopt;
     writer w(g, n.name, ocelli::detail::concat(n.op, " '", n.name, "' moves bytes"));
     node moved = n;
+    if (joins) moved = {.op = "Concat", .opset = 13, .attributes = {{"axis", attr_int(n, "axis")}}, .inputs = std::vector<value_id>(parts.size(), no_value)};
     const symbolic_shape& first = g.at(parts[0].id).what.shape;
     const bool image = joins && first.ranked() && first.rank() == 4 && (attr_int(n, "axis") == 1 || attr_int(n, "axis") == -3);
     if (image) set_attribute(moved, "axis", std::int64_t{3});
@@ -497,7 +489,7 @@ OCELLI_INLINE std::vector<patch> quantized_layers(const graph& g) {
         result y{q.outputs[0], scale};
         value_id v = q.inputs[0];
         y.bound(-unbounded, unbounded);
-        if (auto table = table_patch(r, q, v, y)) {
+        if (auto table = table_patch(g, q.name, r.function(v), y)) {
             found.push_back(*std::move(table));
             continue;
         }
@@ -514,9 +506,14 @@ OCELLI_INLINE std::vector<patch> quantized_layers(const graph& g) {
         if (n == nullptr || !detail::used_once(g, r.walk().uses(), v)) continue;
         y.bound(bounds.first, bounds.second);
         auto p = layer_patch(r, *n, y);
-        if (!p && (n->op == "Add" || n->op == "Mul")) p = pair_patch(r, *n, y);
-        if (n->op == "MaxPool" || n->op == "GlobalAveragePool") p = pool_patch(r, *n, y);
-        if (n->op == "Flatten" || n->op == "Reshape" || n->op == "Squeeze" || n->op == "Unsqueeze" || n->op == "Concat") p = move_patch(r, *n, y);
+        if (!p && (n->op == "Add" || n->op == "Mul") && n->inputs.size() == 2) p = pair_patch(g, *n, n->op == "Add", r.bytes(n->inputs[0]), r.bytes(n->inputs[1]), y);
+        if (n->op == "MaxPool" || n->op == "GlobalAveragePool") p = pool_patch(g, *n, n->op == "MaxPool", r.bytes(n->inputs[0]), y);
+        if (n->op == "Flatten" || n->op == "Reshape" || n->op == "Squeeze" || n->op == "Unsqueeze") p = move_patch(g, *n, {r.bytes(n->inputs[0])}, y);
+        if (n->op == "Concat") {
+            std::vector<std::optional<byte_value>> parts;
+            for (const value_id x : n->inputs) parts.push_back(r.bytes(x));
+            p = move_patch(g, *n, parts, y);
+        }
         if (p) found.push_back(*std::move(p));
     }
     if (!found.empty()) return found;
@@ -530,9 +527,94 @@ OCELLI_INLINE std::vector<patch> quantized_layers(const graph& g) {
     return found;
 }
 
+namespace detail_quantized {
+
+/// An operand of an operator on bytes, whose scale and zero point are inputs.
+inline std::optional<byte_value> byte_input(const graph& g, const node& n, std::size_t at, std::size_t scale_at, std::size_t zero_at) {
+    if (nn::detail::left_out(n, at)) return std::nullopt;
+    const auto scale = nn::detail::byte_scale_at(g, n, scale_at, zero_at);
+    if (!scale || g.at(n.inputs[at]).what.type != type_of(*scale)) return std::nullopt;
+    return byte_value{n.inputs[at], *scale};
+}
+
+/// QGemm: inputs a, scale, zero point, b, scale, zero point, addend, and the result's.
+inline std::optional<patch> gemm_patch(const graph& g, const node& n, const std::optional<byte_value>& a) {
+    const tensor *const w = nn::detail::constant_of(g, n, 3), *const w_scale = nn::detail::constant_of(g, n, 4), *const w_zero = nn::detail::constant_of(g, n, 5),
+                 *const bias = nn::detail::constant_of(g, n, 6);
+    const bool transposed = attr_int(n, "transB", 0) != 0;
+    if (!a || w == nullptr || !nn::detail::is_byte(w->type()) || w->rank() != 2 || w_scale == nullptr || w_scale->type() != dtype::float32) return std::nullopt;
+    if (attr_int(n, "transA", 0) != 0 || (!nn::detail::left_out(n, 5) && w_zero == nullptr) || (!nn::detail::left_out(n, 6) && bias == nullptr)) return std::nullopt;
+    const std::int64_t columns = w->extent(transposed ? 0 : 1);
+    if ((bias != nullptr && bias->size() != columns) || (w_scale->size() != 1 && w_scale->size() != columns)) return std::nullopt;
+    if (w_zero != nullptr && w_zero->size() != 1 && w_zero->size() != columns) return std::nullopt;
+    result y{n.outputs[0], std::nullopt};
+    if (!nn::detail::left_out(n, 7)) {
+        y.scale = nn::detail::byte_scale_at(g, n, 7, 8);
+        if (!y.scale) return std::nullopt;
+        y.bound(-unbounded, unbounded);
+    }
+    layer l;
+    l.w = *w;
+    if (w_zero != nullptr) l.w_zero = *w_zero;
+    if (bias != nullptr) l.bias = *bias;
+    std::vector<float> together;
+    for (std::int64_t i = 0; i < columns; ++i) {
+        together.push_back(attr_float(n, "alpha", 1) * a->scale.scale * w_scale->data<float>()[w_scale->size() == 1 ? 0 : i] / y.step());
+        if (!ocelli::detail::is_finite(together.back())) return std::nullopt;
+    }
+    l.scale = floats(together);
+    writer out(g, n.name, ocelli::detail::concat("QGemm '", n.name, "' as a layer of bytes"));
+    node made{.op = "QMatMul", .domain = "ocelli", .opset = 1, .attributes = {{"x_zero", static_cast<std::int64_t>(a->scale.zero)}, {"transB", std::int64_t{transposed}}}};
+    y.describe(made);
+    add_inputs(out, made, a->id, l);
+    out.stands_for(y.id, out.add(std::move(made), y.type()));
+    return out.made;
+}
+
+/// Operators of com.microsoft, and MaxPool of bytes.
+inline std::optional<patch> operator_patch(const graph& g, const node& n) {
+    const bool pool = n.domain.empty() && n.op == "MaxPool" && n.outputs.size() == 1 && n.inputs[0] != no_value && nn::detail::is_byte(g.at(n.inputs[0]).what.type);
+    result y{n.outputs[0], std::nullopt};
+    if (pool) {
+        const byte_scale same{1, 0, g.at(n.inputs[0]).what.type == dtype::int8};
+        y.scale = same;
+        y.bound(-unbounded, unbounded);
+        return pool_patch(g, n, true, byte_value{n.inputs[0], same}, y);
+    }
+    if (n.domain != "com.microsoft") return std::nullopt;
+    const auto x = byte_input(g, n, 0, 1, 2);
+    if (n.op == "QGemm") return gemm_patch(g, n, x);
+    const bool pair = n.op == "QLinearAdd" || n.op == "QLinearMul", joins = n.op == "QLinearConcat", mean = n.op == "QLinearGlobalAveragePool";
+    const std::size_t scale_at = pair ? 6 : joins ? 0 : 3;
+    y.scale = nn::detail::byte_scale_at(g, n, scale_at, scale_at + 1);
+    if (!y.scale) return std::nullopt;
+    y.bound(-unbounded, unbounded);
+    if (pair) return pair_patch(g, n, n.op == "QLinearAdd", x, byte_input(g, n, 3, 4, 5), y);
+    if (mean && attr_int(n, "channels_last", 0) == 0) return pool_patch(g, n, false, x, y);
+    if (x && (n.op == "QLinearSigmoid" || n.op == "QLinearLeakyRelu")) {
+        byte_function f{*x, {}, false};
+        for (std::size_t i = 0; i < 256; ++i) {
+            const float v = number_of(i, x->scale);
+            f.results[i] = n.op == "QLinearSigmoid" ? 1 / (1 + std::exp(-v)) : v < 0 ? v * attr_float(n, "alpha", 0.01f) : v;
+        }
+        return table_patch(g, n.name, f, y);
+    }
+    if (joins) {
+        std::vector<std::optional<byte_value>> parts;
+        for (std::size_t i = 2; i < n.inputs.size(); i += 3) parts.push_back(byte_input(g, n, i, i + 1, i + 2));
+        return move_patch(g, n, parts, y);
+    }
+    return std::nullopt;
+}
+
+}  // namespace detail_quantized
+
 OCELLI_INLINE std::vector<patch> quantized_operators(const graph& g) {
     using namespace detail_quantized;
     std::vector<patch> found;
+    for (const node& n : g.nodes)
+        if (!n.inputs.empty() && !n.outputs.empty())
+            if (auto p = operator_patch(g, n)) found.push_back(*std::move(p));
     for (const node& n : g.nodes) {
         const bool conv = n.op == "QLinearConv";
         if (!n.domain.empty() || (!conv && n.op != "QLinearMatMul") || n.inputs.size() < 8 || n.inputs[0] == no_value) continue;
