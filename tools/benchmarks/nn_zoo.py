@@ -146,18 +146,6 @@ def text_ids(n, vocabulary):
     return torch.randint(1000, vocabulary, (1, n), generator=torch.Generator().manual_seed(3))
 
 
-def grounding():
-    config = transformers.GroundingDinoConfig(backbone_config=swin_backbone_of_three(), encoder_layers=2, decoder_layers=2, num_queries=100,
-                                              text_config=transformers.BertConfig(num_hidden_layers=2))
-    net = transformers.GroundingDinoForObjectDetection(config)
-    ids = torch.tensor([[101, 1037, 4937, 1012, 1037, 3899, 1012, 102]])
-    return Tensors(net, ["pixel_values", "input_ids", "attention_mask"], ["logits", "pred_boxes"]), [picture(320), ids, torch.ones_like(ids)]
-
-
-def swin_backbone_of_three():
-    return transformers.SwinConfig(embed_dim=96, depths=[2, 2, 6, 2], num_heads=[3, 6, 12, 24], window_size=7, image_size=224, out_features=["stage2", "stage3", "stage4"])
-
-
 small = dict(hidden_size=384, num_hidden_layers=12, num_attention_heads=6, intermediate_size=1536)
 makers = {
     "segformer": hugging("SegformerConfig", "SegformerForSemanticSegmentation", {"pixel_values": picture(512)}, ["logits"], num_labels=150),
@@ -188,7 +176,6 @@ makers = {
                        upsampler="pixelshuffledirect"),
     "vitpose": lambda: hugging("VitPoseConfig", "VitPoseForPoseEstimation", {"pixel_values": picture(256, 192)}, ["heatmaps"],
                                backbone_config=transformers.VitPoseBackboneConfig(hidden_size=384, num_hidden_layers=12, num_attention_heads=6, out_indices=[12]))(),
-    "grounding_dino": grounding,
     "owlvit": hugging("OwlViTConfig", "OwlViTForObjectDetection", {"input_ids": text_ids(16, 49000), "pixel_values": picture(384), "attention_mask": torch.ones(1, 16, dtype=torch.int64)},
                       ["logits", "pred_boxes"], text_config=dict(num_hidden_layers=4), vision_config=dict(num_hidden_layers=6, image_size=384)),
     "zoedepth": lambda: hugging("ZoeDepthConfig", "ZoeDepthForDepthEstimation", {"pixel_values": picture(384)}, ["predicted_depth"],
@@ -203,24 +190,16 @@ makers = {
                                          backbone_config=transformers.ResNetConfig(out_features=["stage4"], depths=[2, 2, 2, 2], layer_type="basic", hidden_sizes=[64, 128, 256, 512]))(),
     "maskformer": lambda: hugging("MaskFormerConfig", "MaskFormerForInstanceSegmentation", {"pixel_values": picture(384)}, ["class_queries_logits", "masks_queries_logits"],
                                   backbone_config=swin_backbone())(),
-    "upernet_convnext": lambda: hugging("UperNetConfig", "UperNetForSemanticSegmentation", {"pixel_values": picture(384)}, ["logits"],
-                                        backbone_config=transformers.ConvNextConfig(depths=[3, 3, 9, 3], hidden_sizes=[96, 192, 384, 768], out_features=["stage1", "stage2", "stage3", "stage4"]))(),
     "glpn": hugging("GLPNConfig", "GLPNForDepthEstimation", {"pixel_values": picture(320, 480)}, ["predicted_depth"]),
-    "vitmatte": lambda: hugging("VitMatteConfig", "VitMatteForImageMatting", {"pixel_values": torch.cat([picture(256), picture(256)[:, :1]], 1)}, ["alphas"],
-                                backbone_config=transformers.VitDetConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=6, num_channels=4, image_size=256, window_size=14,
-                                                                          window_block_indices=[0, 1, 3, 4], use_relative_position_embeddings=True, out_features=["stage6"]), hidden_size=384)(),
     "beit": hugging("BeitConfig", "BeitForImageClassification", {"pixel_values": picture(224)}, ["logits"], use_relative_position_bias=True, **small),
     "swinv2": hugging("Swinv2Config", "Swinv2ForImageClassification", {"pixel_values": picture(256)}, ["logits"], image_size=256, window_size=8),
     "hiera": hugging("HieraConfig", "HieraForImageClassification", {"pixel_values": picture(224)}, ["logits"]),
     "cvt": hugging("CvtConfig", "CvtForImageClassification", {"pixel_values": picture(224)}, ["logits"], depth=[1, 2, 4]),
     "videomae": hugging("VideoMAEConfig", "VideoMAEForVideoClassification", {"pixel_values": torch.rand(1, 8, 3, 112, 112, generator=torch.Generator().manual_seed(4))}, ["logits"],
                         image_size=112, num_frames=8, hidden_size=192, num_hidden_layers=6, num_attention_heads=3, intermediate_size=768),
-    "vilt": hugging("ViltConfig", "ViltModel", {"input_ids": text_ids(16, 30000), "pixel_values": picture(384), "attention_mask": torch.ones(1, 16, dtype=torch.int64)},
-                    ["last_hidden_state", "pooler_output"], num_hidden_layers=4),
     "layoutlmv3": hugging("LayoutLMv3Config", "LayoutLMv3Model", {"input_ids": text_ids(32, 50000), "pixel_values": picture(224),
                                                                  "bbox": torch.randint(0, 1000, (1, 32, 2), generator=torch.Generator().manual_seed(5)).repeat(1, 1, 2)},
                           ["last_hidden_state"], num_hidden_layers=4),
-    "perceiver": hugging("PerceiverConfig", "PerceiverForImageClassificationLearned", {"inputs": picture(224)}, ["logits"], num_self_attends_per_block=6, num_latents=128, d_latents=256),
     "sam2_encoder": lambda: hugging("Sam2VisionConfig", "Sam2VisionModel", {"pixel_values": picture(512)}, ["last_hidden_state"],
                                     backbone_config=transformers.Sam2HieraDetConfig(image_size=[512, 512]), backbone_feature_sizes=[[128, 128], [64, 64], [32, 32]])(),
     "pix2struct_vision": hugging("Pix2StructVisionConfig", "Pix2StructVisionModel", {"flattened_patches": torch.rand(1, 256, 770, generator=torch.Generator().manual_seed(6)).abs() + 1},
@@ -239,9 +218,8 @@ makers = {
     "dpt_smp_vit": smp("DPT", "tu-vit_small_patch16_224.augreg_in21k", 224, 224),
 }
 
-# TorchScript's exporter refuses the first six and what it writes of dinov3 and superpoint; of mask2former, oneformer and deformable_detr it writes GridSamples of float32 at
-# places in float64, which ONNX Runtime refuses.
-refused = "rf_detr upernet_resnet18 vitmatte vilt perceiver grounding_dino dinov3 superpoint mask2former oneformer deformable_detr".split()
+# TorchScript's exporter refuses the first two; ONNX Runtime what it writes of the others (GridSamples of float32 at places in float64).
+refused = "rf_detr upernet_resnet18 dinov3 superpoint mask2former oneformer deformable_detr".split()
 default = """yolov3-tiny yolov5n yolov5n-p6 yolov6n yolov8n yolov8n:nms yolov8n:dynamic yolov8n:half yolov8n:simplify yolov8n:opset=11 yolov8n-seg yolov8n-pose yolov8n-obb yolov8n-cls yolov8n-p2
 yolov8n-ghost yolov8s-worldv2 yolov9t yolov9c-seg yolov10n yolo11n yolo11n:opset=20 yolo11n:nms yolo11n:nms:dynamic yolo11n-seg yolo11n-seg:nms yolo11n-pose:nms yolo11n-obb:nms yoloe-11s-seg
 yolo12n yolo26n yolo26n-seg yolo26n-sem yolo26n-depth yolo26n-pose:nms rtdetr-l rtdetr-resnet50""".split() + [*(name for name in makers if name not in refused), *(
