@@ -8,6 +8,10 @@
 #include <cstdlib>
 #include <string_view>
 
+#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+#    include <cpuid.h>
+#endif
+
 namespace ocelli::simd {
 
 /// Instruction sets in increasing order. `baseline` is whatever the program's own flags allow.
@@ -80,10 +84,14 @@ inline bool has_bf16() {
 #endif
 }
 
-/// True where the set in use comes with sums of products of four bytes (AVX512-VNNI).
+/// True where the set in use comes with sums of products of four bytes (AVX512-VNNI, or AVX-VNNI beside AVX2).
 inline bool has_vnni() {
 #if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
-    static const bool has = active() == isa::avx512 && __builtin_cpu_supports("avx512vnni");
+    static const bool has = [] {
+        if (active() == isa::avx512) return __builtin_cpu_supports("avx512vnni") != 0;
+        unsigned a = 0, b = 0, c = 0, d = 0;  // __builtin_cpu_supports does not know AVX-VNNI in Clang 14
+        return active() == isa::avx2 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & 16u) != 0;
+    }();
     return has;
 #else
     return false;

@@ -29,7 +29,7 @@ struct byte_epilogue {
     std::int32_t zero = 0;
 };
 
-/// How weights multiply: four bytes at once, by AVX512-VNNI, or pairs of 16 bits.
+/// How weights multiply: four bytes at once, by AVX512-VNNI or AVX-VNNI, or pairs of 16 bits.
 enum class byte_form { quads, pairs };
 /// The form of this processor.
 byte_form best_byte_form();

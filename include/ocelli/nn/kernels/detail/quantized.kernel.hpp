@@ -69,10 +69,14 @@ struct word_pairs {
 #endif
     }
 };
+// AVX512-VNNI, AVX-VNNI: only where the processor has it.
 #if OCELLI_TARGET_LEVEL == 2
-// AVX512-VNNI: only where the processor has it.
 struct word_quads {
     OCELLI_ALWAYS_INLINE static void add(vi32& sum, vi32 x, vi32 w) { asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w)); }
+};
+#elif OCELLI_TARGET_LEVEL == 1
+struct word_quads {
+    OCELLI_ALWAYS_INLINE static void add(vi32& sum, vi32 x, vi32 w) { asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w)); }
 };
 #endif
 
@@ -384,9 +388,11 @@ inline nn::detail::byte_kernels make_byte_kernels() {
     t.depthwise_most = 8;
     t.pairs[0] = &byte_tile<word_pairs, 1>;
     t.pairs[1] = &byte_tile<word_pairs, 2>;
-#if OCELLI_TARGET_LEVEL == 2
+#if OCELLI_TARGET_LEVEL >= 1
     t.quads[0] = &byte_tile<word_quads, 1>;
     t.quads[1] = &byte_tile<word_quads, 2>;
+#endif
+#if OCELLI_TARGET_LEVEL == 2
     t.table_in_registers = &byte_table_in_registers;
 #endif
     t.depthwise = &byte_depthwise;
