@@ -45,9 +45,18 @@ public:
         std::int64_t most = 0;
         if (bias != nullptr)
             for (const std::int64_t b : bias->to_ints()) most = std::max(most, b < 0 ? -b : b);
-        const bool one_or_each = zero == nullptr || zero->size() == 1 || zero->size() == l.filters;
+        const bool one_or_each = zero == nullptr || (is_byte(zero->type()) && (zero->size() == 1 || zero->size() == l.filters));
         return one_or_each && w.size() > 0 && l.channels / l.group * l.kernel_height * l.kernel_width < (std::int64_t{1} << 31) / (256 * 256) &&
                most + l.channels / l.group * l.kernel_height * l.kernel_width * 255 * 255 < std::int64_t{1} << 31;
+    }
+
+    /// Whether a layer's image with its padding and between its taps is not much larger than what there is.
+    static bool sees_no_desert(const conv_layer& l) {
+        if (l.pad_top < 0 || l.pad_left < 0) return false;
+        const auto height = static_cast<double>(l.out_height) * static_cast<double>(l.stride_y) + static_cast<double>(l.kernel_height) * static_cast<double>(l.dilation_y);
+        const auto width = static_cast<double>(l.out_width) * static_cast<double>(l.stride_x) + static_cast<double>(l.kernel_width) * static_cast<double>(l.dilation_x);
+        const auto there = static_cast<double>(l.height * l.width + l.out_height * l.out_width);
+        return height * width <= 16 * there + 65536;
     }
 
     void run(const conv_layer& l, const byte_image& x, const byte_epilogue& e, void* y) const { byte_conv(l, x, packed_.data<std::int32_t>(), form_, e, y); }
@@ -101,6 +110,7 @@ public:
 
     static bool takes(const graph& g, const node& n) {
         const tensor *const w = constant_of(g, n, 1), *const scale = constant_of(g, n, 2), *const bias = constant_of(g, n, 3), *const zero = constant_of(g, n, 4);
+        if (!in_byte_range(n)) return false;
         const dtype type = g.at(n.inputs[0]).what.type, to = static_cast<dtype>(attr_int(n, "to"));
         if (w == nullptr || !is_byte(w->type()) || !is_byte(type) || w->rank() != (n.op == "QConv" ? 4u : 2u)) return false;
         const conv_layer l = byte_layer(n, *w, n.op != "QConv" && attr_int(n, "transB", 0) == 0);
@@ -133,7 +143,7 @@ public:
             l.dilation_x = w.dilations[1];
             l.pad_top = w.pads_begin[0];
             l.pad_left = w.pads_begin[1];
-            if (l.pad_top < 0 || l.pad_left < 0) return run_reference(node_, io);
+            if (!byte_weights::sees_no_desert(l)) return run_reference(node_, io);
             shape = {l.batch, l.out_height, l.out_width, l.filters};
         } else {
             check(node_, x.rank() >= 1 && x.shape().back() == l.channels, "left operand must have shape (..., ", l.channels, "), got ", x);
@@ -184,7 +194,7 @@ public:
         const tensor* const zero = io.inputs.size() > 2 ? io.inputs[2] : nullptr;
         conv_layer l = layer_;
         const std::size_t channels = conv_ ? 1 : x.rank() - 1;
-        const bool fits = is_byte(x.type()) && (conv_ ? x.rank() == 4 : x.rank() >= 2) && x.extent(channels) == l.channels && (zero == nullptr || zero->size() == 1);
+        const bool fits = is_byte(x.type()) && (conv_ ? x.rank() == 4 : x.rank() >= 2) && x.extent(channels) == l.channels && (zero == nullptr || (zero->size() == 1 && is_byte(zero->type())));
         if (!fits) return run_reference(node_, io);
         const byte_image image = byte_image_of(x, zero != nullptr ? zero->to_ints()[0] : 0);
         const byte_epilogue e{.form = byte_epilogue::result::sums};
@@ -198,7 +208,7 @@ public:
         }
         const windows w = windows_over(node_, windows_, {x.extent(2), x.extent(3)});
         l = with_windows(l, x, w);
-        if (l.pad_top < 0 || l.pad_left < 0) return run_reference(node_, io);
+        if (!byte_weights::sees_no_desert(l)) return run_reference(node_, io);
         tensor& y = io.output(0, dtype::int32, image_shape(l.batch, l.filters, w.output));
         if (y.size() == 0) return;
         // Channels last, and back.
@@ -417,11 +427,11 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_quantized(const graph& g, const
     const dtype type = g.at(n.inputs[0]).what.type;
     if (n.domain == "ocelli") {
         if ((n.op == "QConv" || n.op == "QMatMul") && bound_quantized::takes(g, n)) return std::make_unique<bound_quantized>(g, n, weights);
-        if (n.op == "QAdd" || n.op == "QMul") return std::make_unique<bound_quantized_pair>(n);
+        if ((n.op == "QAdd" || n.op == "QMul") && in_byte_range(n) && is_byte(static_cast<dtype>(attr_int(n, "to")))) return std::make_unique<bound_quantized_pair>(n);
         if (const tensor* const table = n.op == "QTable" ? constant_of(g, n, 1) : nullptr; table != nullptr && is_byte(table->type()) && table->size() == 256)
             return std::make_unique<bound_quantized_table>(n, *table);
-        if (n.op == "QMaxPool") return std::make_unique<bound_quantized_max_pool>(n);
-        if (n.op == "QMean") return std::make_unique<bound_quantized_mean>(n);
+        if (n.op == "QMaxPool" && attr_ints(n, "kernel_shape").size() == 2) return std::make_unique<bound_quantized_max_pool>(n);
+        if (n.op == "QMean" && in_byte_range(n)) return std::make_unique<bound_quantized_mean>(n);
         return nullptr;
     }
     if (!n.domain.empty()) return nullptr;

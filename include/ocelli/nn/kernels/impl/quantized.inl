@@ -4,6 +4,7 @@
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/core/simd/isa.hpp>
+#include <ocelli/nn/kernels/detail/taps.hpp>
 #include <ocelli/nn/kernels/quantized.hpp>
 
 #include <algorithm>
@@ -334,11 +335,12 @@ OCELLI_INLINE void byte_max_pool(const conv_layer& l, const std::uint8_t* x, boo
             for (std::int64_t u = 0; u < l.out_width; ++u) {
                 std::uint8_t* const to = y + (row * l.out_width + u) * c;
                 bool begun = false;
-                for (std::int64_t i = 0; i < l.kernel_height; ++i)
-                    for (std::int64_t j = 0; j < l.kernel_width; ++j) {
-                        const std::int64_t v = v0 + i * l.dilation_y, h = u * l.stride_x - l.pad_left + j * l.dilation_x;
-                        if (v < 0 || v >= l.height || h < 0 || h >= l.width) continue;
-                        const std::uint8_t* const from = x + ((n * l.height + v) * l.width + h) * c;
+                const std::int64_t u0 = u * l.stride_x - l.pad_left;
+                const auto [i0, i1] = detail::taps_inside(v0, l.dilation_y, l.kernel_height, l.height);
+                const auto [j0, j1] = detail::taps_inside(u0, l.dilation_x, l.kernel_width, l.width);
+                for (std::int64_t i = i0; i < i1; ++i)
+                    for (std::int64_t j = j0; j < j1; ++j) {
+                        const std::uint8_t* const from = x + ((n * l.height + v0 + i * l.dilation_y) * l.width + u0 + j * l.dilation_x) * c;
                         if (begun) largest(c, from, flip, to);
                         else std::memcpy(to, from, static_cast<std::size_t>(c));
                         begun = true;

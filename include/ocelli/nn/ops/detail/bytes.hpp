@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace ocelli::nn::detail {
 
@@ -62,6 +63,21 @@ inline float centred_byte(const tensor& x, std::int64_t i, std::int64_t zero) {
     const std::uint8_t bits = static_cast<const std::uint8_t*>(x.raw())[i];
     const std::int64_t q = x.type() == dtype::int8 ? static_cast<std::int64_t>(static_cast<std::int8_t>(bits)) : static_cast<std::int64_t>(bits);
     return static_cast<float>(q - zero);
+}
+
+/// A zero point that is an attribute.
+inline std::int64_t zero_attribute(const node& n, std::string_view name) {
+    const std::int64_t zero = attr_int(n, name, 0);
+    check(n, zero >= -128 && zero <= 255, name, " must be in the range of bytes, got ", zero);
+    return zero;
+}
+/// Whether all attributes are in the range that bytes ask for; the reference evaluation says which is not.
+inline bool in_byte_range(const node& n) {
+    for (const char* name : {"x_zero", "y_zero", "a_zero", "b_zero"})
+        if (const std::int64_t zero = attr_int(n, name, 0); zero < -128 || zero > 255) return false;
+    const std::int64_t low = attr_int(n, "low", -128), high = attr_int(n, "high", 255);
+    const auto to = static_cast<dtype>(attr_int(n, "to"));
+    return low >= -256 && low <= high && high <= 512 && (is_byte(to) || to == dtype::float32 || to == dtype::int32);
 }
 
 /// Puts what becomes of sums where it belongs.

@@ -23,8 +23,10 @@ struct quantized_weights {
         values = w.to_ints();
         zeros.assign(1, 0);
         if (c.has_input(4)) zeros = c.input(4).to_ints();
+        check(c.self, !c.has_input(4) || is_byte(c.input(4).type()), "w_zero must be bytes");
+        check(c.self, !c.has_input(3) || c.input(3).type() == dtype::int32, "bias must be int32");
         check(c.self, zeros.size() == 1 || static_cast<std::int64_t>(zeros.size()) == count, "w_zero must have one element or ", count);
-        zeros.resize(static_cast<std::size_t>(count), zeros[0]);
+        if (zeros.size() == 1) zeros.assign(static_cast<std::size_t>(count), std::int64_t{zeros[0]});
         bias.assign(static_cast<std::size_t>(count), 0);
         if (c.has_input(3)) bias = c.input(3).to_ints();
         scale.assign(static_cast<std::size_t>(count), 1.0f);
@@ -65,7 +67,7 @@ inline void eval_quantized_conv(eval_context& c) {
     tensor& y = c.output(0, quantized_result(c.self), {x.extent(0), g.output[0], g.output[1], filters});
     quantized_sink sink(c.self, y);
     const std::vector<std::int64_t> from = x.to_ints();
-    const std::int64_t zero = attr_int(c.self, "x_zero", 0);
+    const std::int64_t zero = zero_attribute(c.self, "x_zero");
     for_each_index(y.size(), channels * kh * kw, [&](std::int64_t at) {
         const std::int64_t m = at % filters, u = at / filters % g.output[1], v = at / filters / g.output[1] % g.output[0], n = at / filters / g.output[1] / g.output[0];
         std::int64_t sum = weights.bias[static_cast<std::size_t>(m)];
@@ -104,7 +106,7 @@ inline void eval_quantized_matmul(eval_context& c) {
     tensor& y = c.output(0, quantized_result(c.self), shape);
     quantized_sink sink(c.self, y);
     const std::vector<std::int64_t> from = a.to_ints();
-    const std::int64_t zero = attr_int(c.self, "x_zero", 0);
+    const std::int64_t zero = zero_attribute(c.self, "x_zero");
     for_each_index(y.size(), k, [&](std::int64_t at) {
         const std::int64_t row = at / n, m = at % n;
         std::int64_t sum = weights.bias[static_cast<std::size_t>(m)];
@@ -125,7 +127,7 @@ inline void eval_quantized_pair(eval_context& c) {
     check(c.self, is_byte(a.type()) && is_byte(b.type()) && (channels || a.shape() == b.shape()), "operands ", a, " and ", b, " do not fit");
     tensor& y = c.output(0, quantized_result(c.self), a.shape());
     quantized_sink sink(c.self, y);
-    const std::int64_t a_zero = attr_int(c.self, "a_zero", 0), b_zero = attr_int(c.self, "b_zero", 0);
+    const std::int64_t a_zero = zero_attribute(c.self, "a_zero"), b_zero = zero_attribute(c.self, "b_zero");
     const float a_scale = attr_float(c.self, "a_scale"), b_scale = attr_float(c.self, "b_scale", 1);
     const std::int64_t inner = channels ? a.extent(3) : 1, image = channels ? a.size() / std::max<std::int64_t>(1, a.extent(0)) : 1;
     for (std::int64_t i = 0; i < a.size(); ++i) {
@@ -158,6 +160,7 @@ inline void infer_quantized_pool(infer_context& c) {
             return c.output(0, quantized_result(c.self), out);
         }
         const dims extents{x[1].known() ? x[1].size : std::int64_t{1} << 30, x[2].known() ? x[2].size : std::int64_t{1} << 30};
+        check(c.self, attr_ints(c.self, "kernel_shape").size() == 2, "kernel_shape must have two extents");
         const windows g = window_geometry(c.self, extents, attr_ints(c.self, "kernel_shape"), attr_int(c.self, "ceil_mode", 0) != 0);
         for (std::size_t i = 0; i < 2; ++i) out[i + 1] = x[i + 1].known() ? dim(g.output[i]) : dim();
     }
@@ -167,19 +170,19 @@ inline void infer_quantized_pool(infer_context& c) {
 inline void eval_quantized_max_pool(eval_context& c) {
     const tensor& x = c.input(0);
     check(c.self, is_byte(x.type()) && x.rank() == 4, "input must be bytes (N, H, W, C), got ", x);
+    check(c.self, attr_ints(c.self, "kernel_shape").size() == 2, "kernel_shape must have two extents");
     const windows g = window_geometry(c.self, {x.extent(1), x.extent(2)}, attr_ints(c.self, "kernel_shape"), attr_int(c.self, "ceil_mode", 0) != 0);
     const std::int64_t channels = x.extent(3);
     tensor& y = c.output(0, x.type(), {x.extent(0), g.output[0], g.output[1], channels});
     const std::int64_t least = x.type() == dtype::int8 ? -128 : 0;
-    for_each_index(y.size(), g.kernel[0] * g.kernel[1], [&](std::int64_t at) {
+    for_each_index(y.size(), 16, [&](std::int64_t at) {
         const std::int64_t k = at % channels, u = at / channels % g.output[1], v = at / channels / g.output[1] % g.output[0], n = at / channels / g.output[1] / g.output[0];
         auto best = static_cast<float>(least);
-        for (std::int64_t i = 0; i < g.kernel[0]; ++i)
-            for (std::int64_t j = 0; j < g.kernel[1]; ++j) {
-                const std::int64_t a = v * g.strides[0] - g.pads_begin[0] + i * g.dilations[0], b = u * g.strides[1] - g.pads_begin[1] + j * g.dilations[1];
-                if (a < 0 || a >= x.extent(1) || b < 0 || b >= x.extent(2)) continue;
-                best = std::max(best, centred_byte(x, ((n * x.extent(1) + a) * x.extent(2) + b) * channels + k, 0));
-            }
+        const std::int64_t top = v * g.strides[0] - g.pads_begin[0], left = u * g.strides[1] - g.pads_begin[1];
+        const std::int64_t i1 = end_inside(top, g.dilations[0], x.extent(1), g.kernel[0]), j1 = end_inside(left, g.dilations[1], x.extent(2), g.kernel[1]);
+        for (std::int64_t i = first_inside(top, g.dilations[0]); i < i1; ++i)
+            for (std::int64_t j = first_inside(left, g.dilations[1]); j < j1; ++j)
+                best = std::max(best, centred_byte(x, ((n * x.extent(1) + top + i * g.dilations[0]) * x.extent(2) + left + j * g.dilations[1]) * channels + k, 0));
         static_cast<std::uint8_t*>(y.mutable_raw())[at] = static_cast<std::uint8_t>(static_cast<std::int64_t>(best));
     });
 }
@@ -187,7 +190,7 @@ inline void eval_quantized_max_pool(eval_context& c) {
 inline void eval_quantized_mean(eval_context& c) {
     const tensor& x = c.input(0);
     check(c.self, is_byte(x.type()) && x.rank() == 4, "input must be bytes (N, H, W, C), got ", x);
-    const std::int64_t pixels = x.extent(1) * x.extent(2), channels = x.extent(3), zero = attr_int(c.self, "x_zero", 0);
+    const std::int64_t pixels = x.extent(1) * x.extent(2), channels = x.extent(3), zero = zero_attribute(c.self, "x_zero");
     check(c.self, pixels > 0, "input has no pixels: ", x);
     tensor& y = c.output(0, quantized_result(c.self), {x.extent(0), 1, 1, channels});
     quantized_sink sink(c.self, y);

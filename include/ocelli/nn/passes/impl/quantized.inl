@@ -105,6 +105,8 @@ public:
         const tensor* const q = nn::detail::constant_of(g_, *n, 0);
         if (q == nullptr || q->rank() != 1 || constant_bytes(v, 1, 0) == nullptr) return std::nullopt;
         const tensor *const scale = nn::detail::constant_of(g_, *n, 1), *const zero = nn::detail::constant_of(g_, *n, 2);
+        const auto narrow = [](dtype type) { return nn::detail::is_byte(type) || type == dtype::int32; };
+        if (!narrow(q->type()) || (zero != nullptr && !narrow(zero->type()))) return std::nullopt;
         const auto values = q->to_ints();
         const auto zeros = zero == nullptr ? std::vector<std::int64_t>(static_cast<std::size_t>(scale->size()), 0) : zero->to_ints();
         std::vector<float> out;
@@ -140,7 +142,7 @@ public:
             in.emplace_back();
             if (x == no_value) continue;
             if (const tensor* t = nn::detail::constant_of(g_, *n, i)) {
-                if (t->size() != 1 || t->rank() > 1) return std::nullopt;
+                if (t->size() != 1 || t->rank() > 1 || t->type() != dtype::float32) return std::nullopt;
                 in.back() = *t;
                 continue;
             }
@@ -257,6 +259,7 @@ inline std::optional<layer> read_layer(const reader& r, const byte_scale& x, con
     if (!nn::detail::is_byte(l.w.type())) return std::nullopt;
     const tensor *const scale = nn::detail::constant_of(g, weights, 1), *const zero = nn::detail::constant_of(g, weights, 2);
     if (zero != nullptr) {
+        if (!nn::detail::is_byte(zero->type())) return std::nullopt;
         bool any = false;
         for (const std::int64_t z : zero->to_ints()) any = any || z != 0;
         if (any) l.w_zero = *zero;
@@ -452,9 +455,10 @@ inline std::optional<patch> move_patch(const graph& g, const node& n, const std:
 inline std::optional<std::pair<float, float>> bounds_of(const graph& g, const node& n) {
     if (n.op == "Relu") return std::pair{0.0f, unbounded};
     if (n.op != "Clip") return std::nullopt;
-    if (n.opset != 0 && n.opset < 11) return std::pair{attr_float(n, "min", -unbounded), attr_float(n, "max", unbounded)};
     std::pair<float, float> out{-unbounded, unbounded};
-    for (std::size_t i = 1; i < 3; ++i) {
+    const bool attributes = n.opset != 0 && n.opset < 11;
+    if (attributes) out = {attr_float(n, "min", -unbounded), attr_float(n, "max", unbounded)};
+    for (std::size_t i = 1; !attributes && i < 3; ++i) {
         if (nn::detail::left_out(n, i)) continue;
         const tensor* const t = nn::detail::constant_of(g, n, i);
         if (t == nullptr || t->type() != dtype::float32 || t->size() != 1) return std::nullopt;
@@ -546,7 +550,8 @@ inline std::optional<patch> gemm_patch(const graph& g, const node& n, const std:
     if (attr_int(n, "transA", 0) != 0 || (!nn::detail::left_out(n, 5) && w_zero == nullptr) || (!nn::detail::left_out(n, 6) && bias == nullptr)) return std::nullopt;
     const std::int64_t columns = w->extent(transposed ? 0 : 1);
     if ((bias != nullptr && bias->size() != columns) || (w_scale->size() != 1 && w_scale->size() != columns)) return std::nullopt;
-    if (w_zero != nullptr && w_zero->size() != 1 && w_zero->size() != columns) return std::nullopt;
+    if (w_zero != nullptr && (!nn::detail::is_byte(w_zero->type()) || (w_zero->size() != 1 && w_zero->size() != columns))) return std::nullopt;
+    if (bias != nullptr && bias->type() != dtype::int32) return std::nullopt;
     result y{n.outputs[0], std::nullopt};
     if (!nn::detail::left_out(n, 7)) {
         y.scale = nn::detail::byte_scale_at(g, n, 7, 8);
@@ -622,7 +627,7 @@ OCELLI_INLINE std::vector<patch> quantized_operators(const graph& g) {
                      *const bias = nn::detail::constant_of(g, n, 8);
         const auto x = nn::detail::byte_scale_at(g, n, 1, 2), y = nn::detail::byte_scale_at(g, n, 6, 7);
         if (w == nullptr || w_scale == nullptr || w_zero == nullptr || !x || !y || !nn::detail::is_byte(w->type()) || w->rank() != (conv ? 4u : 2u)) continue;
-        if (w_scale->type() != dtype::float32 || g.at(n.inputs[0]).what.type != type_of(*x) || (!nn::detail::left_out(n, 8) && bias == nullptr)) continue;
+        if (w_scale->type() != dtype::float32 || !nn::detail::is_byte(w_zero->type()) || (bias != nullptr && bias->type() != dtype::int32) || g.at(n.inputs[0]).what.type != type_of(*x) || (!nn::detail::left_out(n, 8) && bias == nullptr)) continue;
         const std::int64_t filters = w->extent(conv ? 0 : 1);
         if ((w_scale->size() != 1 && w_scale->size() != filters) || (w_zero->size() != 1 && w_zero->size() != filters)) continue;
         layer l;
