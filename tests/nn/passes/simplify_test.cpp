@@ -53,6 +53,45 @@ TEST_CASE("batch norm folds into the convolution before it, bias or not") {
     }
 }
 
+TEST_CASE("a factor and a shift of each channel, as frozen batch norms are written, fold into the convolution before them") {
+    const auto left = [](const char* op, dims shape, bool number_first, bool transposed) {
+        graph g = empty_graph();
+        const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{1, 2, 4, 4}, {}});
+        const value_id c = g.add_value("c"), z = g.add_value("z"), y = g.add_value("y");
+        g.add_node({.name = "conv", .op = transposed ? "ConvTranspose" : "Conv", .inputs = {x, g.add_constant("w", tensor::from<float>({2, 2, 1, 1}, {1.f, 2.f, -3.f, 0.5f}))}, .outputs = {c}});
+        tensor numbers(dtype::float32, std::move(shape));
+        for (std::int64_t i = 0; i < numbers.size(); ++i) numbers.mutable_data<float>()[i] = 0.75f + static_cast<float>(i);
+        const value_id n = g.add_constant("n", numbers);
+        g.add_node({.name = "it", .op = op, .inputs = number_first ? std::vector<value_id>{n, c} : std::vector<value_id>{c, n}, .outputs = {z}});
+        g.add_node({.name = "shift", .op = "Add", .inputs = {g.add_constant("b", tensor::from<float>({2, 1, 1}, {0.5f, 3.f})), z}, .outputs = {y}});
+        g.inputs = {x};
+        g.outputs = {y};
+        infer_facts(g);
+        tensor image(dtype::float32, {1, 2, 4, 4});
+        for (int i = 0; i < 32; ++i) image.mutable_data<float>()[i] = static_cast<float>(i % 7) - 3.f;
+        const tensor before = evaluate(g, {{"x", image}})["y"];
+        const pass passes[] = {{"batch_norm_folding", &passes::batch_norm_folding}};
+        run_passes(g, passes);
+        const tensor after = evaluate(g, {{"x", image}})["y"];
+        REQUIRE(after.shape() == before.shape());
+        for (std::int64_t i = 0; i < before.size(); ++i)
+            if (const float was = before.data<float>()[i]; std::isfinite(was)) CHECK(std::abs(after.data<float>()[i] - was) < 1e-5f);  // not what is divided by 0
+        return g.nodes.size();
+    };
+    for (const char* op : {"Mul", "Div", "Add", "Sub"})
+        for (const bool transposed : {false, true}) {
+            CAPTURE(std::string(op));
+            CHECK(left(op, {1, 2, 1, 1}, false, transposed) == 1);
+            CHECK(left(op, {2, 1, 1}, false, transposed) == 1);
+            const bool either = std::string(op) == "Mul" || std::string(op) == "Add";
+            CHECK(left(op, {2, 1, 1}, true, transposed) == (either ? 1u : 3u));
+            CHECK(left(op, {1, 1, 1, 4}, false, transposed) == 3);
+            CHECK(left(op, {2, 4, 4}, false, transposed) == 3);
+            CHECK(left(op, {1}, false, transposed) == 3);          // other passes know what to do with one number
+            CHECK(left(op, {3, 1, 2, 1, 1}, false, transposed) == 3);  // another rank
+        }
+}
+
 TEST_CASE("batch norm folds into a transposed convolution, group by group") {
     graph g;
     g.opsets[""] = 13;

@@ -16,7 +16,8 @@ std::vector<patch> identity_elimination(const graph& g);
 std::vector<patch> common_subexpressions(const graph& g);
 /// A Slice of what Concat has put together that is one of its inputs, as exported boxes go from centres and sizes to corners.
 std::vector<patch> slice_of_concat(const graph& g);
-/// Conv -> BatchNormalization with constant parameters becomes Conv. Scales are computed in double.
+/// Conv -> BatchNormalization with constant parameters becomes Conv; so does Conv -> Mul, Div, Add or Sub by a constant for each channel, as frozen batch norms are
+/// written. Scales are computed in double.
 std::vector<patch> batch_norm_folding(const graph& g);
 /// Pad of an image with zeros becomes padding of the Conv or AveragePool behind it.
 std::vector<patch> pad_folding(const graph& g);

@@ -228,12 +228,42 @@ OCELLI_INLINE std::vector<patch> slice_of_concat(const graph& g) {
     return found;
 }
 
+namespace detail_simplify {
+
+/// The input of an Add, Sub, Mul or Div whose other one is a constant of more than one number; no input, where it is none of these.
+inline std::size_t beside_constant(const graph& g, const node& n) {
+    const bool either = n.op == "Add" || n.op == "Mul";
+    if ((!either && n.op != "Sub" && n.op != "Div") || n.opset < 7 || n.inputs.size() != 2) return n.inputs.size();
+    for (std::size_t side = 0; side < (either ? 2 : 1); ++side) {
+        const tensor* t = n.inputs[1 - side] == no_value ? nullptr : detail::constant_input(g, n, 1 - side);
+        if (t != nullptr && t->type() == dtype::float32 && t->size() > 1) return side;
+    }
+    return n.inputs.size();
+}
+
+/// What such a node does to each channel of an image of this rank (batch norms that were frozen are written so); nothing where the constant is another than a number for each.
+inline std::optional<std::vector<detail::channel_line>> channel_arithmetic(const node& n, const tensor& t, std::int64_t channels, std::size_t rank) {
+    if (t.size() != channels || t.rank() > rank || t.rank() + 1 < rank || t.extent(t.rank() + 1 - rank) != channels) return std::nullopt;
+    std::vector<detail::channel_line> out;
+    for (std::int64_t c = 0; c < channels; ++c) {
+        const auto x = static_cast<double>(t.data<float>()[c]);
+        out.push_back({n.op == "Mul" ? x : n.op == "Div" ? 1 / x : 1.0, 0.0, n.op == "Add" ? x : n.op == "Sub" ? -x : 0.0});
+    }
+    return out;
+}
+
+}  // namespace detail_simplify
+
 OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
+    using namespace detail_simplify;
     std::vector<patch> found;
     const auto uses = g.use_counts();
     for (const node& bn : g.nodes) {
-        if (bn.op != "BatchNormalization" || !bn.domain.empty()) continue;
-        const value_id between = bn.inputs[0];
+        if (!bn.domain.empty() || bn.outputs.size() != 1) continue;
+        const bool norm = bn.op == "BatchNormalization";
+        const std::size_t side = norm ? 0 : beside_constant(g, bn);
+        if (side >= bn.inputs.size()) continue;
+        const value_id between = bn.inputs[side];
         if (between == no_value || g.at(between).producer == no_node || !detail::used_once(g, uses, between)) continue;
         const node& conv = g.node_at(g.at(between).producer);
         const bool transposed = conv.op == "ConvTranspose";
@@ -246,7 +276,7 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
         const std::int64_t group = transposed ? attr_int(conv, "group", 1) : 1;
         if (group < 1 || group > w->extent(0) || w->extent(0) % group != 0) continue;
         const std::int64_t channels = transposed ? w->extent(1) * group : w->extent(0);
-        const auto lines = detail::batch_norm_lines(g, bn);
+        const auto lines = norm ? detail::batch_norm_lines(g, bn) : channel_arithmetic(bn, *detail::constant_input(g, bn, 1 - side), channels, w->rank());
         if (!lines || static_cast<std::int64_t>(lines->size()) != channels || w->size() == 0) continue;
         if (b != nullptr && (b->type() != dtype::float32 || b->size() != channels)) continue;
         tensor bias(dtype::float32, {channels});
@@ -261,11 +291,11 @@ OCELLI_INLINE std::vector<patch> batch_norm_folding(const graph& g) {
             bias.mutable_data<float>()[c] =
                 static_cast<float>((before - line.mean) * line.factor + line.bias);
         }
-        // Multiplied where they are packed: large layers stay in the file until then.
-        const tensor weights = tensor::scaled(*w, std::move(scale));
-        patch p{.reason = ocelli::detail::concat("BatchNormalization '", bn.name, "' folded into ", conv.op, " '", conv.name, "'")};
+        patch p{.reason = ocelli::detail::concat(bn.op, " '", bn.name, "' folded into ", conv.op, " '", conv.name, "'")};
         node fused = conv;
-        fused.inputs = {conv.inputs[0], p.add_constant(g, g.at(conv.inputs[1]).name + ".folded", weights),
+        // Multiplied where they are packed: large layers stay in the file until then.
+        const bool shifts = bn.op == "Add" || bn.op == "Sub";
+        fused.inputs = {conv.inputs[0], shifts ? conv.inputs[1] : p.add_constant(g, g.at(conv.inputs[1]).name + ".folded", tensor::scaled(*w, std::move(scale))),
                         p.add_constant(g, g.at(conv.inputs[1]).name + ".bias", bias)};
         const value_id out = bn.outputs[0];
         fused.outputs = {p.add_value(g, g.at(out).name, g.at(out).what)};
