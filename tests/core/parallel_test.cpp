@@ -4,9 +4,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -70,6 +72,20 @@ TEST_CASE("every index is visited once for any number of threads") {
         CHECK(num_threads() == threads);
         for (const std::size_t n : {0u, 1u, 7u, 1000u})
             for (const std::size_t grain : {0u, 1u, 3u, 1000u, 5000u}) CHECK(visits(n, grain) == std::vector<int>(n, 1));
+    }
+}
+
+TEST_CASE("loops of fewer blocks than threads, and by more threads than there are shares of a loop, visit every index once") {
+    const restore_threads restore;
+    for (const std::size_t threads : std::initializer_list<std::size_t>{2, 5, 40}) {
+        set_num_threads(threads);
+        const detail::parallel_region region;
+        for (int round = 0; round < 3; ++round)
+            for (std::size_t n = 1; n <= 50; ++n) {
+                const std::vector<int> seen = visits(n, 1);
+                CHECK(std::accumulate(seen.begin(), seen.end(), 0) == static_cast<int>(n));
+                CHECK(std::count(seen.begin(), seen.end(), 1) == static_cast<std::ptrdiff_t>(n));
+            }
     }
 }
 

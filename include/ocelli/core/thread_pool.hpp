@@ -3,7 +3,7 @@
 /// @file
 /// The default executor: a few standard threads, one mutex, one condition variable.
 ///
-/// The shared counter of parallel_for does the balancing, so nothing finer is needed here. Nothing starts before the first use.
+/// The shares of parallel_for do the balancing, so nothing finer is needed here. Nothing starts before the first use.
 
 #include <ocelli/core/executor.hpp>
 

@@ -3,7 +3,12 @@
 /// @file
 /// The helpers of one calling thread: they claim blocks of its loops, one loop after the other, and stay awake between loops that
 /// follow each other closely.
+///
+/// Each thread begins with blocks of its own that follow each other, the same part of every loop, and then takes what others have left:
+/// loops over one image after the other find most of it in their own core's cache.
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -33,7 +38,8 @@ inline void relax_processor() noexcept {
 /// Shared by the calling thread and the tasks it gave to an executor, which may arrive late, never, or long after the loop.
 ///
 /// Nobody waits for a helper to arrive: the caller claims blocks too, and waits only for those that others have claimed. A block is
-/// claimed by counting `left_` down from n; whoever does so holds the loop open, so the loop's description cannot change under it.
+/// claimed by counting down what is left of a share; whoever does so holds the loop open until it adds to `done_`, so the loop's description
+/// cannot change under it.
 class worker_team {
 public:
     using block_function = void (*)(void*, std::size_t);
@@ -50,21 +56,30 @@ public:
         if (sleeping_.load(std::memory_order_seq_cst) != 0) wake(true, 0);
     }
 
-    /// Offers a loop; finish() must follow. By the caller.
-    void begin(std::size_t blocks, void* context, block_function block) noexcept {
-        blocks_ = blocks;
-        context_ = context;
-        block_ = block;
+    /// Offers a loop to `threads`, the caller among them; finish() must follow. By the caller.
+    void begin(std::size_t blocks, std::size_t threads, void* context, block_function block) noexcept {
+        const std::size_t shares = std::clamp<std::size_t>(threads, 1, shares_.size());
         failed_.store(false, std::memory_order_relaxed);
-        done_.store(0, std::memory_order_relaxed);
-        left_.store(blocks, std::memory_order_seq_cst);
+        all_ += blocks;
+        if (share_count_.load(std::memory_order_relaxed) != shares) share_count_.store(shares, std::memory_order_relaxed);
+        for (std::size_t i = shares, end = blocks; i-- > 0;) {
+            const std::size_t own = blocks / shares + (i < blocks % shares);
+            share& s = shares_[i];
+            s.end = end;
+            s.all = all_;
+            s.context = context;
+            s.block = block;
+            s.left.store(own, std::memory_order_release);
+            end -= own;
+        }
+        loops_.fetch_add(1, std::memory_order_seq_cst);
         if (sleeping_.load(std::memory_order_seq_cst) != 0) wake(false, blocks - 1);
     }
 
     /// Works until no block is left, waits for the blocks that others have claimed, and rethrows the first exception. By the caller.
     void finish() {
-        work();
-        if (done_.load(std::memory_order_acquire) != blocks_) wait();
+        work(0);
+        if (done_.load(std::memory_order_acquire) != all_) wait();
         if (failed_.load(std::memory_order_acquire)) {
             std::exception_ptr error;
             {
@@ -82,30 +97,47 @@ public:
     /// What a helper does: works until the team is closed. Returns at once on the thread of the caller, which must go on.
     void help() noexcept {
         if (std::this_thread::get_id() == caller_) {
-            work();
+            work(0);
             return;
         }
+        const std::size_t worker = helpers_.fetch_add(1, std::memory_order_relaxed);
+        std::size_t own = 0, seen = 0;
         do {
-            work();
-        } while (open_.load(std::memory_order_seq_cst) && more());
+            const std::size_t others = share_count_.load(std::memory_order_relaxed) - 1;
+            own = others == 0 ? 0 : 1 + worker % others;
+            work(own);
+        } while (open_.load(std::memory_order_seq_cst) && more(own, seen));
     }
 
 private:
-    bool offered() const noexcept { return left_.load(std::memory_order_relaxed) != 0; }
+    /// Blocks that follow each other, of which the first are claimed, and the loop they belong to: a helper finds all in one place. But for `left`, written
+    /// before it and read by those who have claimed a block, until they add to `done_`.
+    struct alignas(64) share {
+        std::atomic<std::size_t> left{0};
+        std::size_t end = 0;
+        std::size_t all = 0;  ///< what `done_` is when the loop is over
+        void* context = nullptr;
+        block_function block = nullptr;
+    };
 
-    /// Claims blocks until none is left.
-    void work() noexcept {
+    /// Claims blocks until none is left, those of one share first.
+    void work(std::size_t first) noexcept {
         bool& inside = inside_parallel();
         const bool before = inside;
         inside = true;
-        for (;;) {
-            std::size_t left = left_.load(std::memory_order_relaxed);
-            while (left != 0 && !left_.compare_exchange_weak(left, left - 1, std::memory_order_acquire, std::memory_order_relaxed)) {}
-            if (left == 0) break;
-            const std::size_t blocks = blocks_;
-            if (!failed_.load(std::memory_order_relaxed)) {
+        std::size_t claimed = 0, all = 0;
+        const std::size_t shares = share_count_.load(std::memory_order_relaxed);
+        for (std::size_t i = 0; i < shares; ++i) {
+            share& from = shares_[first + i < shares ? first + i : first + i - shares];
+            for (;;) {
+                std::size_t left = from.left.load(std::memory_order_relaxed);
+                while (left != 0 && !from.left.compare_exchange_weak(left, left - 1, std::memory_order_acquire, std::memory_order_relaxed)) {}
+                if (left == 0) break;
+                ++claimed;
+                all = from.all;
+                if (failed_.load(std::memory_order_relaxed)) continue;
                 try {
-                    block_(context_, blocks - left);
+                    from.block(from.context, from.end - left);
                 } catch (...) {
                     const std::lock_guard lock(mutex_);
                     if (!failed_.load(std::memory_order_relaxed)) {
@@ -114,29 +146,38 @@ private:
                     }
                 }
             }
-            // From here on the loop may be over and another one begun.
-            if (done_.fetch_add(1, std::memory_order_seq_cst) + 1 == blocks && waiting_.load(std::memory_order_seq_cst)) {
-                const std::lock_guard lock(mutex_);
-                finished_.notify_one();
-            }
         }
         inside = before;
+        if (claimed == 0) return;
+        // From here on the loop may be over and another one begun.
+        if (done_.fetch_add(claimed, std::memory_order_seq_cst) + claimed == all && waiting_.load(std::memory_order_seq_cst)) {
+            const std::lock_guard lock(mutex_);
+            finished_.notify_one();
+        }
     }
 
-    /// Waits for more work. @return false: leave
-    bool more() noexcept {
+    /// Waits for more work, in its own share or by another loop than those it has seen. @return false: leave
+    bool more(std::size_t own, std::size_t& seen) noexcept {
         using clock = std::chrono::steady_clock;
         const auto end = clock::now() + std::chrono::microseconds(spin_us_.load(std::memory_order_relaxed));
+        const auto another = [&] { return loops_.load(std::memory_order_seq_cst) != seen; };
+        const auto look = [&] {
+            const std::size_t now = loops_.load(std::memory_order_seq_cst);
+            const bool found = now != seen;
+            seen = now;
+            return found;
+        };
         do {
             for (int i = 0; i < 16; ++i) {
-                if (offered()) return true;
-                if (!open_.load(std::memory_order_relaxed)) return false;
+                if (shares_[own].left.load(std::memory_order_relaxed) != 0) return true;
                 relax_processor();
             }
+            if (look()) return true;
+            if (!open_.load(std::memory_order_relaxed)) return false;
         } while (clock::now() < end);
         std::unique_lock lock(mutex_);
         sleeping_.fetch_add(1, std::memory_order_seq_cst);
-        const auto called = [&] { return left_.load(std::memory_order_seq_cst) != 0 || !open_.load(std::memory_order_seq_cst); };
+        const auto called = [&] { return another() || !open_.load(std::memory_order_seq_cst); };
         bool stay = true;
         while (!called()) {
             if (!asking_.load(std::memory_order_seq_cst)) wake_.wait(lock);
@@ -146,7 +187,7 @@ private:
             }
         }
         sleeping_.fetch_sub(1, std::memory_order_seq_cst);
-        return stay && offered();
+        return stay && look();
     }
 
     void wake(bool all, std::size_t count) noexcept {
@@ -158,7 +199,7 @@ private:
 
     void wait() noexcept {
         using clock = std::chrono::steady_clock;
-        const auto over = [&] { return done_.load(std::memory_order_seq_cst) == blocks_; };
+        const auto over = [&] { return done_.load(std::memory_order_seq_cst) == all_; };
         const auto end = clock::now() + std::chrono::microseconds(100);
         do {
             for (int i = 0; i < 16; ++i) {
@@ -174,15 +215,15 @@ private:
         waiting_.store(false, std::memory_order_relaxed);
     }
 
-    // The loop: written before left_ is set, read by those who counted left_ down, until they add to done_.
-    std::size_t blocks_ = 0;
-    void* context_ = nullptr;
-    block_function block_ = nullptr;
     std::atomic<std::int64_t> spin_us_{0};
+    std::atomic<std::size_t> share_count_{1};
+    std::atomic<std::size_t> helpers_{0};  ///< that have come so far
     const std::thread::id caller_ = std::this_thread::get_id();
 
-    // Apart from what is read all the time: each of these is written by everybody.
-    alignas(64) std::atomic<std::size_t> left_{0};
+    // More threads than that share shares.
+    std::array<share, 16> shares_{};
+    // Apart from each other: each of these is written by everybody.
+    alignas(64) std::atomic<std::size_t> loops_{0};
     std::atomic<bool> open_{false};
     std::atomic<bool> asking_{false};
     std::atomic<std::size_t> sleeping_{0};
@@ -190,6 +231,7 @@ private:
     std::atomic<bool> failed_{false};
     std::atomic<bool> waiting_{false};
 
+    std::size_t all_ = 0;  ///< blocks so far, of all loops; the caller's
     std::mutex mutex_;
     std::condition_variable wake_, finished_;
     std::exception_ptr error_;

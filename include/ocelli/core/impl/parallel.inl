@@ -152,7 +152,7 @@ OCELLI_INLINE void run_blocks(std::size_t blocks, void* context, void (*block)(v
         calling_thread& mine = get_calling_thread();
         if (mine.regions != 0 && mine.asked) {
             if (mine.team_helpers != 0) {
-                mine.team->begin(blocks, context, block);
+                mine.team->begin(blocks, mine.team_helpers + 1, context, block);
                 mine.team->finish();
                 return;
             }
@@ -166,7 +166,7 @@ OCELLI_INLINE void run_blocks(std::size_t blocks, void* context, void (*block)(v
             }
             if (source.helpers != 0) {
                 if (mine.regions == 0) ready_team(mine, source);
-                mine.team->begin(blocks, context, block);
+                mine.team->begin(blocks, source.helpers + 1, context, block);
                 ask_for_helpers(mine, source, mine.regions != 0 || source.helpers < blocks ? source.helpers : blocks - 1);
                 mine.team->finish();
                 return;

@@ -18,7 +18,7 @@
 
 namespace ocelli::nn::detail {
 
-/// Rows of some planes or blocks that the tiles of a task ask for piece by piece, because another task reads them next.
+/// Rows of some planes or blocks that the tiles of a task ask for piece by piece, because the next task reads them.
 struct rows_ahead {
     const float* at = nullptr;          ///< the rows of the first plane, or null
     std::int64_t plane = 0, bytes = 0;  ///< floats from one plane to the next, bytes of its rows
@@ -172,8 +172,6 @@ private:
         filter_tasks_ = filters_of();
         pairs_each_ = (pairs_ + filter_tasks_ - 1) / filter_tasks_;
         tasks_ = images_ * chunks_ * filter_tasks_;
-        // The task after this one is another thread's.
-        tasks_ahead_ = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
     }
 
     /// Where the channels under each tap stand, and which taps columns see.
@@ -286,7 +284,7 @@ private:
 
     /// The pixels that the next task of this thread reads and this one does not.
     void fetch_pixels(task_part& p) const {
-        const std::int64_t first = copies_ ? (p.row0 + tasks_ahead_ * chunk_ - 1) * l_.stride_y - l_.pad_top + reach_y_ : p.row0 + chunk_;
+        const std::int64_t first = copies_ ? (p.row0 + chunk_ - 1) * l_.stride_y - l_.pad_top + reach_y_ : p.row0 + chunk_;
         const std::int64_t rows = std::min(pixel_rows_, copies_ ? l_.height - first : pixel_rows_);
         if (first < 0 || rows <= 0) return;
         p.pixels_ahead.at = copies_ ? p.image + first * row_bytes_ / 4 : p.source + (p.row1 - p.row0) * out_row_;
@@ -449,7 +447,7 @@ private:
     bool every_other_ = false, direct_ = false, copies_ = false, flat_ = false, small_rows_ = false;
 
     // Tasks
-    std::int64_t blocks_ = 0, pairs_ = 0, pairs_each_ = 0, chunk_ = 0, chunks_ = 0, filter_tasks_ = 0, images_ = 0, tasks_ = 0, tasks_ahead_ = 1, all_work_ = 0;
+    std::int64_t blocks_ = 0, pairs_ = 0, pairs_each_ = 0, chunk_ = 0, chunks_ = 0, filter_tasks_ = 0, images_ = 0, tasks_ = 0, all_work_ = 0;
 
     // A task's rows
     bool shared_ = false, near_ = false, fetches_pixels_ = false;

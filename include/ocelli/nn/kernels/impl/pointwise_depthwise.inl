@@ -106,7 +106,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
     for (std::int64_t c = 0; c < depth; ++c) table.push_back({c * pixels * lanes, std::min(lanes, first.channels - c * lanes)});
     const blocked_segment* segments = table.data();
     const blocked_clamp clamp = clamp_of(pointwise.epilogue);
-    const std::int64_t tasks = l.batch * parts * pairs, threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    const std::int64_t tasks = l.batch * parts * pairs;
     const bool stay = first.filters * (first.channels + taps) <= 1 << 17;  // all weights, in the second-level cache
     parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
@@ -115,7 +115,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
             const pointwise_pair pair{segments, depth, first.channels, b0, b0 + 2 <= blocks ? 2 : 1, pointwise.weights + b0 * lanes * first.channels,
                                       plane_here};
             next_weights ahead;
-            const std::int64_t later = task + 1 < static_cast<std::int64_t>(end) ? task + 1 : task + 1 + (threads - 1) * static_cast<std::int64_t>(end - begin);
+            const std::int64_t later = task + 1;
             if (pairs > 1 && later < (stay ? pairs : tasks)) {
                 const std::int64_t block = later % pairs * 2, wide = std::min<std::int64_t>(2, blocks - block) * lanes;
                 ahead.at = pointwise.weights + block * lanes * first.channels;
