@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -248,6 +249,37 @@ TEST_CASE("operators of integers give the reference's bits") {
         REQUIRE(got.shape() == expected.shape());
         REQUIRE(got.type() == expected.type());
         CHECK(std::memcmp(got.raw(), expected.raw(), got.bytes()) == 0);
+    }
+}
+
+TEST_CASE("dynamic quantisation gives the reference's bits") {
+    for (int round = 0; round < 12; ++round) {
+        CAPTURE(round);
+        graph g;
+        g.opsets[""] = 13;
+        const std::int64_t rows = 1 + round * 5, k = 30 + round;
+        const value_id x = g.add_value("x", {dtype::float32, symbolic_shape{rows, k}, {}}), q = g.add_value("q"), scale = g.add_value("scale"), zero = g.add_value("zero"),
+                       sums = g.add_value("sums"), floats = g.add_value("floats"), y = g.add_value("y");
+        g.inputs = {x};
+        g.outputs = {q, scale, zero, y};
+        g.add_node({.name = "d", .op = "DynamicQuantizeLinear", .inputs = {x}, .outputs = {q, scale, zero}});
+        g.add_node({.name = "m", .op = "MatMulInteger", .inputs = {q, g.add_constant("w", bytes(dtype::int8, {k, 20})), zero}, .outputs = {sums}});
+        g.add_node({.name = "c", .op = "Cast", .attributes = {{"to", std::int64_t{1}}}, .inputs = {sums}, .outputs = {floats}});
+        g.add_node({.name = "p", .op = "Mul", .inputs = {floats, scale}, .outputs = {y}});
+        infer_facts(g);
+        tensor feed(dtype::float32, {rows, k});
+        for (std::int64_t i = 0; i < feed.size(); ++i) feed.mutable_data<float>()[i] = static_cast<float>(random_bits() % 2001) * 0.002f - (round % 3 == 0 ? 0 : round % 3 == 1 ? 5 : 1);
+        if (round == 4) std::memset(feed.mutable_raw(), 0, feed.bytes());
+        if (round == 5) feed.mutable_data<float>()[7] = std::numeric_limits<float>::quiet_NaN();
+        if (round == 6) feed.mutable_data<float>()[7] = std::numeric_limits<float>::infinity();
+        const named_tensors expected = evaluate(g, {{"x", feed}});
+        const session net(g);
+        CHECK(references(net) == 0);
+        const named_tensors got = net.run({{"x", feed}});
+        for (std::size_t i = 0; i < (round == 6 ? 3 : got.size()); ++i) {
+            CAPTURE(i);
+            CHECK(std::memcmp(got[i].raw(), expected[i].raw(), got[i].bytes()) == 0);
+        }
     }
 }
 

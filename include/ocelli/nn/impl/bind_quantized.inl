@@ -7,6 +7,8 @@
 #include <ocelli/nn/ops/detail/bytes.hpp>
 #include <ocelli/nn/ops/quantized.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -385,6 +387,41 @@ private:
     bool last_;
 };
 
+/// DynamicQuantizeLinear.
+class bound_dynamic_quantize final : public bound_kernel {
+public:
+    explicit bound_dynamic_quantize(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "bytes_quantize"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        if (x.type() != dtype::float32) return run_reference(node_, io);
+        const auto [low, high] = range_with_zero(x.size(), x.data<float>());
+        const float scale = high == low ? 1.0f : (high - low) / 255.0f, steps = -low / scale;
+        const auto zero = static_cast<std::uint8_t>(steps > 0 ? std::min(std::nearbyint(steps), 255.0f) : 0.0f);  // NaN: 0
+        byte_quantize(x.size(), x.data<float>(), scale, zero, false, static_cast<std::uint8_t*>(io.output(0, dtype::uint8, x.shape()).mutable_raw()));
+        if (io.outputs.size() > 1 && io.outputs[1] != nullptr) io.output(1, dtype::float32, {}).mutable_data<float>()[0] = scale;
+        if (io.outputs.size() > 2 && io.outputs[2] != nullptr) io.output(2, dtype::uint8, {}).mutable_data<std::uint8_t>()[0] = zero;
+    }
+
+private:
+    const node& node_;
+};
+
+/// Cast of 32-bit sums to float32.
+class bound_sums_to_floats final : public bound_kernel {
+public:
+    explicit bound_sums_to_floats(const node& n) : node_(n) {}
+    std::string_view name() const noexcept override { return "sums_to_floats"; }
+    void run(const step_io& io) const override {
+        const tensor& x = *io.inputs[0];
+        if (x.type() != dtype::int32) return run_reference(node_, io);
+        sums_to_floats(x.size(), x.data<std::int32_t>(), io.output(0, dtype::float32, x.shape()).mutable_data<float>());
+    }
+
+private:
+    const node& node_;
+};
+
 /// Concat of bytes.
 class bound_byte_concat final : public bound_kernel {
 public:
@@ -437,6 +474,8 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_quantized(const graph& g, const
     if (!n.domain.empty()) return nullptr;
     if ((n.op == "MatMulInteger" || n.op == "ConvInteger") && bound_integers::takes(g, n)) return std::make_unique<bound_integers>(g, n, weights);
     if (n.op == "Transpose" && is_byte(type) && bound_byte_transpose::takes(n)) return std::make_unique<bound_byte_transpose>(n);
+    if (n.op == "DynamicQuantizeLinear" && type == dtype::float32) return std::make_unique<bound_dynamic_quantize>(n);
+    if (n.op == "Cast" && type == dtype::int32 && attr_int(n, "to", 0) == static_cast<std::int64_t>(dtype::float32)) return std::make_unique<bound_sums_to_floats>(n);
     if (n.op == "Concat" && is_byte(type)) return std::make_unique<bound_byte_concat>(n);
     const bool quantizes = n.op == "QuantizeLinear" && type == dtype::float32;
     if (!quantizes && (n.op != "DequantizeLinear" || !is_byte(type))) return nullptr;

@@ -8,6 +8,7 @@
 #include <ocelli/nn/kernels/conv.hpp>
 
 #include <cstdint>
+#include <utility>
 
 namespace ocelli::nn {
 
@@ -59,6 +60,10 @@ void byte_multiply(std::int64_t rows, std::int64_t n, const byte_operand& a, con
 void byte_table(std::int64_t n, const std::uint8_t* x, const std::uint8_t* table, std::uint8_t* y);
 /// QuantizeLinear: nearest(x / scale) + zero within the type; NaN gives zero.
 void byte_quantize(std::int64_t n, const float* x, float scale, std::int32_t zero, bool is_signed, std::uint8_t* y);
+/// The least of n numbers, or 0, and the largest of them, or 0; NaN is neither.
+std::pair<float, float> range_with_zero(std::int64_t n, const float* x);
+/// y = x
+void sums_to_floats(std::int64_t n, const std::int32_t* x, float* y);
 /// DequantizeLinear.
 void byte_dequantize(std::int64_t n, const std::uint8_t* x, bool is_signed, float scale, std::int32_t zero, float* y);
 /// Maximum over windows of x (batch, height, width, channels); padding never wins.
@@ -112,6 +117,8 @@ struct byte_kernels {
     void (*table_in_registers)(std::int64_t n, const std::uint8_t* x, const std::uint8_t* table, std::uint8_t* y) = nullptr;  ///< null where there is none
     void (*quantize)(std::int64_t n, const float* x, float scale, float low, float high, std::int32_t zero, std::uint8_t* y) = nullptr;
     void (*dequantize)(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, float scale, std::int32_t zero, float* y) = nullptr;
+    void (*range)(std::int64_t n, const float* x, float* range) = nullptr;
+    void (*floats)(std::int64_t n, const std::int32_t* x, float* y) = nullptr;
     /// y[3 i], y[3 i + 1], y[3 i + 2] = a[i], b[i], c[i]
     void (*interleave)(std::int64_t n, const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c, std::uint8_t* y) = nullptr;
     /// Columns [first, last) of x (rows, columns) become rows of y.

@@ -309,6 +309,35 @@ inline void byte_dequantize(std::int64_t n, const std::uint8_t* x, std::uint8_t 
     for (; i < n; ++i) y[i] = static_cast<float>(static_cast<std::int32_t>(x[i] ^ flip) - zero) * scale;
 }
 
+// The least and the largest of n numbers and of those that are there; no NaN.
+inline void float_range(std::int64_t n, const float* x, float* range) {
+    constexpr int L = lanes<float>;
+    vf32 low[2] = {broadcast(range[0]), broadcast(range[0])}, high[2] = {broadcast(range[1]), broadcast(range[1])};
+    std::int64_t i = 0;
+    for (; i + 2 * L <= n; i += 2 * L) {
+        const vf32 a = load(x + i), b = load(x + i + L);
+        low[0] = min(a, low[0]);
+        high[0] = max(a, high[0]);
+        low[1] = min(b, low[1]);
+        high[1] = max(b, high[1]);
+    }
+    for (int k = 0; k < L; ++k)
+        for (int j = 0; j < 2; ++j) {
+            range[0] = low[j][k] < range[0] ? low[j][k] : range[0];
+            range[1] = high[j][k] > range[1] ? high[j][k] : range[1];
+        }
+    for (; i < n; ++i) {
+        range[0] = x[i] < range[0] ? x[i] : range[0];
+        range[1] = x[i] > range[1] ? x[i] : range[1];
+    }
+}
+inline void floats_of_sums(std::int64_t n, const std::int32_t* x, float* y) {
+    constexpr int L = lanes<float>;
+    std::int64_t i = 0;
+    for (; i + L <= n; i += L) store(y + i, __builtin_convertvector(load(x + i), vf32));
+    for (; i < n; ++i) y[i] = static_cast<float>(x[i]);
+}
+
 inline void byte_largest(std::int64_t n, const std::uint8_t* x, std::uint8_t flip, std::uint8_t* y) {
     constexpr int L = lanes<std::uint8_t>;
     std::int64_t i = 0;
@@ -403,6 +432,8 @@ inline nn::detail::byte_kernels make_byte_kernels() {
     t.table = &byte_table;
     t.quantize = &byte_quantize;
     t.dequantize = &byte_dequantize;
+    t.range = &float_range;
+    t.floats = &floats_of_sums;
     t.largest = &byte_largest;
     t.interleave = &byte_interleave;
     t.turn = &byte_turn;

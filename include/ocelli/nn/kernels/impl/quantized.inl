@@ -319,6 +319,17 @@ OCELLI_INLINE void byte_quantize(std::int64_t n, const float* x, float scale, st
     });
 }
 
+OCELLI_INLINE std::pair<float, float> range_with_zero(std::int64_t n, const float* x) {
+    float range[2] = {0, 0};
+    detail::get_byte_kernels().range(n, x, range);
+    return {range[0], range[1]};
+}
+
+OCELLI_INLINE void sums_to_floats(std::int64_t n, const std::int32_t* x, float* y) {
+    const auto floats = detail::get_byte_kernels().floats;
+    detail::in_byte_parts(n, [&](std::int64_t first, std::int64_t count) { floats(count, x + first, y + first); });
+}
+
 OCELLI_INLINE void byte_dequantize(std::int64_t n, const std::uint8_t* x, bool is_signed, float scale, std::int32_t zero, float* y) {
     const auto dequantize = detail::get_byte_kernels().dequantize;
     const auto flip = static_cast<std::uint8_t>(is_signed ? 128 : 0);
