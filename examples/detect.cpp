@@ -2,6 +2,7 @@
 //
 //     detect                                                        scenes drawn by the program, with the bundled network
 //     detect photo.jpg --model version-RFB-320.onnx --preset ultraface
+//     detect photo.jpg --model yolo11n.onnx --preset yolo
 //     detect *.jpg --model FastestDet.onnx --preset fastestdet --out found --json found.json
 #include "scenes/average_precision.hpp"
 #include "scenes/scene.hpp"
@@ -207,8 +208,9 @@ int main(int argc, char** argv) {
     const std::map<std::string, ocelli::detector_preset> presets = {{"bundled", ocelli::detector_preset::bundled},
                                                                     {"ultraface", ocelli::detector_preset::ultraface},
                                                                     {"ultraface_raw", ocelli::detector_preset::ultraface_raw},
-                                                                    {"fastestdet", ocelli::detector_preset::fastestdet}};
-    app.add_option("--preset", chosen.preset, "the network's family: bundled, ultraface, ultraface_raw or fastestdet")
+                                                                    {"fastestdet", ocelli::detector_preset::fastestdet},
+                                                                    {"yolo", ocelli::detector_preset::yolo}};
+    app.add_option("--preset", chosen.preset, "the network's family: bundled, ultraface, ultraface_raw, fastestdet or yolo")
         ->transform(CLI::CheckedTransformer(presets));
     app.add_option("--out", chosen.out, "folder for the pictures")->capture_default_str();
     app.add_option("--json", chosen.json, "file for the boxes");

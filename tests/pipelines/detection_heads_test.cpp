@@ -95,6 +95,48 @@ TEST_CASE("A grid point's box reaches exp(side) strides to each side") {
     CHECK(ocelli::point_candidates(logits, sides, 0.5, 24, 16).size() == 0); // greater, not equal
 }
 
+TEST_CASE("A point of a YOLO network has the box around its centre and its best class") {
+    xt::xtensor<float, 2> output = xt::zeros<float>({7, 3});
+    for (std::size_t p = 0; p < 3; ++p) {
+        output(0, p) = 20;
+        output(1, p) = 10;
+        output(2, p) = 8;
+        output(3, p) = 4;
+    }
+    output(5, 1) = 0.6F;
+    output(6, 1) = 0.5F;
+    output(6, 2) = 0.25F;
+    const auto found = ocelli::yolo_candidates(output, 0.25);
+    REQUIRE(found.size() == 1); // greater, not equal
+    CHECK(found.labels(0) == 1);
+    CHECK(found.scores(0) == 0.6F);
+    CHECK(found.boxes(0, 0) == 16);
+    CHECK(found.boxes(0, 1) == 8);
+    CHECK(found.boxes(0, 2) == 24);
+    CHECK(found.boxes(0, 3) == 12);
+
+    output(6, 0) = 40; // a key point
+    CHECK(ocelli::yolo_candidates(output, 0.25, 2).size() == 1);
+    CHECK_THROWS_WITH_AS(
+        ocelli::yolo_candidates(output, 0.25),
+        "yolo_candidates: the scores of classes must be at most 1, got 40 for class 2: do poses or masks stand behind them?",
+        ocelli::invalid_argument);
+    CHECK_THROWS_WITH_AS(ocelli::yolo_candidates(output, 0.25, 4),
+                         "yolo_candidates: output must have shape (4 + 4 or more, P), got (7, 3)", ocelli::invalid_argument);
+    CHECK_THROWS_AS(ocelli::yolo_candidates(xt::xtensor<float, 2>::from_shape({4, 3}), 0.25), ocelli::invalid_argument);
+}
+
+TEST_CASE("Rows that a YOLO network has selected are taken as they are, but for those of no class") {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const xt::xtensor<float, 2> rows{{1, 2, 3, 4, 0.9F, 7}, {1, 2, 3, 4, 0.25F, 7}, {1, 2, 3, 4, 0.8F, -1}, {1, 2, 3, 4, nan, 7}, {1, 2, 3, 4, 0.8F, nan}};
+    const auto found = ocelli::yolo_rows(rows, 0.25);
+    REQUIRE(found.size() == 1);
+    CHECK(found.labels(0) == 7);
+    CHECK(found.boxes(0, 3) == 4);
+    CHECK_THROWS_WITH_AS(ocelli::yolo_rows(xt::xtensor<float, 2>::from_shape({3, 7}), 0.25), "yolo_rows: rows must have shape (N, 6), got (3, 7)",
+                         ocelli::invalid_argument);
+}
+
 TEST_CASE("Boxes suppress each other within their label, or all together") {
     const ocelli::detections found{xt::xtensor<float, 2>{{0, 0, 10, 10}, {0, 0, 10, 9}, {0, 0, 10, 8}},
                                    xt::xtensor<float, 1>{0.5F, 0.6F, 0.7F}, xt::xtensor<std::int64_t, 1>{0, 1, 0}};

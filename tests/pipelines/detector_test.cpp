@@ -117,6 +117,24 @@ TEST_CASE("Boxes come back through the letterbox in pixels of the picture") {
     CHECK(input(0, 1, 128, 255) == doctest::Approx(114.0 / 255));
 }
 
+TEST_CASE("The yolo preset selects and scales as ultralytics does, networks' own selections too") {
+    const xt::xtensor<std::uint8_t, 3> image = xt::zeros<std::uint8_t>({120, 200, 3});
+    for (const std::string name : {"yolo_64x96", "yolo_rows_64x96"}) {
+        const auto find = ocelli::read_detector(golden("pipelines/" + name + ".onnx"), detector_preset::yolo);
+        CHECK(find.input_size() == ocelli::image_size{64, 96});
+        const auto found = find(image);
+        check_same(found, ocelli::read_npy<float, 2>(golden("pipelines/" + name + ".npy")), 1e-4, 1e-6);
+        for (std::size_t i = 1; i < found.size(); ++i) CHECK(found.scores(i) <= found.scores(i - 1));
+    }
+    // 96 x 58 pixels of the picture between bars of three.
+    const auto find = ocelli::read_detector(golden("pipelines/yolo_64x96.onnx"), detector_preset::yolo);
+    const auto input = find.preprocess(image);
+    CHECK(input(0, 0, 2, 0) == doctest::Approx(114.0 / 255));
+    CHECK(input(0, 0, 3, 0) == 0.0F);
+    CHECK(input(0, 0, 60, 95) == 0.0F);
+    CHECK(input(0, 0, 61, 95) == doctest::Approx(114.0 / 255));
+}
+
 TEST_CASE("Networks of other sizes and classes work with the same preset") {
     const xt::xtensor<std::uint8_t, 3> image = xt::zeros<std::uint8_t>({120, 200, 3});
     SUBCASE("ultraface") {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/golden/pipelines/: small networks with the inputs and outputs of the families that `detector` knows, in other sizes.
 
-Needs numpy and onnx. Each network ignores its input's values and gives constants, so that decoding alone is tested.
+Needs numpy, onnx, PyTorch and ultralytics. Each network ignores its input's values and gives constants, so that decoding alone is tested.
 """
 
 import os
@@ -55,3 +55,35 @@ cells = np.zeros((1, 5 + 3, 4, 6))
 cells[0, :, 1, 2] = [1, 0, 0, 0, 0, 0.1, 0.2, 0.9]  # objectness 1, centre on the cell's corner, half the picture wide and high
 save("fastestdet_64x96", 64, 96, {"output": cells})
 save("fastestdet_open", "height", "width", {"output": cells})
+
+# What ultralytics itself makes of a constant output: 8 x 12, 4 x 6 and 2 x 3 points of three classes for a picture of 120 x 200.
+import torch  # noqa: E402
+from ultralytics.utils import nms, ops  # noqa: E402
+
+random = np.random.default_rng(5)
+points = 8 * 12 + 4 * 6 + 2 * 3
+raw = np.zeros((1, 4 + 3, points), np.float32)
+raw[0, :2] = random.uniform(8, 88, (2, points)) * [[1], [0.6]]
+raw[0, 2:4] = random.uniform(4, 40, (2, points))
+raw[0, 4:] = random.uniform(0, 1, (3, points)) ** 3
+raw[0, :, 1::3] = raw[0, :, 0::3][:, : raw[0, :, 1::3].shape[1]]  # boxes like another, a little further
+raw[0, :4, 1::3] += random.uniform(-2, 2, raw[0, :4, 1::3].shape)
+raw[0, 4:, 1::3] *= 0.9
+save("yolo_64x96", 64, 96, {"output0": raw})
+
+
+def as_ultralytics(output, name):
+    found = nms.non_max_suppression(torch.from_numpy(output.copy()), conf_thres=0.25, iou_thres=0.7)[0]
+    found[:, :4] = ops.scale_boxes((64, 96), found[:, :4], (120, 200))
+    np.save(os.path.join(OUT, name + ".npy"), found.numpy().astype(np.float32))
+    print(name, len(found))
+
+
+as_ultralytics(raw, "yolo_64x96")
+rows = np.zeros((1, 20, 6), np.float32)
+rows[0, :, :2] = random.uniform(-4, 40, (20, 2))
+rows[0, :, 2:4] = rows[0, :, :2] + random.uniform(4, 60, (20, 2))
+rows[0, :, 4] = np.sort(random.uniform(0, 1, 20))[::-1]
+rows[0, :, 5] = random.integers(0, 80, 20)
+save("yolo_rows_64x96", 64, 96, {"output0": rows})
+as_ultralytics(rows, "yolo_rows_64x96")

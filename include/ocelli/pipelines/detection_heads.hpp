@@ -50,6 +50,8 @@ OCELLI_INLINE void fastestdet_candidates(const float* output, std::size_t classe
                                          double threshold, float width, float height, bool truncate, candidate_list& out);
 OCELLI_INLINE void point_candidates(const float* logits, const float* sides, std::size_t classes, std::size_t rows,
                                     std::size_t columns, double threshold, float width, float height, candidate_list& out);
+OCELLI_INLINE void yolo_candidates(const float* output, std::size_t classes, std::size_t points, double threshold, candidate_list& out);
+OCELLI_INLINE void yolo_rows(const float* rows, std::size_t count, double threshold, candidate_list& out);
 OCELLI_INLINE void check_picture(double width, double height, const char* name);
 
 } // namespace detail
@@ -123,6 +125,40 @@ detections fastestdet_candidates(const E& output, double threshold, double width
     detail::candidate_list list;
     detail::fastestdet_candidates(o.data(), o.extent(0) - 5, o.extent(1), o.extent(2), threshold, static_cast<float>(width),
                                   static_cast<float>(height), truncate, list);
+    return detail::to_detections(list);
+}
+
+/// Gives the boxes of an ultralytics network (YOLOv3u to 12, exported without nms) above a score, at most one for each point.
+///
+/// The box is xy - wh / 2 to xy + wh / 2, the score the highest of its classes.
+///
+/// @param output     (4 + C + R, P) cx, cy, w, h in pixels of the network's input, C class probabilities, R numbers of
+///                   another kind (coefficients of masks, key points), which are not looked at
+/// @param threshold  a score must be greater
+/// @param classes    C; 0: all rows behind the box
+/// @throws invalid_argument  on fewer rows than 4 + C, or fewer than five; on a score above 1, which numbers of another kind
+///                           have
+template <array_expression E>
+detections yolo_candidates(const E& output, double threshold, std::size_t classes = 0) {
+    const auto o = as_dense<float, 2>(output, "yolo_candidates: output");
+    detail::check(o.extent(0) >= 5 && o.extent(0) - 4 >= classes, "yolo_candidates: output must have shape (4 + ",
+                  classes == 0 ? 1 : classes, " or more, P), got ", detail::shape_text(o.shape()));
+    detail::candidate_list list;
+    detail::yolo_candidates(o.data(), classes == 0 ? o.extent(0) - 4 : classes, o.extent(1), threshold, list);
+    return detail::to_detections(list);
+}
+
+/// Gives the boxes above a score of an ultralytics network that selects them itself (YOLOv10, 26, exports with nms=True).
+///
+/// @param rows       (N, 6) x1, y1, x2, y2 in pixels of the network's input, score, class
+/// @param threshold  a score must be greater
+/// @throws invalid_argument  on another shape
+template <array_expression E>
+detections yolo_rows(const E& rows, double threshold) {
+    const auto r = as_dense<float, 2>(rows, "yolo_rows: rows");
+    detail::check_shape(r, {detail::any, 6}, "yolo_rows: rows");
+    detail::candidate_list list;
+    detail::yolo_rows(r.data(), r.extent(0), threshold, list);
     return detail::to_detections(list);
 }
 

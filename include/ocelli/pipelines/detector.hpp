@@ -7,6 +7,8 @@
 ///     auto faces = find(ocelli::read_image("photo.jpg"));     // faces.boxes in the photograph's pixels, faces.scores,
 ///     faces.labels
 ///
+///     auto find = ocelli::read_detector("yolo11n.onnx", ocelli::detector_preset::yolo);       // as ultralytics exports it
+///
 /// A preset holds what a family of networks was trained with: the order of colours, the resize, the range of values, the
 /// decoding, the thresholds. The size of the input, the number of classes and of boxes are the network's own.
 
@@ -28,17 +30,18 @@ namespace ocelli {
 
 /// The families of detection networks.
 ///
-/// | preset | input | outputs | scores, NMS |
-/// |---|---|---|---|
-/// | bundled | rgb / 255, letterboxed (bars of 114) | logits (C, H, W), sides (4, H, W); see point_candidates | > 0.5, IoU 0.5
-/// per class | | ultraface | (rgb - 127) / 128, stretched by cv_linear | scores (P, C), boxes (P, 4); see ultraface_candidates
-/// | > 0.7, IoU 0.3 per class | | ultraface_raw | as ultraface | boxes are regressions; see ultraface_boxes | as ultraface | |
-/// fastestdet | bgr / 255, stretched by cv_area | (5 + C, H, W); see fastestdet_candidates | > 0.65, IoU 0.45 of all classes,
-/// +1 pixel |
-///
-/// ultraface is Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB (ultraface_raw its networks without_postprocessing),
-/// fastestdet dog-qiuqiu/FastestDet. fastestdet truncates corners to whole pixels before NMS, as its source does.
-enum class detector_preset : std::uint8_t { bundled, ultraface, ultraface_raw, fastestdet };
+/// - bundled: rgb / 255, letterboxed (bars of 114); outputs logits (C, H, W) and sides (4, H, W), see point_candidates;
+///   score > 0.5, IoU 0.5 per class.
+/// - ultraface: (rgb - 127) / 128, stretched by cv_linear; outputs scores (P, C) and boxes (P, 4), see ultraface_candidates;
+///   score > 0.7, IoU 0.3 per class. Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB.
+/// - ultraface_raw: its networks without_postprocessing; boxes are regressions, see ultraface_boxes.
+/// - fastestdet: bgr / 255, stretched by cv_area; output (5 + C, H, W), see fastestdet_candidates; score > 0.65, IoU 0.45 of
+///   all classes, sides counted with both border pixels. dog-qiuqiu/FastestDet; corners are truncated to whole pixels before
+///   NMS, as its source does.
+/// - yolo: rgb / 255, letterboxed (bars of 114); output (4 + C, P), see yolo_candidates, or, of networks that select boxes
+///   themselves, (N, 6), see yolo_rows; score > 0.25, IoU 0.7 per class, at most 300 boxes. What ultralytics exports for
+///   detection (YOLOv3u to 26, with nms or without), selected and scaled as its predict() does.
+enum class detector_preset : std::uint8_t { bundled, ultraface, ultraface_raw, fastestdet, yolo };
 
 /// What may differ from the preset.
 struct detector_options {

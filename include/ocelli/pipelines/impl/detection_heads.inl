@@ -66,6 +66,34 @@ OCELLI_INLINE void fastestdet_candidates(const float* output, std::size_t classe
     }
 }
 
+OCELLI_INLINE void yolo_candidates(const float* output, std::size_t classes, std::size_t points, double threshold, candidate_list& out) {
+    // Class by class, as they lie.
+    std::vector<float> best(output + 4 * points, output + 5 * points);
+    std::vector<std::int64_t> label(points, 0);
+    for (std::size_t c = 1; c < classes; ++c) {
+        const float* scores = output + (4 + c) * points;
+        for (std::size_t p = 0; p < points; ++p)
+            if (scores[p] > best[p]) {
+                best[p] = scores[p];
+                label[p] = static_cast<std::int64_t>(c);
+            }
+    }
+    for (std::size_t p = 0; p < points; ++p) {
+        if (!(static_cast<double>(best[p]) > threshold)) continue;
+        check(best[p] < 1.01F, "yolo_candidates: the scores of classes must be at most 1, got ", best[p], " for class ", label[p],
+              ": do poses or masks stand behind them?");
+        const float x = output[p], y = output[points + p], half_w = output[2 * points + p] / 2, half_h = output[3 * points + p] / 2;
+        out.add(x - half_w, y - half_h, x + half_w, y + half_h, best[p], label[p]);
+    }
+}
+
+OCELLI_INLINE void yolo_rows(const float* rows, std::size_t count, double threshold, candidate_list& out) {
+    for (const float *row = rows, *end = rows + 6 * count; row != end; row += 6) {
+        const bool is_class = row[5] >= 0 && row[5] < 1e9F;
+        if (static_cast<double>(row[4]) > threshold && is_class) out.add(row[0], row[1], row[2], row[3], row[4], static_cast<std::int64_t>(row[5]));
+    }
+}
+
 OCELLI_INLINE void point_candidates(const float* logits, const float* sides, std::size_t classes, std::size_t rows,
                                     std::size_t columns, double threshold, float width, float height, candidate_list& out) {
     const std::size_t plane = rows * columns;

@@ -21,6 +21,7 @@ struct detector_family {
     double score_threshold, iou_threshold;
     bool per_class, legacy_plus_one;
     std::size_t outputs;
+    std::size_t most = 0; ///< boxes; 0: all
 };
 
 OCELLI_INLINE detector_family family_of(detector_preset preset) {
@@ -31,6 +32,8 @@ OCELLI_INLINE detector_family family_of(detector_preset preset) {
         return {"ultraface_raw", resize_method::cv_linear, false, false, 127, 128, 0.7, 0.3, true, false, 2};
     case detector_preset::fastestdet:
         return {"fastestdet", resize_method::cv_area, true, false, 0, 255, 0.65, 0.45, false, true, 1};
+    case detector_preset::yolo:
+        return {"yolo", resize_method::cv_linear, false, true, 0, 255, 0.25, 0.7, true, false, 1, 300};
     case detector_preset::bundled:
         break;
     }
@@ -79,6 +82,7 @@ OCELLI_INLINE detector::detector(nn::session network, detector_preset preset, de
     detail::check(suppression_.iou_threshold >= 0 && suppression_.iou_threshold <= 1,
                   "detector: iou_threshold must be in [0, 1], got ", suppression_.iou_threshold);
     suppression_.legacy_plus_one = family.legacy_plus_one;
+    suppression_.max_output = family.most;
     if (preset == detector_preset::ultraface_raw) priors_ = ultraface_priors(input_.height, input_.width);
 
     if (names_.empty()) {
@@ -93,6 +97,10 @@ OCELLI_INLINE detector::detector(nn::session network, detector_preset preset, de
             break;
         case detector_preset::fastestdet:
             if (first.ranked() && first.rank() == 4 && first[1].known() && first[1].size == 85)
+                names_.assign(coco_class_names.begin(), coco_class_names.end());
+            break;
+        case detector_preset::yolo:
+            if (first.ranked() && first.rank() == 3 && first[1].known() && first[1].size == 84)
                 names_.assign(coco_class_names.begin(), coco_class_names.end());
             break;
         }
@@ -143,6 +151,14 @@ OCELLI_INLINE detections detector::postprocess(const nn::named_tensors& outputs,
     case detector_preset::fastestdet:
         found = fastestdet_candidates(detail::only_picture<3>(outputs[0], family.name, "0"), score_threshold_, width, height);
         return suppress(found, suppression_, family.per_class);
+    case detector_preset::yolo: {
+        const auto output = detail::only_picture<2>(outputs[0], family.name, "0");
+        // ultralytics tells them apart in the same way.
+        if (output.extent(1) == 6) found = suppress(yolo_rows(output, score_threshold_), {.iou_threshold = 1, .max_output = family.most}, false);
+        else found = suppress(yolo_candidates(output, score_threshold_), suppression_, family.per_class);
+        found.boxes = scale_boxes(found.boxes, {static_cast<double>(input_.height), static_cast<double>(input_.width)}, {height, width});
+        return found;
+    }
     case detector_preset::bundled:
         break;
     }
