@@ -31,7 +31,11 @@ public:
     const node* producer(value_id v, std::string_view op) const { return made_by(g_, v, op); }
     /// The node that alone uses the value.
     const node* user(value_id v, std::string_view op) const {
-        if (!detail::used_once(g_, uses_, v) || user_[static_cast<std::size_t>(v)] == no_node) return nullptr;
+        return detail::used_once(g_, uses_, v) ? last_user(v, op) : nullptr;
+    }
+    /// The last node that uses the value.
+    const node* last_user(value_id v, std::string_view op) const {
+        if (user_[static_cast<std::size_t>(v)] == no_node) return nullptr;
         const node& n = g_.node_at(user_[static_cast<std::size_t>(v)]);
         return n.domain.empty() && n.op == op && n.outputs.size() == 1 ? &n : nullptr;
     }

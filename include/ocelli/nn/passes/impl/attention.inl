@@ -172,12 +172,10 @@ inline std::optional<view> stretched(view from, const dims& extents) {
 /// The weights that a softmax becomes, where an exporter writes 0 for those that are not numbers: Where(IsNaN(s), 0, s); else its own output.
 inline value_id past_nan_check(const graph& g, const walker& w, value_id s) {
     if (!w.used(s, 2) || std::find(g.outputs.begin(), g.outputs.end(), s) != g.outputs.end()) return s;
-    for (const node& n : g.nodes) {
-        if (!is_node(n, "Where") || n.inputs.size() != 3 || n.inputs[2] != s || w.number(n, 1) != 0.0) continue;
-        const node* const check = w.producer(n.inputs[0], "IsNaN");
-        if (check != nullptr && check->inputs[0] == s && detail::used_once(g, w.uses(), n.inputs[0])) return n.outputs[0];
-    }
-    return s;
+    const node* const n = w.last_user(s, "Where");  // behind IsNaN, as it needs its result
+    if (n == nullptr || n->inputs.size() != 3 || n->inputs[2] != s || w.number(*n, 1) != 0.0) return s;
+    const node* const check = w.producer(n->inputs[0], "IsNaN");
+    return check != nullptr && check->inputs[0] == s && detail::used_once(g, w.uses(), n->inputs[0]) ? n->outputs[0] : s;
 }
 
 /// Whether a value is a constant that adds nothing.
