@@ -80,6 +80,12 @@ inline bool in_byte_range(const node& n) {
     return low >= -256 && low <= high && high <= 512 && (is_byte(to) || to == dtype::float32 || to == dtype::int32);
 }
 
+/// The byte `zero` beyond the nearest whole number to v that lies in [low, high]; NaN is low.
+inline std::uint8_t nearest_byte(float v, float low, float high, std::int64_t zero) {
+    const float within = std::nearbyint(v > low ? std::min(v, high) : low);
+    return static_cast<std::uint8_t>(static_cast<std::int64_t>(within) + zero);
+}
+
 /// Puts what becomes of sums where it belongs.
 class quantized_sink {
 public:
@@ -96,10 +102,7 @@ public:
         if (y_.type() == dtype::float32) y_.mutable_data<float>()[i] = scaled;
         else byte(i, scaled);
     }
-    void byte(std::int64_t i, float v) {
-        const float within = std::nearbyint(v > low_ ? std::min(v, high_) : low_);  // NaN is low
-        static_cast<std::uint8_t*>(y_.mutable_raw())[i] = static_cast<std::uint8_t>(static_cast<std::int64_t>(within) + zero_);
-    }
+    void byte(std::int64_t i, float v) { static_cast<std::uint8_t*>(y_.mutable_raw())[i] = nearest_byte(v, low_, high_, zero_); }
 
 private:
     tensor& y_;

@@ -30,8 +30,7 @@ inline void check_bytes(const eval_context& c, const tensor& x, const byte_scale
 /// The nearest byte to v steps from the zero.
 inline std::uint8_t nearest_byte(float v, const byte_scale& s) {
     const float low = static_cast<float>((s.is_signed ? -128 : 0) - s.zero);
-    const float within = std::nearbyint(v > low ? std::min(v, low + 255) : low);  // NaN is low
-    return static_cast<std::uint8_t>(static_cast<std::int64_t>(within) + s.zero);
+    return nearest_byte(v, low, low + 255, s.zero);
 }
 inline tensor& byte_output(eval_context& c, const byte_scale& s, const dims& shape) {
     return c.output(0, s.is_signed ? dtype::int8 : dtype::uint8, shape);

@@ -251,6 +251,16 @@ inline tensor floats(const std::vector<float>& values) {
     return t;
 }
 
+/// What a filter's sums are multiplied by: `unit` times its weights' scale, of which there is one or one for each, in steps of the result. Nothing, where that is not finite.
+inline std::optional<tensor> sum_scales(float unit, const tensor& w_scale, std::int64_t filters, float step) {
+    std::vector<float> out;
+    for (std::int64_t i = 0; i < filters; ++i) {
+        out.push_back(unit * w_scale.data<float>()[w_scale.size() == 1 ? 0 : i] / step);
+        if (!ocelli::detail::is_finite(out.back())) return std::nullopt;
+    }
+    return floats(out);
+}
+
 /// The layer of a byte image times dequantised weights, `filters` along `axis` of them.
 inline std::optional<layer> read_layer(const reader& r, const byte_scale& x, const node& weights, std::size_t axis, value_id bias, float step) {
     const graph& g = r.of();
@@ -265,15 +275,14 @@ inline std::optional<layer> read_layer(const reader& r, const byte_scale& x, con
         if (any) l.w_zero = *zero;
     }
     const std::int64_t filters = l.w.extent(axis);
-    std::vector<float> together;
     std::vector<double> unit;
     for (std::int64_t i = 0; i < filters; ++i) {
-        const float s = scale->data<float>()[scale->size() == 1 ? 0 : i];
-        together.push_back(x.scale * s / step);
-        unit.push_back(static_cast<double>(x.scale) * static_cast<double>(s));
-        if (!(unit.back() > 0) || !ocelli::detail::is_finite(together.back())) return std::nullopt;
+        unit.push_back(static_cast<double>(x.scale) * static_cast<double>(scale->data<float>()[scale->size() == 1 ? 0 : i]));
+        if (!(unit.back() > 0)) return std::nullopt;
     }
-    l.scale = floats(together);
+    const auto scales = sum_scales(x.scale, *scale, filters, step);
+    if (!scales) return std::nullopt;
+    l.scale = *scales;
     if (bias == no_value) return l;
     const auto b = r.constant_floats(bias);
     if (!b || static_cast<std::int64_t>(b->size()) != filters) return std::nullopt;
@@ -562,12 +571,9 @@ inline std::optional<patch> gemm_patch(const graph& g, const node& n, const std:
     l.w = *w;
     if (w_zero != nullptr) l.w_zero = *w_zero;
     if (bias != nullptr) l.bias = *bias;
-    std::vector<float> together;
-    for (std::int64_t i = 0; i < columns; ++i) {
-        together.push_back(attr_float(n, "alpha", 1) * a->scale.scale * w_scale->data<float>()[w_scale->size() == 1 ? 0 : i] / y.step());
-        if (!ocelli::detail::is_finite(together.back())) return std::nullopt;
-    }
-    l.scale = floats(together);
+    const auto scales = sum_scales(attr_float(n, "alpha", 1) * a->scale.scale, *w_scale, columns, y.step());
+    if (!scales) return std::nullopt;
+    l.scale = *scales;
     writer out(g, n.name, ocelli::detail::concat("QGemm '", n.name, "' as a layer of bytes"));
     node made{.op = "QMatMul", .domain = "ocelli", .opset = 1, .attributes = {{"x_zero", static_cast<std::int64_t>(a->scale.zero)}, {"transB", std::int64_t{transposed}}}};
     y.describe(made);
@@ -634,14 +640,9 @@ OCELLI_INLINE std::vector<patch> quantized_operators(const graph& g) {
         l.w = *w;
         l.w_zero = *w_zero;
         if (bias != nullptr) l.bias = *bias;
-        std::vector<float> together;
-        bool finite = true;
-        for (std::int64_t i = 0; i < filters; ++i) {
-            together.push_back(x->scale * w_scale->data<float>()[w_scale->size() == 1 ? 0 : i] / y->scale);
-            finite = finite && ocelli::detail::is_finite(together.back());
-        }
-        if (!finite) continue;
-        l.scale = floats(together);
+        const auto scales = sum_scales(x->scale, *w_scale, filters, y->scale);
+        if (!scales) continue;
+        l.scale = *scales;
         result result_of{n.outputs[0], y};
         result_of.bound(-unbounded, unbounded);
         writer out(g, n.name, ocelli::detail::concat(n.op, " '", n.name, "' as a layer of bytes"));
