@@ -108,6 +108,8 @@ struct gemm_kernels {
     int rows = 0;     ///< rows of the largest tile
     int vectors = 0;  ///< vectors of columns in the largest tile
     int lanes = 0;    ///< floats in a vector
+    /// Whether tiles multiply pairs of bfloat16 where others multiply floats.
+    bool multiplies_pairs = false;
     /// [rows - 1][vectors - 1]
     gemm_tile_function tile[gemm_max_rows][gemm_max_vectors] = {};
     /// y[i * y_stride] = sum_k x[k] w[i * w_stride + k] for i < n
@@ -122,6 +124,10 @@ struct gemm_kernels {
     void (*round_bf16)(std::int64_t n, const float* from, std::uint16_t* to) = nullptr;
     /// As pack_rows, of rows rounded to bfloat16, two side by side.
     void (*pack_row_pairs)(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) = nullptr;
+    /// Rounds floats, wherever they lie, to floats that a bfloat16 can be.
+    void (*round_floats)(std::int64_t n, const float* from, float* to) = nullptr;
+    /// `rows` rows of floats, `width` each, of a panel in which two of them are a row of pairs of bfloat16.
+    void (*widen_rows)(std::int64_t first, std::int64_t rows, int width, const float* pairs, float* to) = nullptr;
     /// The epilogue alone, on `rows` x `columns` elements of c.
     void (*finish)(std::int64_t rows, std::int64_t columns, float* c, std::int64_t ldc, const gemm_epilogue* epilogue, std::int64_t row0,
                    std::int64_t column0) = nullptr;
@@ -129,7 +135,7 @@ struct gemm_kernels {
 
 OCELLI_KERNEL_API_BEGIN
 const gemm_kernels& get_gemm_kernels();
-/// Tiles whose elements of k are pairs of bfloat16. `instruction`: with AVX512-BF16, which the processor must have.
+/// `instruction`: tiles that multiply pairs of bfloat16 by AVX512-BF16, which the processor must have. Otherwise those of floats.
 const gemm_kernels& get_gemm_bf16_kernels(bool instruction);
 OCELLI_KERNEL_API_END
 

@@ -2,7 +2,7 @@
 
 /// @file
 /// Products of float matrices whose elements are rounded to bfloat16 on the way, summed in float: half the memory of packed weights, and twice the
-/// speed where the processor multiplies pairs of bfloat16 (AVX512-BF16). Elsewhere they are widened again in registers.
+/// speed where the processor multiplies pairs of bfloat16 (AVX512-BF16). Elsewhere panels of them are widened, and multiplied as floats.
 ///
 /// bfloat16 keeps 8 bits of the mantissa: against a sum in double the error is at most about 2^-8 sum |a b|, and mostly far below.
 

@@ -41,48 +41,61 @@ OCELLI_ALWAYS_INLINE vf32 finish_vector(vf32 x, const gemm_epilogue& e, std::int
     return activate(x, e, row);
 }
 
-// Unrolled by templates: at -O2 compilers keep loops over accumulators, and the accumulators in memory.
+// Rows follow each other in one register each: or GCC finds the place of every row before it begins, more than it has registers for.
+OCELLI_ALWAYS_INLINE void gemm_next_row(float*& p, std::int64_t stride) {
+    p += stride;
+    asm("" : "+r"(p));
+}
+OCELLI_ALWAYS_INLINE void gemm_next_row(const float*& p, std::int64_t stride) {
+    p += stride;
+    asm("" : "+r"(p));
+}
+
+// Unrolled by packs of numbers: at -O2 compilers keep loops over accumulators, and the accumulators in memory.
 template <int R, int V, class Product>
 struct gemm_tile_state {
+    static constexpr std::make_integer_sequence<int, R> rows{};
+    static constexpr std::make_integer_sequence<int, V> columns{};
+    static constexpr std::make_integer_sequence<int, R * V> all{};
     vf32 acc[R][V];
 
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void clear() {
-        acc[I][J] = vf32{};
-        if constexpr (J + 1 < V) clear<I, J + 1>();
-        else if constexpr (I + 1 < R) clear<I + 1, 0>();
+    template <int... N>
+    OCELLI_ALWAYS_INLINE void clear(std::integer_sequence<int, N...>) {
+        ((acc[N / V][N % V] = vf32{}), ...);
     }
-    template <int J>
-    OCELLI_ALWAYS_INLINE void load_b(vf32 (&b)[V], const float* from) {
-        b[J] = load(from + J * lanes<float>);
-        if constexpr (J + 1 < V) load_b<J + 1>(b, from);
+    template <int... J>
+    static OCELLI_ALWAYS_INLINE void load_row(vf32 (&row)[V], const float* from, std::integer_sequence<int, J...>) {
+        ((row[J] = load(from + J * lanes<float>)), ...);
     }
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void multiply_row(vf32 a, const vf32 (&b)[V]) {
-        Product::add(acc[I][J], a, b[J]);
-        if constexpr (J + 1 < V) multiply_row<I, J + 1>(a, b);
+    template <int... J>
+    static OCELLI_ALWAYS_INLINE void multiply_row(vf32 (&sums)[V], vf32 a, const vf32 (&b)[V], std::integer_sequence<int, J...>) {
+        (Product::add(sums[J], a, b[J]), ...);
     }
     // Rows by two pointers: what processors' addresses reach from one is three strides.
-    template <int I>
-    OCELLI_ALWAYS_INLINE void multiply(const float* a, const float* a4, std::int64_t stride, const vf32 (&b)[V]) {
-        multiply_row<I, 0>(broadcast((I < 4 ? a : a4)[I % 4 * stride]), b);
-        if constexpr (I + 1 < R) multiply<I + 1>(a, a4, stride, b);
+    template <int... I>
+    OCELLI_ALWAYS_INLINE void multiply(const float* a, const float* a4, std::int64_t stride, const vf32 (&b)[V], std::integer_sequence<int, I...>) {
+        (multiply_row(acc[I], broadcast((I < 4 ? a : a4)[I % 4 * stride]), b, columns), ...);
     }
-    /// c = sums, or c += sums.
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t c_row, bool accumulate) {
-        float* to = c + I * c_row + J * lanes<float>;
-        store(to, accumulate ? acc[I][J] + load<float>(to) : acc[I][J]);
-        if constexpr (J + 1 < V) put<I, J + 1>(c, c_row, accumulate);
-        else if constexpr (I + 1 < R) put<I + 1, 0>(c, c_row, accumulate);
+    template <int... J>
+    static OCELLI_ALWAYS_INLINE void put_row(const vf32 (&sums)[V], float* c, const float* before, std::integer_sequence<int, J...>) {
+        (store(c + J * lanes<float>, sums[J] + load(before + J * lanes<float>)), ...);
+    }
+    /// c = before + sums.
+    template <int... I>
+    OCELLI_ALWAYS_INLINE void put(float* c, std::int64_t c_row, const float* before, std::int64_t before_row, std::integer_sequence<int, I...>) const {
+        ((put_row(acc[I], c, before, columns), gemm_next_row(c, c_row), gemm_next_row(before, before_row)), ...);
+    }
+    template <int... J>
+    static OCELLI_ALWAYS_INLINE void put_last_row(const vf32 (&sums)[V], float* c, const float* before, const vf32 (&bias)[V], const float* addend,
+                                                  std::integer_sequence<int, J...>) {
+        constexpr int L = lanes<float>;
+        (store(c + J * L, (sums[J] + load(before + J * L)) + bias[J] + load(addend + J * L)), ...);
     }
     /// c = before + sums + bias + addend.
-    template <int I, int J>
-    OCELLI_ALWAYS_INLINE void put_last(float* c, std::int64_t c_row, const float* before, std::int64_t before_row, const vf32 (&bias)[V], const float* addend, std::int64_t addend_row) {
-        constexpr int at = J * lanes<float>;
-        store(c + I * c_row + at, (acc[I][J] + load(before + I * before_row + at)) + bias[J] + load(addend + I * addend_row + at));
-        if constexpr (J + 1 < V) put_last<I, J + 1>(c, c_row, before, before_row, bias, addend, addend_row);
-        else if constexpr (I + 1 < R) put_last<I + 1, 0>(c, c_row, before, before_row, bias, addend, addend_row);
+    template <int... I>
+    OCELLI_ALWAYS_INLINE void put_last(float* c, std::int64_t c_row, const float* before, std::int64_t before_row, const vf32 (&bias)[V], const float* addend,
+                                       std::int64_t addend_row, std::integer_sequence<int, I...>) const {
+        ((put_last_row(acc[I], c, before, bias, addend, columns), gemm_next_row(c, c_row), gemm_next_row(before, before_row), gemm_next_row(addend, addend_row)), ...);
     }
 };
 
@@ -200,7 +213,7 @@ void gemm_tile(const gemm_tile_args& t) {
     do {
         std::int64_t now = left < t.part ? left : t.part;
         left -= now;
-        state.template clear<0, 0>();
+        state.clear(state.all);
         if (left == 0 && e != nullptr && e->addend != nullptr) {
             const float* row = e->addend + t.row * e->addend_stride + t.column;
             for (int i = 0; i < t.rows; ++i, row += e->addend_stride)
@@ -217,34 +230,30 @@ void gemm_tile(const gemm_tile_args& t) {
             gemm_fetch_ahead(ahead, steps * t.ahead.step);
             for (; steps > 0; --steps) {
                 vf32 row[V];
-                state.template load_b<0>(row, b);
+                state.load_row(row, b, state.columns);
                 for (int j = 0; j < V * L; j += 16) __builtin_prefetch(next + j);
-                state.template multiply<0>(a, a4, t.a_row, row);
+                state.multiply(a, a4, t.a_row, row, state.rows);
                 ++a;
                 ++a4;
                 b += t.b_row;
                 next += t.b_row;
             }
         }
-        float* c = t.c;
-        std::int64_t c_row = t.c_row;
-        asm volatile("" : "+r"(c), "+r"(c_row));  // or GCC finds the place of each vector before it begins, and more than its registers hold
+        float nothing[V * L];  // added, it changes nothing
+        for (int j = 0; j < V * L; j += L) store(nothing + j, broadcast(-0.0f));
+        const bool adds = accumulate && whole;
+        const float* before = adds ? t.c : nothing;
+        const std::int64_t before_row = adds ? t.c_row : 0;
         if (joined && left == 0) {
-            float nothing[V * L];
-            for (int j = 0; j < V * L; j += L) store(nothing + j, broadcast(-0.0f));
             const float* addend = e->addend != nullptr ? e->addend + t.row * e->addend_stride + t.column : nothing;
             vf32 bias[V];
-            state.template load_b<0>(bias, e->column_bias != nullptr ? e->column_bias + t.column : nothing);
-            state.template put_last<0, 0>(c, c_row, accumulate ? c : nothing, accumulate ? c_row : 0, bias, addend, e->addend != nullptr ? e->addend_stride : 0);
+            state.load_row(bias, e->column_bias != nullptr ? e->column_bias + t.column : nothing, state.columns);
+            state.put_last(t.c, t.c_row, before, before_row, bias, addend, e->addend != nullptr ? e->addend_stride : 0, state.rows);
             return;
         }
-        if (whole) {
-            state.template put<0, 0>(c, c_row, accumulate);
-        } else {
-            float edge[R * V * L];
-            state.template put<0, 0>(edge, V * L, false);
-            gemm_put_edge(edge, V * L, c, c_row, t.rows < R ? t.rows : R, t.columns < V * L ? t.columns : V * L, accumulate);
-        }
+        float edge[R * V * L];
+        state.put(whole ? t.c : edge, whole ? t.c_row : V * L, before, before_row, state.rows);
+        if (!whole) gemm_put_edge(edge, V * L, t.c, t.c_row, t.rows < R ? t.rows : R, t.columns < V * L ? t.columns : V * L, accumulate);
         accumulate = true;
     } while (left > 0);
     if (e != nullptr) gemm_finish(t.rows, t.columns, t.c, t.c_row, e, t.row, t.column);
@@ -334,6 +343,26 @@ void gemm_round_bf16(std::int64_t n, const float* from, std::uint16_t* to) {
     __builtin_memcpy(to + i, &out, static_cast<std::size_t>(2 * (n - i)));
 }
 
+// The same as floats.
+inline void gemm_round_floats(std::int64_t n, const float* from, float* to) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t i = 0; i < n; i += L) {
+        const int left = static_cast<int>(n - i < L ? n - i : L);
+        const vf32 x = left == L ? load(from + i) : gemm_elements(from + i, left);
+        store_first(to + i, __builtin_bit_cast(vf32, gemm_round_words(x) << 16), left);
+    }
+}
+
+// Rows of pairs of bfloat16 to rows of floats, two of each, from row `first` on.
+inline void gemm_widen_rows(std::int64_t first, std::int64_t rows, int width, const float* pairs, float* to) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t i = first; i < first + rows; ++i, to += width)
+        for (int j = 0; j < width; j += L) {
+            const vf32 x = load(pairs + i / 2 * width + j);
+            store(to + j, i % 2 == 0 ? bf16_product::first(x) : bf16_product::second(x));
+        }
+}
+
 inline void gemm_pack_rows(std::int64_t k, int columns, int width, const float* b, std::int64_t ldb, float* panel) {
     constexpr int L = lanes<float>;
     for (std::int64_t i = 0; i < k; ++i, b += ldb, panel += width) {
@@ -401,7 +430,7 @@ inline constexpr int gemm_rows = 8, gemm_vectors = 3;
 #elif OCELLI_TARGET_LEVEL == 1
 inline constexpr int gemm_rows = 6, gemm_vectors = 2;
 #else
-inline constexpr int gemm_rows = 6, gemm_vectors = 2;
+inline constexpr int gemm_rows = has_special_tiles ? 6 : 4, gemm_vectors = 2;
 #endif
 
 template <int R, int V, class Product>
@@ -424,19 +453,20 @@ gemm_kernels make_gemm_kernels_of() {
     t.finish = &gemm_finish;
     t.round_bf16 = &gemm_round_bf16<Product>;
     t.pack_row_pairs = &gemm_pack_row_pairs;
+    t.round_floats = &gemm_round_floats;
+    t.widen_rows = &gemm_widen_rows;
     return t;
 }
 inline gemm_kernels make_gemm_kernels() {
     return make_gemm_kernels_of<float_product>();
 }
 inline gemm_kernels make_gemm_bf16_kernels() {
-    return make_gemm_kernels_of<bf16_product>();
-}
-inline gemm_kernels make_gemm_bf16_instruction_kernels() {
 #if OCELLI_TARGET_LEVEL == 2
-    return make_gemm_kernels_of<bf16_instruction>();
+    gemm_kernels t = make_gemm_kernels_of<bf16_instruction>();
+    t.multiplies_pairs = true;
+    return t;
 #else
-    return make_gemm_bf16_kernels();
+    return make_gemm_kernels();
 #endif
 }
 

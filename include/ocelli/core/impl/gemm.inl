@@ -22,8 +22,8 @@ OCELLI_INLINE const gemm_kernels& get_gemm_kernels() {
     return chosen;
 }
 OCELLI_INLINE const gemm_kernels& get_gemm_bf16_kernels(bool instruction) {
-    static const gemm_kernels chosen[2] = {OCELLI_CHOOSE(make_gemm_bf16_kernels), OCELLI_CHOOSE(make_gemm_bf16_instruction_kernels)};
-    return chosen[instruction ? 1 : 0];
+    static const gemm_kernels chosen = OCELLI_CHOOSE(make_gemm_bf16_kernels);
+    return instruction ? chosen : get_gemm_kernels();
 }
 OCELLI_KERNEL_API_END
 
