@@ -65,6 +65,7 @@ using blocked_tile_function = void (*)(const blocked_tile&);
 enum blocked_form { floats_in_blocks, floats_in_planes, every_other_in_planes, pairs_by_instruction, pairs_widened, blocked_forms };
 
 inline constexpr int blocked_max_pixels = 14;
+inline constexpr int blocked_widened_pixels = 4;  ///< of the largest tile of pairs_widened
 
 /// Rows to be laid out for tiles; see blocked_unroll.
 struct blocked_rows {
@@ -73,11 +74,11 @@ struct blocked_rows {
 
 struct blocked_kernels {
     int lanes = 0;
-    int pixels = 0;  ///< of the largest tile, but of those of `near`
+    int pixels = 0;  ///< of the largest tile, but of those of `near` and of pairs_widened
     /// [blocked_form][vectors of filters - 1, or 2: two, the second of which uses at most half of its lanes][pixels - 1]; null where there is no
-    /// such instruction, or no such tile
+    /// such instruction, or no such tile: for planes, those of one pixel and of half of the largest tile or more are there
     blocked_tile_function tile[blocked_forms][3][blocked_max_pixels] = {};
-    /// One vector of filters, three taps beside each other, every other pixel of planes: [pixels - 1], up to 2 * `pixels`; or null
+    /// One vector of filters, three taps beside each other, every other pixel of planes: [pixels - 1], 1 and from `pixels` up to 2 * `pixels`; or null
     blocked_tile_function near[2 * blocked_max_pixels] = {};
     /// Two rows: [blocked_form][vectors of filters - 1][pixels of a row - 1]; null for some
     blocked_tile_function pair[blocked_forms][2][blocked_max_pixels / 2] = {};

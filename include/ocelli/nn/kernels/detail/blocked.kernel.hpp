@@ -256,27 +256,31 @@ inline void blocked_finish(float* y, std::int64_t pixels, const float* slope, in
     }
 }
 
-template <int R, int Q, int B, int S, class Product>
+// Up to Q pixels, down to `Least`, and one.
+template <int R, int Q, int B, int S, class Product, int Least = 1>
 void blocked_fill_row(nn::detail::blocked_tile_function* row) {
     row[Q - 1] = &blocked_tile<blocked_tile_state<R, Q, B, S, Product>>;
-    if constexpr (Q > 1) blocked_fill_row<R, Q - 1, B, S, Product>(row);
+    if constexpr (Q > Least) blocked_fill_row<R, Q - 1, B, S, Product, Least>(row);
+    else if constexpr (Q > 1) blocked_fill_row<R, 1, B, S, Product>(row);
 }
-// Up to Q pixels by one vector of filters, or up to P by two.
-template <int R, int Q, int P, int S, class Product, int F, int N>
+// By one vector of filters, or by two.
+template <int R, int Q, int S, class Product, int Least, int F, int N>
 void blocked_fill_rows(nn::detail::blocked_tile_function (&rows)[F][N]) {
-    static_assert(Q <= N && P <= N);
-    blocked_fill_row<R, Q, 1, S, Product>(rows[0]);
-    blocked_fill_row<R, P, 2, S, Product>(rows[1]);
+    static_assert(Q <= N);
+    blocked_fill_row<R, Q, 1, S, Product, Least>(rows[0]);
+    blocked_fill_row<R, Q, 2, S, Product, Least>(rows[1]);
 }
-template <int Q, int S>
+template <int Q, int S, int Least = 1>
 void blocked_fill_halves(nn::detail::blocked_tile_function* row) {
     row[Q - 1] = &blocked_tile<blocked_half_state<Q, S>>;
-    if constexpr (Q > 1) blocked_fill_halves<Q - 1, S>(row);
+    if constexpr (Q > Least) blocked_fill_halves<Q - 1, S, Least>(row);
+    else if constexpr (Q > 1) blocked_fill_halves<1, S>(row);
 }
-template <int Q>
+template <int Q, int Least = 1>
 void blocked_fill_near(nn::detail::blocked_tile_function* row) {
     row[Q - 1] = &blocked_near_tile<blocked_tile_state<1, Q, 1, 2, float_product>>;
-    if constexpr (Q > 1) blocked_fill_near<Q - 1>(row);
+    if constexpr (Q > Least) blocked_fill_near<Q - 1, Least>(row);
+    else if constexpr (Q > 1) blocked_fill_near<1>(row);
 }
 
 // Steps of `step` that reach n or go beyond it. A division takes as long as copying some vectors.
@@ -319,7 +323,7 @@ void blocked_unroll(const nn::detail::blocked_rows& p, const float* x, float* to
 #if OCELLI_TARGET_LEVEL == 2
 inline constexpr int blocked_pixels = 14;
 #else
-inline constexpr int blocked_pixels = 6;
+inline constexpr int blocked_pixels = has_special_tiles ? 6 : 4;
 #endif
 
 inline nn::detail::blocked_kernels make_blocked_kernels() {
@@ -329,19 +333,21 @@ inline nn::detail::blocked_kernels make_blocked_kernels() {
     t.lanes = L;
     t.pixels = blocked_pixels;
     constexpr int P = blocked_pixels;
-    blocked_fill_rows<1, P, P, L, float_product>(t.tile[nn::detail::floats_in_blocks]);
-    blocked_fill_rows<1, P, P, 1, float_product>(t.tile[nn::detail::floats_in_planes]);
-    blocked_fill_rows<1, P, P, 2, float_product>(t.tile[nn::detail::every_other_in_planes]);
+    blocked_fill_rows<1, P, L, float_product, 1>(t.tile[nn::detail::floats_in_blocks]);
+    // Planes are images at a network's entry, no narrower than a tile: all widths are made of those from half of the largest on.
+    blocked_fill_rows<1, P, 1, float_product, P / 2>(t.tile[nn::detail::floats_in_planes]);
+    blocked_fill_rows<1, P, 2, float_product, P / 2>(t.tile[nn::detail::every_other_in_planes]);
     if constexpr (has_special_tiles) {
         blocked_fill_halves<P, L>(t.tile[nn::detail::floats_in_blocks][2]);
-        blocked_fill_near<2 * P>(t.near);
-        blocked_fill_halves<P, 2>(t.tile[nn::detail::every_other_in_planes][2]);
+        blocked_fill_near<2 * P, P>(t.near);
+        blocked_fill_halves<P, 2, P / 2>(t.tile[nn::detail::every_other_in_planes][2]);
     }
-    blocked_fill_rows<1, P, P, L / 2, bf16_product>(t.tile[nn::detail::pairs_widened]);
-    blocked_fill_rows<2, P / 2, P / 2, L, float_product>(t.pair[nn::detail::floats_in_blocks]);
+    // Half as fast as floats at best.
+    blocked_fill_rows<1, nn::detail::blocked_widened_pixels, L / 2, bf16_product, 1>(t.tile[nn::detail::pairs_widened]);
+    blocked_fill_rows<2, P / 2, L, float_product, 1>(t.pair[nn::detail::floats_in_blocks]);
 #if OCELLI_TARGET_LEVEL == 2
-    blocked_fill_rows<1, P, P, L / 2, bf16_instruction>(t.tile[nn::detail::pairs_by_instruction]);
-    blocked_fill_rows<2, P / 2, P / 2, L / 2, bf16_instruction>(t.pair[nn::detail::pairs_by_instruction]);
+    blocked_fill_rows<1, P, L / 2, bf16_instruction, 1>(t.tile[nn::detail::pairs_by_instruction]);
+    blocked_fill_rows<2, P / 2, L / 2, bf16_instruction, 1>(t.pair[nn::detail::pairs_by_instruction]);
 #endif
     t.finish = &blocked_finish;
     t.unroll[0] = &blocked_unroll<L>;

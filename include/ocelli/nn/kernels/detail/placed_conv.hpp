@@ -199,7 +199,7 @@ private:
         runs_end_ = runs_ + runs.size();
         part_segments_ = std::max<std::int64_t>(1, 256 / each_);
         // Three taps beside each other at once, where a sum is made at once.
-        near_ = every_other_ && t_.near[0] != nullptr && l_.kernel_width == 3 && l_.dilation_x == 1 && l_.kernel_depth == 1 && fits_one_part(taps_ * depth_) &&
+        near_ = every_other_ && t_.near[0] != nullptr && l_.out_width >= t_.pixels && l_.kernel_width == 3 && l_.dilation_x == 1 && l_.kernel_depth == 1 && fits_one_part(taps_ * depth_) &&
                 runs.size() == 1 && runs_->tap0 == 0 && runs_->tap1 == 3;
         // What tiles fetch meanwhile: where all weights stay in the second-level cache beside two tasks' pixels, the next task's pixels; else the next weights.
         tiles_of_row_ = block_count(l_.out_width, largest_tile(blocks_ == 1 ? 1 : 2));
@@ -210,7 +210,7 @@ private:
                           4 * blocks_ * lanes_ * groups_.channels * taps_ + 2 * depth_ * pixel_rows_ * row_bytes_ <= std::int64_t{3} << 18;
     }
 
-    std::int64_t largest_tile(int vectors) const { return near_ && vectors == 1 ? 2 * t_.pixels : t_.pixels; }
+    std::int64_t largest_tile(int vectors) const { return form_ == pairs_widened ? blocked_widened_pixels : near_ && vectors == 1 ? 2 * t_.pixels : t_.pixels; }
     /// Long sums are made in parts of `part_segments_`, the last of which may be longer.
     bool fits_one_part(std::int64_t segments) const { return segments <= part_segments_ + part_segments_ / 2; }
 
@@ -361,7 +361,9 @@ private:
             tile.segments = segments_ + r.first_segment;
             tile.weights = r.weights + first_tap * groups_.channels * wide;
             tile.clamps = clamp_.clamps;
-            const std::int64_t here = std::min(together->end, pixels) - together->first, cuts = rows == 2 ? 1 : (here + f.most - 1) / f.most;
+            const std::int64_t here = std::min(together->end, pixels) - together->first;
+            std::int64_t cuts = rows == 2 ? 1 : (here + f.most - 1) / f.most;
+            if (rows == 1 && here < f.most && f.tiles[here - 1] == nullptr) cuts = here;  // a very narrow image
             const std::int64_t narrow = here / cuts, wider = here % cuts;
             for (std::int64_t cut = 0, p0 = together->first, p1; cut < cuts; ++cut, p0 = p1) {
                 p1 = p0 + narrow + (cut < wider);
