@@ -53,22 +53,27 @@ void depthwise_pixels(const nn::detail::depthwise_args& d, const nn::detail::dep
     }
 }
 
-// The same sums, in the same order, for K taps beside each other and results S columns apart: a column is read, and looked at whether it lies
-// outside, once for all taps that it is under.
+// The same sums, in the same order, for K taps beside each other and results S columns apart: a column is read once for all taps that it is under. Only the
+// first and the last of them may lie outside, as many as a padding that keeps an image's size has.
 template <int P, int K, int S, int Column, int... X>
 OCELLI_ALWAYS_INLINE void depthwise_spread(vf32 (&acc)[P], const vf32 (&w)[K], vf32 v, std::integer_sequence<int, X...>) {
     ((Column >= X && (Column - X) % S == 0 && (Column - X) / S < P ? void(acc[Column >= X && (Column - X) / S < P ? (Column - X) / S : 0] += v * w[X]) : void()), ...);
 }
-template <int P, int K, int S, bool Edge, int... Column>
+template <int Columns, int Outside, int Column>
+OCELLI_ALWAYS_INLINE vf32 depthwise_column(const float* from, std::int64_t at, std::int64_t row_floats, const float* zeros) {
+    constexpr int place = Column * lanes<float>;
+    if constexpr (Column < Outside || Column >= Columns - Outside)
+        return load(static_cast<std::uint64_t>(at + place) < static_cast<std::uint64_t>(row_floats) ? from + place : zeros);
+    else return load(from + place);
+}
+template <int P, int K, int S, int... Column>
 OCELLI_ALWAYS_INLINE void depthwise_columns(vf32 (&acc)[P], const vf32 (&w)[K], const float* from, std::int64_t at, std::int64_t row_floats, const float* zeros,
                                             std::integer_sequence<int, Column...>) {
-    constexpr int L = lanes<float>;
-    (depthwise_spread<P, K, S, Column>(
-         acc, w, rounded(load(!Edge || static_cast<std::uint64_t>(at + Column * L) < static_cast<std::uint64_t>(row_floats) ? from + Column * L : zeros)),
-         std::make_integer_sequence<int, K>{}),
+    (depthwise_spread<P, K, S, Column>(acc, w, rounded(depthwise_column<sizeof...(Column), K / 2, Column>(from, at, row_floats, zeros)),
+                                       std::make_integer_sequence<int, K>{}),
      ...);
 }
-template <int P, int K, int S, bool Edge>
+template <int P, int K, int S>
 void depthwise_near_pixels(const nn::detail::depthwise_args& d, const nn::detail::depthwise_row& r, std::int64_t column, std::int64_t tiles) {
     constexpr int L = lanes<float>;
     alignas(64) const float zeros[L] = {};
@@ -82,7 +87,7 @@ void depthwise_near_pixels(const nn::detail::depthwise_args& d, const nn::detail
             depthwise_weights(w, weights, std::make_integer_sequence<int, K>{});
             const float* from = row + first;
             asm("" : "+r"(from));  // or GCC keeps an offset from the row for each column, more than there are registers
-            depthwise_columns<P, K, S, Edge>(acc, w, from, first, row_floats, zeros, std::make_integer_sequence<int, (P - 1) * S + K>{});
+            depthwise_columns<P, K, S>(acc, w, from, first, row_floats, zeros, std::make_integer_sequence<int, (P - 1) * S + K>{});
         }
         depthwise_put(acc, d, r.addend == nullptr ? nullptr : r.addend + column * L, r.y + column * L, std::make_integer_sequence<int, P>{});
     }
@@ -95,11 +100,12 @@ OCELLI_ALWAYS_INLINE depthwise_tile depthwise_tile_of(std::int64_t pixels, bool 
     if constexpr (P > 1)
         if (pixels < P) return depthwise_tile_of<P - 1, K, S>(pixels, edge);
     if constexpr (K == 0 || P < 4 || !has_special_tiles) return edge ? &depthwise_pixels<P, true> : &depthwise_pixels<P, false>;
-    else return edge ? &depthwise_near_pixels<P, K, S, true> : &depthwise_near_pixels<P, K, S, false>;
+    else return &depthwise_near_pixels<P, K, S>;
 }
 template <int P>
 inline depthwise_tile depthwise_tile_for(const nn::detail::depthwise_args& d, std::int64_t pixels, bool edge) {
-    if (d.dilation_x == 1) {
+    const std::int64_t outside = (d.out_width - 1) * d.stride_x + d.kernel_width - d.pad_left - d.width;  // columns behind the last one
+    if (d.dilation_x == 1 && d.pad_left <= d.kernel_width / 2 && outside <= d.kernel_width / 2) {
         if (d.kernel_width == 3 && d.stride_x == 1) return depthwise_tile_of<P, 3, 1>(pixels, edge);
         if (d.kernel_width == 3 && d.stride_x == 2) return depthwise_tile_of<P, 3, 2>(pixels, edge);
         if (d.kernel_width == 5 && d.stride_x == 1) return depthwise_tile_of<P, 5, 1>(pixels, edge);
