@@ -20,21 +20,26 @@ TEST_CASE("parts are cut so that threads have as much each, where there are few 
     thread_pool two(2), three(3);
     {
         const installed use(two);
-        CHECK(even_parts(1, 4, 1) == 2);
-        CHECK(even_parts(3, 9, 1) == 4);
-        CHECK(even_parts(3, 9, 2) == 3);
-        CHECK(even_parts(3, 3, 1) == 3);   // no room
-        CHECK(even_parts(1, 0, 1) == 1);
-        CHECK(even_parts(9, 20, 1) == 9);  // enough to be dealt out
+        CHECK(even_parts(1, 4) == 2);
+        CHECK(even_parts(3, 9) == 4);
+        CHECK(even_parts(3, 3) == 3);    // no room
+        CHECK(even_parts(1, 0) == 1);
+        CHECK(even_parts(11, 20) == 12);
+        CHECK(even_parts(33, 40) == 33);  // enough to be dealt out
+        CHECK(even_grain(8, 1 << 20) == 1u);
+        CHECK(even_grain(8, (1 << 16) / 3) == 2u);  // four times two, not three and three and two
+        CHECK(even_grain(9, (1 << 16) / 3) == 3u);
+        CHECK(even_grain(2, 1 << 10) == 64u);
         CHECK(tasks_for_threads(3) == 2);
         const thread_limit one(1);
-        CHECK(even_parts(3, 9, 1) == 3);
+        CHECK(even_parts(3, 9) == 3);
+        CHECK(even_grain(8, (1 << 16) / 3) == 3u);
     }
     const installed use(three);
-    CHECK(even_parts(1, 9, 1) == 3);
-    CHECK(even_parts(1, 2, 1) == 1);
-    CHECK(even_parts(4, 9, 1) == 6);
-    CHECK(even_parts(2, 9, 5) == 2);  // fifteen are dealt out well enough, but so are ten
+    CHECK(even_parts(1, 9) == 3);
+    CHECK(even_parts(1, 2) == 1);
+    CHECK(even_parts(4, 9) == 6);
+    CHECK(even_grain(9, (1 << 16) / 2) == 2u);  // no six of nine: five are dealt out well enough
 }
 
 TEST_CASE("parts are as few as give the least time, with what each does beside its share") {

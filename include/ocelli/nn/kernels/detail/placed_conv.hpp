@@ -59,7 +59,7 @@ public:
 
     void run() const {
         if (empty_) return;
-        parallel_for(static_cast<std::size_t>(tasks_), conv_grain(all_work_ / tasks_), [this](std::size_t begin, std::size_t end) {
+        parallel_for(static_cast<std::size_t>(tasks_), even_grain(tasks_, all_work_ / tasks_), [this](std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i) run_task(static_cast<std::int64_t>(i), i + 1 < end);
         });
     }
@@ -123,7 +123,7 @@ private:
                 place_.row == l_.out_width;
         if (flat_) {
             const std::int64_t wanted = 8 * t_.pixels;
-            l_.out_height = even_parts((out_pixels_ + wanted - 1) / wanted, out_pixels_ / t_.pixels, 1);
+            l_.out_height = even_parts((out_pixels_ + wanted - 1) / wanted, out_pixels_ / t_.pixels);
             l_.out_width = l_.width = (out_pixels_ + l_.out_height - 1) / l_.out_height;
             l_.out_height = l_.height = (out_pixels_ + l_.out_width - 1) / l_.out_width;
             out_row_step_ = l_.out_width;
@@ -161,17 +161,38 @@ private:
         const std::int64_t wanted = std::clamp<std::int64_t>(all_work_ / least_work, 1, std::clamp<std::int64_t>(all_work_ / (4 * least_work), 4, 16));
         chunk_ = std::max<std::int64_t>(std::min<std::int64_t>(chunk_, l_.out_height * images_ / wanted), std::min<std::int64_t>(4, chunk_));
         chunks_ = (l_.out_height + chunk_ - 1) / chunk_;
-        const auto filters_of = [&] {
-            const std::int64_t tasks = std::clamp<std::int64_t>(wanted / (images_ * chunks_), 1, pairs_);
-            return copies_ ? std::min(tasks, tasks_for_threads(images_ * chunks_)) : tasks;  // each unrolls or rounds its rows again
+        const auto filters_of = [&](std::int64_t chunks) {
+            const std::int64_t tasks = std::clamp<std::int64_t>(wanted / (images_ * chunks), 1, pairs_);
+            return copies_ ? std::min(tasks, tasks_for_threads(images_ * chunks)) : tasks;  // each unrolls or rounds its rows again
         };
-        chunks_ = even_parts(chunks_, std::min(l_.out_height, all_work_ / least_work), images_ * filters_of());
-        chunk_ = (l_.out_height + chunks_ - 1) / chunks_;
-        if (small_rows_) chunk_ += chunk_ % 2;
-        chunks_ = (l_.out_height + chunk_ - 1) / chunk_;
-        filter_tasks_ = filters_of();
+        even_chunks(std::min(l_.out_height, all_work_ / least_work), row_work, filters_of);
+        filter_tasks_ = filters_of(chunks_);
         pairs_each_ = (pairs_ + filter_tasks_ - 1) / filter_tasks_;
         tasks_ = images_ * chunks_ * filter_tasks_;
+    }
+
+    /// A few tasks are cut smaller where the threads at hand have the same to do then.
+    template <class FiltersOf>
+    void even_chunks(std::int64_t most, std::int64_t row_work, const FiltersOf& filters_of) {
+        const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+        const std::int64_t first = chunks_;
+        std::int64_t best_time = 0;
+        for (std::int64_t n = first; n == first || (n <= most && threads != 1); ++n) {
+            std::int64_t chunk = (l_.out_height + n - 1) / n;
+            if (small_rows_) chunk += chunk % 2;
+            const std::int64_t chunks = (l_.out_height + chunk - 1) / chunk;
+            if (n != first && chunks != n) continue;
+            const std::int64_t filters = filters_of(chunks), tasks = images_ * chunks * filters;
+            if (n != first && tasks > 8 * threads) return;
+            // Rows that are copied for it, a few operations each float, and what a task takes beside.
+            const std::int64_t copied = copies_ ? 3 * rows_under(chunk) * row_floats_ * depth_ * l_.kernel_depth : 0;
+            const std::int64_t time = (tasks + threads - 1) / threads * (chunk * row_work / pairs_ * ((pairs_ + filters - 1) / filters) + copied + (1 << 12));
+            if (n != first && time >= best_time - best_time / 64) continue;
+            best_time = time;
+            chunk_ = chunk;
+            chunks_ = chunks;
+            if (tasks >= 8 * threads) return;  // enough to be dealt out
+        }
     }
 
     /// Where the channels under each tap stand, and which taps columns see.

@@ -4,6 +4,7 @@
 /// How much of the work of a layer is done twice, so that every thread has some.
 
 #include <ocelli/core/parallel.hpp>
+#include <ocelli/nn/kernels/conv.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -18,13 +19,22 @@ inline std::int64_t tasks_for_threads(std::int64_t tasks) {
     return cuts;
 }
 
-/// The least number from `parts` to `most` with which `times` as many tasks give the threads at hand as much each; `parts`, where there is none, or so
-/// many that it does not matter. What a part computes must not depend on their number.
-inline std::int64_t even_parts(std::int64_t parts, std::int64_t most, std::int64_t times) {
+/// The least number from `parts` to `most` that gives the threads at hand as many each; `parts`, where there is none, or so many that it does not
+/// matter. What a part computes must not depend on their number.
+inline std::int64_t even_parts(std::int64_t parts, std::int64_t most) {
     const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
-    for (std::int64_t n = parts; n <= most && times * n < 4 * threads; ++n)
-        if (times * n % threads == 0) return n;
+    for (std::int64_t n = parts; n <= most && n < 16 * threads; ++n)
+        if (n % threads == 0) return n;
     return parts;
+}
+
+/// How many tasks of so many operations each a thread takes at once: no fewer than are worth claiming, and where there are few of them, so that threads
+/// take as many each.
+inline std::size_t even_grain(std::int64_t tasks, std::int64_t operations_per_task) {
+    const auto grain = static_cast<std::int64_t>(conv_grain(operations_per_task));
+    if (grain == 1 || grain >= tasks) return static_cast<std::size_t>(grain);
+    const std::int64_t blocks = even_parts((tasks + grain - 1) / grain, tasks);
+    return static_cast<std::size_t>((tasks + blocks - 1) / blocks);
 }
 
 /// The number of parts, `least` to `most`, with which `units` of each are done soonest by the threads at hand, where a task is `together` units of a part, or

@@ -4,6 +4,7 @@
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/nn/kernels/depthwise.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
+#include <ocelli/nn/kernels/detail/tasks.hpp>
 
 #include <algorithm>
 
@@ -72,15 +73,16 @@ OCELLI_INLINE void blocked_depthwise(const conv_layer& l, const float* x, const 
     const std::int64_t lanes = block_lanes(), blocks = block_count(l.channels, lanes), taps = l.kernel_height * l.kernel_width;
     const std::int64_t pixels = l.out_height * l.out_width;
     if (pixels == 0) return;
-    // Rows of a task: some ten microseconds of work.
+    // Rows of a task: some ten microseconds of work. The upper rows of all blocks come first, and threads share rows rather than blocks: as the layers
+    // around this one have them.
     const std::int64_t row_work = l.out_width * taps * lanes / 2;
-    const std::int64_t chunks = std::clamp<std::int64_t>(l.out_height * row_work >> 16, 1, std::min<std::int64_t>(8, l.out_height));
-    const std::int64_t chunk = (l.out_height + chunks - 1) / chunks;
-    parallel_for(static_cast<std::size_t>(l.batch * blocks * chunks), conv_grain(chunk * row_work), [&](std::size_t begin, std::size_t end) {
+    const std::int64_t chunks = even_parts(std::clamp<std::int64_t>(l.out_height * row_work >> 16, 1, std::min<std::int64_t>(8, l.out_height)), l.out_height);
+    const std::int64_t tasks = l.batch * chunks * blocks;
+    parallel_for(static_cast<std::size_t>(tasks), even_grain(tasks, l.out_height * row_work / chunks), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
-            const std::int64_t i = task / chunks, row0 = task % chunks * chunk, to = i * pixels * lanes;
-            depthwise_block(l, i % blocks, x + i * l.height * l.width * lanes, packed, e, e.addend == nullptr ? nullptr : e.addend + to, y + to, row0,
-                            std::min(l.out_height, row0 + chunk));
+            const std::int64_t block = task % blocks, chunk = task / blocks % chunks, i = task / (blocks * chunks) * blocks + block, to = i * pixels * lanes;
+            depthwise_block(l, block, x + i * l.height * l.width * lanes, packed, e, e.addend == nullptr ? nullptr : e.addend + to, y + to,
+                            l.out_height * chunk / chunks, l.out_height * (chunk + 1) / chunks);
         }
     });
 }

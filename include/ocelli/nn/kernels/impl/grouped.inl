@@ -71,7 +71,7 @@ OCELLI_INLINE void blocked_grouped(const conv_layer& l, const float* x, const fl
     const std::int64_t work = l.batch * blocks * row_work(l.out_height), most = std::clamp<std::int64_t>(row_work(l.out_height) >> 17, 1, l.out_height);
     const std::int64_t parts = parts_of_least_time(1, most, l.batch * blocks, 1, [&](std::int64_t n) { return row_work((l.out_height + n - 1) / n); });
     const std::int64_t tasks = l.batch * blocks * parts;
-    parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
+    parallel_for(static_cast<std::size_t>(tasks), even_grain(tasks, work / tasks), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t i = task / parts, part = task % parts, row0 = l.out_height * part / parts, row1 = l.out_height * (part + 1) / parts;
             const float* const from = x + i * pixels * lanes;

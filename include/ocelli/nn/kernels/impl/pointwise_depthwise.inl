@@ -108,7 +108,7 @@ OCELLI_INLINE void blocked_pointwise_depthwise(const conv_layer& first, const pa
     const blocked_clamp clamp = clamp_of(pointwise.epilogue);
     const std::int64_t tasks = l.batch * parts * pairs;
     const bool stay = first.filters * (first.channels + taps) <= 1 << 17;  // all weights, in the second-level cache
-    parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
+    parallel_for(static_cast<std::size_t>(tasks), even_grain(tasks, work / tasks), [&](std::size_t begin, std::size_t end) {
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
             const std::int64_t b0 = task % pairs * 2, image = task / (pairs * parts);
             const std::int64_t part = task / pairs % parts, row0 = l.out_height * part / parts, row1 = l.out_height * (part + 1) / parts;

@@ -4,6 +4,7 @@
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/nn/kernels/detail/epilogue.hpp>
 #include <ocelli/nn/kernels/detail/taps.hpp>
+#include <ocelli/nn/kernels/detail/tasks.hpp>
 #include <ocelli/nn/kernels/winograd.hpp>
 
 #include <algorithm>
@@ -144,7 +145,7 @@ OCELLI_INLINE void winograd_conv(const conv_layer& l, int edge, const float* x, 
     const blocked_clamp clamp = clamp_of(e);
     static constexpr float zeros[2 * 16] = {};
     const std::int64_t tasks = place_tasks * filter_tasks;
-    parallel_for(static_cast<std::size_t>(tasks), conv_grain(work / tasks), [&](std::size_t begin, std::size_t end) {
+    parallel_for(static_cast<std::size_t>(tasks), even_grain(tasks, work / tasks), [&](std::size_t begin, std::size_t end) {
         float* in = ocelli::detail::thread_scratch(static_cast<std::size_t>(n * n * (step_in + step_out)), 1);
         float* out = in + n * n * step_in;
         for (auto task = static_cast<std::int64_t>(begin); task < static_cast<std::int64_t>(end); ++task) {
