@@ -104,6 +104,8 @@ struct elementwise_kernels {
     void (*softmax_rows)(std::int64_t lines, std::int64_t n, const float* x, float* y) = nullptr;
     /// `columns` lines side by side, `pitch` floats from one element of a line to the next; at most softmax_columns of them.
     void (*softmax_columns)(std::int64_t n, std::int64_t columns, std::int64_t pitch, const float* x, float* y) = nullptr;
+    /// Lines of two elements, one behind the other.
+    void (*softmax_pairs)(std::int64_t lines, const float* x, float* y) = nullptr;
     /// x = factor x + a + b for lines of n numbers, `pitch` apart, of a and b as many apart as they say; b may be null.
     void (*scale_and_add)(std::int64_t lines, std::int64_t n, std::int64_t pitch, float factor, const float* a, std::int64_t a_row, const float* b, std::int64_t b_row,
                           float* x) = nullptr;

@@ -489,6 +489,32 @@ inline void softmax_column_block(std::int64_t n, std::int64_t columns, std::int6
     }
 }
 
+// Rows of two: each vector holds whole rows.
+OCELLI_ALWAYS_INLINE vf32 neighbours(vf32 x) {
+    return lanes_away<1>(x, std::make_integer_sequence<int, lanes<float>>());
+}
+OCELLI_ALWAYS_INLINE vf32 softmax_of_pairs(vf32 x) {
+    const vf32 e = exponential_of_negative(x - max(neighbours(x), x));
+    return e * (1.0f / (e + neighbours(e)));
+}
+inline void softmax_pairs(std::int64_t rows, const float* x, float* y) {
+    constexpr int L = lanes<float>;
+    const std::int64_t n = 2 * rows;
+    std::int64_t i = 0;
+    for (; i + 2 * L <= n; i += 2 * L) {
+        const vf32 a = softmax_of_pairs(load(x + i)), b = softmax_of_pairs(load(x + i + L));
+        store(y + i, a);
+        store(y + i + L, b);
+    }
+    for (; i < n; i += L) {
+        float part[L] = {};
+        const std::int64_t used = n - i < L ? n - i : L;
+        copy_few(part, x + i, used);
+        store(part, softmax_of_pairs(load<float>(part)));
+        copy_few(y + i, part, used);
+    }
+}
+
 template <class F>
 void fill_binary(nn::detail::elementwise_kernels& t, nn::binary_function f) {
     t.binary[static_cast<int>(f)][0] = &binary_block<F, 0>;
@@ -542,6 +568,7 @@ inline nn::detail::elementwise_kernels make_elementwise_kernels() {
     fill_binary<binary_prelu>(t, nn::binary_function::prelu);
     t.softmax_rows = &softmax_rows;
     t.softmax_columns = &softmax_column_block;
+    t.softmax_pairs = &softmax_pairs;
     t.scale_and_add = &scale_and_add;
     t.softmax_weights = &softmax_weights;
     return t;

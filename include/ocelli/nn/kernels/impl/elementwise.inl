@@ -141,8 +141,14 @@ OCELLI_INLINE void softmax(std::int64_t outer, std::int64_t n, std::int64_t inne
     if (outer <= 0 || n <= 0 || inner <= 0) return;
     const detail::elementwise_kernels& t = detail::get_elementwise_kernels();
     const std::int64_t block = detail::elements_of_block / 2;
+    if (inner == 1 && n == 2) {  // two classes of thousands of boxes
+        parallel_for(static_cast<std::size_t>(outer), static_cast<std::size_t>(block / 8), [&](std::size_t begin, std::size_t end) {
+            t.softmax_pairs(static_cast<std::int64_t>(end - begin), x + 2 * begin, y + 2 * begin);
+        });
+        return;
+    }
     if (inner == 1 && n <= detail::short_row) {
-        // A row would leave most of a vector idle: stand them side by side (two classes of thousands of boxes).
+        // A row would leave most of a vector idle: stand them side by side.
         constexpr std::int64_t wide = detail::softmax_columns;
         const std::int64_t parts = (outer + wide - 1) / wide;
         parallel_for(static_cast<std::size_t>(parts), static_cast<std::size_t>(std::max<std::int64_t>(1, block / (8 * n * wide))), [&](std::size_t begin, std::size_t end) {
