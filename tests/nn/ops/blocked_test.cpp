@@ -48,6 +48,11 @@ TEST_CASE("Block gathers channels, fills with zeros, and Unblock gives them back
     CHECK(b.data<float>()[25] == 0.0f);
     CHECK(elements<float>(evaluated(unblock(5), b)) == elements<float>(x));
     CHECK(elements<float>(nn::in_blocks(x, 4)) == elements<float>(b));
+    nn::node last = unblock(5);
+    nn::set_attribute(last, "last", std::int64_t{1});
+    const tensor turned = evaluated(last, b);
+    CHECK(turned.shape() == dims{2, 3, 2, 5});
+    CHECK(elements<float>(turned) == elements<float>(evaluated({.name = "t", .op = "Transpose", .opset = 13, .attributes = {{"perm", dims{0, 2, 3, 1}}}}, x)));
     CHECK_THROWS_AS(evaluated(unblock(9), b), ocelli::invalid_argument);
     CHECK_THROWS_AS(evaluated(block(0), x), ocelli::invalid_argument);
 }

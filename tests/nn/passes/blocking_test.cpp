@@ -99,6 +99,18 @@ TEST_CASE("operators that need planes get them, and an output keeps its name") {
     CHECK(n.g.at(n.g.outputs[0]).name == "result");
 }
 
+TEST_CASE("a Transpose to the last axis reads blocks, another one planes") {
+    for (const dims& perm : {dims{0, 2, 3, 1}, dims{0, 3, 2, 1}, dims{0, 1, 3, 2}}) {
+        network n(6);
+        CHECK(n.reorders({n.add({.op = "Transpose", .attributes = {{"perm", perm}}}, {n.convolution(n.conv, 6, 6)})}) == 1);
+        const bool last = perm == dims{0, 2, 3, 1};
+        CHECK(std::count_if(n.g.nodes.begin(), n.g.nodes.end(), [](const node& m) { return m.op == "Transpose"; }) == (last ? 0 : 1));
+    }
+    network n(block_lanes());
+    const value_id turned = n.add({.op = "Transpose", .attributes = {{"perm", dims{0, 2, 3, 1}}}}, {n.conv});
+    CHECK(n.reorders({turned, n.conv}) == 1);  // planes are wanted, too
+}
+
 TEST_CASE("channels that are picked, split or joined between blocks need no planes") {
     // 24 and 24 channels, shuffled, one half through a convolution, joined, shuffled, split.
     network n(24);

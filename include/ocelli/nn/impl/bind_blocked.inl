@@ -283,7 +283,7 @@ private:
 /// Block and Unblock.
 class bound_reorder final : public bound_kernel {
 public:
-    explicit bound_reorder(const node& n) : node_(n), back_(n.op == "Unblock"), channels_(back_ ? attr_int(n, "channels") : 0) {}
+    explicit bound_reorder(const node& n) : node_(n), back_(n.op == "Unblock"), last_(attr_int(n, "last", 0) != 0), channels_(back_ ? attr_int(n, "channels") : 0) {}
     std::string_view name() const noexcept override { return "reorder"; }
     void run(const step_io& io) const override {
         const tensor& x = *io.inputs[0];
@@ -292,6 +292,12 @@ public:
             dims shape = x.shape();
             shape.pop_back();
             shape[1] = channels_;
+            if (last_) {
+                const std::int64_t pixels = product(shape, 2, shape.size());
+                std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+                join_blocks(shape[0], channels_, pixels, x.data<float>(), io.output(0, dtype::float32, shape).mutable_data<float>());
+                return;
+            }
             tensor& y = io.output(0, dtype::float32, shape);
             from_blocks(shape[0], channels_, product(shape, 2, shape.size()), x.data<float>(), y.mutable_data<float>());
             return;
@@ -307,7 +313,7 @@ public:
 
 private:
     const node& node_;
-    bool back_;
+    bool back_, last_;
     std::int64_t channels_;
 };
 

@@ -22,6 +22,9 @@ inline std::int64_t block_count(std::int64_t channels, std::int64_t lanes) noexc
 void to_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y);
 void from_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y);
 
+/// Blocks to (batch, pixels, channels).
+void join_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y);
+
 namespace detail {
 
 struct block_kernels {
@@ -29,6 +32,8 @@ struct block_kernels {
     /// Planes to a block, of which `used` channels are, and back.
     void (*gather)(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) = nullptr;
     void (*scatter)(const float* x, std::int64_t plane, std::int64_t pixels, int used, float* y) = nullptr;
+    /// Pixels of blocks `plane` floats apart, their channels side by side.
+    void (*join)(const float* x, std::int64_t plane, std::int64_t channels, std::int64_t pixels, float* y) = nullptr;
     /// y[r][...] = x[r][...] * factors[r], rows of so many vectors.
     void (*scale)(const float* x, const float* factors, std::int64_t rows, int vectors, float* y) = nullptr;
     /// Copies of a row, 2, 4 .. lanes / 2 of them, below each other: lane i of copy c is lane i ^ c.

@@ -4,7 +4,7 @@
 /// The private vocabulary of channel-blocked images: values (N, blocks, ..., lanes), as many channels in a block as a vector has lanes,
 /// zeros in the lanes that no channel uses.
 ///
-/// ocelli.Block (attribute `lanes`) turns (N, C, ...) into blocks, ocelli.Unblock (`channels`) turns them back. ocelli.Channels (`lanes`) puts
+/// ocelli.Block (attribute `lanes`) turns (N, C, ...) into blocks, ocelli.Unblock (`channels`) turns them back, with `last` into (N, ..., C). ocelli.Channels (`lanes`) puts
 /// channels of its inputs, images in blocks, together anew: channel i is number `channels`[i] of input `images`[i]. Element-wise operators
 /// work on blocks as they are. For the others there is domain `ocelli.blocked`: an operator of the same name, with its attributes and
 /// `lanes`; `channels`, which lists for each input how many channels its blocks hold, 0 for an input that is not in blocks;

@@ -15,6 +15,9 @@ std::vector<patch> sibling_convolutions(const graph& g);
 /// on blocks as well. Unblock stands where an operator needs planes.
 std::vector<patch> channel_blocking(const graph& g);
 
+/// Transpose of (N, C, ...) to (N, ..., C) reads blocks (heads of detectors; images between attention and convolutions).
+std::vector<patch> channels_last(const graph& g);
+
 /// A pointwise convolution on blocks that a depthwise one alone reads runs together with it (ocelli.blocked.PointwiseDepthwise).
 std::vector<patch> depthwise_fusion(const graph& g);
 

@@ -56,6 +56,7 @@ inline constexpr std::array lower_passes{
 inline constexpr std::array kernel_passes{
     pass{"sibling_convolutions", &passes::sibling_convolutions},
     pass{"channel_blocking", &passes::channel_blocking},
+    pass{"channels_last", &passes::channels_last},
     pass{"choose_kernels", &passes::choose_kernels},
 };
 

@@ -57,8 +57,22 @@ inline void scatter_block(const float* x, std::int64_t plane, std::int64_t pixel
         for (int c = 0; c < used; ++c) y[c * plane + i] = x[i * L + c];
 }
 
+// Pixels with their channels side by side, from blocks `plane` floats apart. Vectors are stored whole: what is too much the next ones write over, or there is room left.
+inline void join_blocks(const float* x, std::int64_t plane, std::int64_t channels, std::int64_t pixels, float* y) {
+    constexpr int L = lanes<float>;
+    for (std::int64_t i = 0; i < pixels; ++i) {
+        const float* from = x + i * L;
+        float* to = y + i * channels;
+        for (std::int64_t left = channels + (pixels - 1 - i) * channels, c = 0; c < channels; c += L, from += plane) {
+            if (c + L <= left) store(to + c, load(from));
+            else
+                for (int k = 0; c + k < channels; ++k) to[c + k] = from[k];
+        }
+    }
+}
+
 inline nn::detail::block_kernels make_block_kernels() {
-    return {lanes<float>, &gather_block, &scatter_block, &scale_rows, &exchange_copies};
+    return {lanes<float>, &gather_block, &scatter_block, &join_blocks, &scale_rows, &exchange_copies};
 }
 
 }  // namespace ocelli::detail::inline OCELLI_ABI_TAG::OCELLI_TARGET

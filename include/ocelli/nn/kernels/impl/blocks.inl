@@ -51,4 +51,17 @@ OCELLI_INLINE void from_blocks(std::int64_t batch, std::int64_t channels, std::i
     });
 }
 
+OCELLI_INLINE void join_blocks(std::int64_t batch, std::int64_t channels, std::int64_t pixels, const float* x, float* y) {
+    const detail::block_kernels& t = detail::get_block_kernels();
+    if (pixels == 0 || channels == 0) return;
+    const std::int64_t blocks = block_count(channels, t.lanes), plane = pixels * t.lanes;
+    const std::int64_t parts = std::clamp<std::int64_t>(pixels * blocks / 2048, 1, pixels);
+    parallel_for(static_cast<std::size_t>(batch * parts), 1, [&](std::size_t begin, std::size_t end) {
+        for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
+            const std::int64_t n = i / parts, first = pixels * (i % parts) / parts, last = pixels * (i % parts + 1) / parts;
+            t.join(x + n * blocks * plane + first * t.lanes, plane, channels, last - first, y + (n * pixels + first) * channels);
+        }
+    });
+}
+
 }  // namespace ocelli::nn

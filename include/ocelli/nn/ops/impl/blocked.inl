@@ -57,6 +57,15 @@ tensor tensor_in_planes(const tensor& x, std::int64_t channels, tensor out) {
             for (std::int64_t i = 0; i < pixels; ++i, ++to) *to = from[((n * blocks + c / lanes) * pixels + i) * lanes + c % lanes];
     return out;
 }
+template <class T>
+void tensor_with_channels_last(const tensor& x, std::int64_t channels, tensor out) {
+    const std::int64_t lanes = x.shape().back(), blocks = x.extent(1), pixels = product(x.shape(), 2, x.rank() - 1);
+    const T* from = x.data<T>();
+    T* to = out.mutable_data<T>();
+    for (std::int64_t n = 0; n < x.extent(0); ++n)
+        for (std::int64_t i = 0; i < pixels; ++i)
+            for (std::int64_t c = 0; c < channels; ++c, ++to) *to = from[((n * blocks + c / lanes) * pixels + i) * lanes + c % lanes];
+}
 inline dims dims_in_planes(const node& n, const tensor& x, std::int64_t channels) {
     check(n, x.rank() >= 3 && channels >= 0 && x.extent(1) * x.shape().back() >= channels, "an image in blocks with ", channels, " channels expected, got ",
           text(x));
@@ -83,13 +92,22 @@ inline void eval_block(eval_context& c) {
              [&]<class T>(type_tag<T>) { tensor_in_blocks<T>(x, lanes, c.output(0, x.type(), dims_in_blocks(c.self, x, lanes))); });
 }
 inline void infer_unblock(infer_context& c) {
-    c.output(0, c.type(0), shape_in_planes(c.shape(0), attr_int(c.self, "channels")));
+    const symbolic_shape planes = shape_in_planes(c.shape(0), attr_int(c.self, "channels"));
+    if (attr_int(c.self, "last", 0) == 0 || !planes.ranked()) return c.output(0, c.type(0), planes);
+    std::vector<dim> turned = planes.extents();
+    std::rotate(turned.begin() + 1, turned.begin() + 2, turned.end());
+    c.output(0, c.type(0), turned);
 }
 inline void eval_unblock(eval_context& c) {
     const std::int64_t channels = attr_int(c.self, "channels");
     const tensor& x = c.input(0);
     dispatch(c.self, real_types{}, x.type(),
-             [&]<class T>(type_tag<T>) { tensor_in_planes<T>(x, channels, c.output(0, x.type(), dims_in_planes(c.self, x, channels))); });
+             [&]<class T>(type_tag<T>) {
+                 dims shape = dims_in_planes(c.self, x, channels);
+                 if (attr_int(c.self, "last", 0) == 0) return void(tensor_in_planes<T>(x, channels, c.output(0, x.type(), shape)));
+                 std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+                 tensor_with_channels_last<T>(x, channels, c.output(0, x.type(), shape));
+             });
 }
 
 /// The lists of a Channels node.
@@ -329,7 +347,7 @@ OCELLI_INLINE std::span<const op_def> blocked_ops() {
 #define OCELLI_BLOCKED_ATTRIBUTES_ " lanes:int channels:ints inner_domain:string inner_opset:int"
     static constexpr op_def table[] = {
         {.name = "Block", .domain = "ocelli", .attributes = "lanes:int", .infer = detail::infer_block, .eval = detail::eval_block},
-        {.name = "Unblock", .domain = "ocelli", .attributes = "channels:int", .infer = detail::infer_unblock, .eval = detail::eval_unblock},
+        {.name = "Unblock", .domain = "ocelli", .attributes = "channels:int last:int", .infer = detail::infer_unblock, .eval = detail::eval_unblock},
         {.name = "Channels", .domain = "ocelli", .max_inputs = -1, .attributes = "lanes:int images:ints channels:ints", .infer = detail::infer_channels,
          .eval = detail::eval_channels},
         {.name = "Conv", .domain = detail::blocked_domain, .min_inputs = 2, .max_inputs = 5,

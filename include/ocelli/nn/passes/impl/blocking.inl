@@ -51,7 +51,7 @@ class walk {
 public:
     explicit walk(const graph& g) : g_(g), lanes_(block_lanes()) {
         for (const node& n : g.nodes)
-            if (n.domain == "ocelli" && n.op == "Unblock") blocks_[n.outputs[0]] = {n.inputs[0], attr_int(n, "channels")};
+            if (n.domain == "ocelli" && n.op == "Unblock" && attr_int(n, "last", 0) == 0) blocks_[n.outputs[0]] = {n.inputs[0], attr_int(n, "channels")};
     }
 
     std::vector<patch> run() {
@@ -530,6 +530,29 @@ inline bool is_pointwise(const graph& g, const node& n) {
 }
 
 }  // namespace detail_blocking
+
+OCELLI_INLINE std::vector<patch> channels_last(const graph& g) {
+    std::vector<patch> found;
+    const auto uses = g.use_counts();
+    for (const node& n : g.nodes) {
+        if (!n.domain.empty() || n.op != "Transpose" || g.at(n.inputs[0]).producer == no_node || !detail::used_once(g, uses, n.inputs[0])) continue;
+        const node& unblock = g.node_at(g.at(n.inputs[0]).producer);
+        const dims perm = attr_ints(n, "perm", {});
+        if (unblock.domain != "ocelli" || unblock.op != "Unblock" || attr_int(unblock, "last", 0) != 0 || perm.size() < 3 || perm[0] != 0 || perm.back() != 1) continue;
+        bool fits = true;
+        for (std::size_t i = 1; i + 1 < perm.size(); ++i) fits = fits && perm[i] == static_cast<std::int64_t>(i + 1);
+        if (!fits) continue;
+        patch p{.reason = ocelli::detail::concat("Transpose '", n.name, "' reads blocks")};
+        node joined = unblock;
+        joined.name = n.name;
+        set_attribute(joined, "last", std::int64_t{1});
+        joined.outputs = {p.add_value(g, g.at(n.outputs[0]).name, g.at(n.outputs[0]).what)};
+        p.replace.push_back({n.outputs[0], joined.outputs[0]});
+        p.nodes.push_back(std::move(joined));
+        found.push_back(std::move(p));
+    }
+    return found;
+}
 
 OCELLI_INLINE std::vector<patch> depthwise_fusion(const graph& g) {
     using namespace detail_blocking;
