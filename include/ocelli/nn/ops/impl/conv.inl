@@ -71,6 +71,7 @@ OCELLI_INLINE void eval_conv(eval_context& c) {
     dispatch(c.self, real_types{}, x.type(), [&]<class T>(type_tag<T>) {
         tensor& y = c.output(0, x.type(), shape);
         std::vector<double> sum(static_cast<std::size_t>(out_size));
+        const std::int64_t step = stride[2];
         for (std::int64_t n = 0; n < x.extent(0); ++n)
             for (std::int64_t m = 0; m < filters; ++m) {
                 std::fill(sum.begin(), sum.end(), c.has_input(2) ? static_cast<double>(c.input(2).data<T>()[m]) : 0.0);
@@ -83,12 +84,14 @@ OCELLI_INLINE void eval_conv(eval_context& c) {
                         const std::int64_t dz = tap / (k[1] * k[2]) * dilation[0] - pad[0];
                         const std::int64_t dy = tap / k[2] % k[1] * dilation[1] - pad[1];
                         const std::int64_t dx = tap % k[2] * dilation[2] - pad[2];
-                        const std::int64_t x0 = first_inside(dx, stride[2]), x1 = end_inside(dx, stride[2], in[2], out[2]);
-                        for (std::int64_t z = first_inside(dz, stride[0]); z < end_inside(dz, stride[0], in[0], out[0]); ++z)
-                            for (std::int64_t v = first_inside(dy, stride[1]); v < end_inside(dy, stride[1], in[1], out[1]); ++v) {
+                        const std::int64_t z0 = first_inside(dz, stride[0]), z1 = end_inside(dz, stride[0], in[0], out[0]);
+                        const std::int64_t v0 = first_inside(dy, stride[1]), v1 = end_inside(dy, stride[1], in[1], out[1]);
+                        const std::int64_t u0 = first_inside(dx, step), u1 = end_inside(dx, step, in[2], out[2]);
+                        for (std::int64_t z = z0; z < z1; ++z)
+                            for (std::int64_t v = v0; v < v1; ++v) {
                                 double* row = sum.data() + (z * out[1] + v) * out[2];
                                 const T* from = plane + ((z * stride[0] + dz) * in[1] + v * stride[1] + dy) * in[2] + dx;
-                                for (std::int64_t u = x0; u < x1; ++u) row[u] += weight * static_cast<double>(from[u * stride[2]]);
+                                for (std::int64_t u = u0; u < u1; ++u) row[u] += weight * static_cast<double>(from[u * step]);
                             }
                     }
                 }
