@@ -47,6 +47,19 @@ inline void move_beside(std::int64_t n, const float* x, std::int64_t x_step, flo
     for (std::int64_t i = 0; i < n; ++i, x += x_step, y += y_step) __builtin_memcpy(y, x, R * sizeof(float));
 }
 
+// Every other pair of floats.
+template <int... J>
+OCELLI_ALWAYS_INLINE vf32 even_pairs(vf32 a, vf32 b, std::integer_sequence<int, J...>) {
+    return __builtin_shufflevector(a, b, (J / 2 * 4 + J % 2)...);
+}
+inline void move_every_other_pair(std::int64_t n, const float* x, float* y) {
+    constexpr int L = lanes<float>;
+    std::int64_t i = 0;
+    // What lies between the last pair and the next one is not read.
+    for (; i + L / 2 < n; i += L / 2) store(y + 2 * i, even_pairs(load(x + 4 * i), load(x + 4 * i + L), std::make_integer_sequence<int, L>{}));
+    move_beside<2>(n - i, x + 4 * i, 4, y + 2 * i, 2);
+}
+
 // Short rows, in pieces of four of which the last overlaps the one before.
 inline void move_short_rows(std::int64_t rows, std::int64_t n, const float* x, std::int64_t x_row, float* y, std::int64_t y_row) {
     for (std::int64_t r = 0; r < rows; ++r, x += x_row, y += y_row) {
@@ -57,6 +70,7 @@ inline void move_short_rows(std::int64_t rows, std::int64_t n, const float* x, s
 
 inline void move_rows(std::int64_t rows, std::int64_t n, const float* x, std::int64_t x_row, std::int64_t x_step, float* y, std::int64_t y_row, std::int64_t y_step) {
     constexpr int L = lanes<float>;
+    if (x_row == 1 && y_row == 1 && rows == 2 && x_step == 4 && y_step == 2) return move_every_other_pair(n, x, y);
     if (x_row == 1 && y_row == 1 && rows == 2) return move_beside<2>(n, x, x_step, y, y_step);
     if (x_row == 1 && y_row == 1 && rows == 4) return move_beside<4>(n, x, x_step, y, y_step);
     if (y_step == 1 && x_step == 1 && n >= 4 && n < 16) return move_short_rows(rows, n, x, x_row, y, y_row);

@@ -186,7 +186,9 @@ private:
             if (n != first && tasks > 8 * threads) return;
             // Rows that are copied for it, a few operations each float, and what a task takes beside.
             const std::int64_t copied = copies_ ? 3 * rows_under(chunk) * row_floats_ * depth_ * l_.kernel_depth : 0;
-            const std::int64_t time = (tasks + threads - 1) / threads * (chunk * row_work / pairs_ * ((pairs_ + filters - 1) / filters) + copied + (1 << 12));
+            std::int64_t time = (tasks + threads - 1) / threads * (chunk * row_work / pairs_ * ((pairs_ + filters - 1) / filters) + copied + (1 << 12));
+            // Threads that share filters of the same rows leave them in several cores' caches, and the next layer reads them together.
+            if (images_ * chunks % threads != 0) time += time / 32;
             if (n != first && time >= best_time - best_time / 64) continue;
             best_time = time;
             chunk_ = chunk;
