@@ -14,8 +14,9 @@ OCELLI_ALWAYS_INLINE void depthwise_put(vf32 (&acc)[P], const nn::detail::depthw
     const vf32 bias = load(d.bias), low = broadcast(d.low), high = broadcast(d.high);
     ((acc[I] += bias), ...);
     if (addend != nullptr) ((acc[I] += load(addend + I * L)), ...);
-    ((acc[I] = acc[I] < low ? low : acc[I]), ...);  // NaN passes
-    ((acc[I] = acc[I] > high ? high : acc[I]), ...);
+    // NaN passes. Bounds that nothing is beyond are left out: with nine taps each takes a tenth of the time.
+    if (d.low >= -__FLT_MAX__) ((acc[I] = acc[I] < low ? low : acc[I]), ...);
+    if (d.high <= __FLT_MAX__) ((acc[I] = acc[I] > high ? high : acc[I]), ...);
     (store(y + I * L, acc[I]), ...);
 }
 template <int P, bool Edge, int... I>
