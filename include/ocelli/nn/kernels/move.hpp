@@ -34,6 +34,9 @@ void gather_floats(std::int64_t outer, std::int64_t extent, std::int64_t inner, 
 /// Row r of y (sources.size(), inner) is a copy of the one at sources[r], or `value` everywhere where that is null.
 void collect_rows(std::int64_t inner, std::span<const float* const> sources, float value, float* y);
 
+/// y (n, 4) is the two columns of a (n, 2), and behind them those of b.
+void join_pairs(std::int64_t n, const float* a, const float* b, float* y);
+
 /// y[i] = value for i < n.
 void fill_floats(std::int64_t n, float value, float* y);
 
@@ -45,6 +48,8 @@ struct move_kernels {
     void (*transpose)(std::int64_t rows, std::int64_t columns, const float* x, std::int64_t x_step, float* y, std::int64_t y_step) = nullptr;
     /// `rows` rows of n: y[r * y_row + i * y_step] = x[r * x_row + i * x_step].
     void (*rows)(std::int64_t rows, std::int64_t n, const float* x, std::int64_t x_row, std::int64_t x_step, float* y, std::int64_t y_row, std::int64_t y_step) = nullptr;
+    /// y[i] = (a[i], b[i]), each of which is two floats.
+    void (*join_pairs)(std::int64_t n, const float* a, const float* b, float* y) = nullptr;
     void (*fill)(std::int64_t n, float value, float* y) = nullptr;
 };
 

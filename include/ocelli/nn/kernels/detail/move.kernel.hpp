@@ -60,6 +60,26 @@ inline void move_every_other_pair(std::int64_t n, const float* x, float* y) {
     move_beside<2>(n - i, x + 4 * i, 4, y + 2 * i, 2);
 }
 
+// Pairs of a and b in turn, those from First on.
+template <int First, int... J>
+OCELLI_ALWAYS_INLINE vf32 pairs_in_turn(vf32 a, vf32 b, std::integer_sequence<int, J...>) {
+    return __builtin_shufflevector(a, b, ((J & 2) == 0 ? 2 * First + J / 4 * 2 + J % 2 : lanes<float> + 2 * First + J / 4 * 2 + J % 2)...);
+}
+inline void move_join_pairs(std::int64_t n, const float* a, const float* b, float* y) {
+    constexpr int L = lanes<float>;
+    constexpr auto all = std::make_integer_sequence<int, L>{};
+    std::int64_t i = 0;
+    for (; i + L / 2 <= n; i += L / 2) {
+        const vf32 p = load(a + 2 * i), q = load(b + 2 * i);
+        store(y + 4 * i, pairs_in_turn<0>(p, q, all));
+        store(y + 4 * i + L, pairs_in_turn<L / 4>(p, q, all));
+    }
+    for (; i < n; ++i) {
+        __builtin_memcpy(y + 4 * i, a + 2 * i, 2 * sizeof(float));
+        __builtin_memcpy(y + 4 * i + 2, b + 2 * i, 2 * sizeof(float));
+    }
+}
+
 // Short rows, in pieces of four of which the last overlaps the one before.
 inline void move_short_rows(std::int64_t rows, std::int64_t n, const float* x, std::int64_t x_row, float* y, std::int64_t y_row) {
     for (std::int64_t r = 0; r < rows; ++r, x += x_row, y += y_row) {
@@ -102,6 +122,7 @@ inline nn::detail::move_kernels make_move_kernels() {
     t.lanes = lanes<float>;
     t.transpose = &move_transpose;
     t.rows = &move_rows;
+    t.join_pairs = &move_join_pairs;
     t.fill = &move_fill;
     return t;
 }

@@ -3,7 +3,7 @@
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/nn/kernels/blocks.hpp>
-#include <ocelli/nn/kernels/conv.hpp>
+#include <ocelli/nn/kernels/detail/tasks.hpp>
 
 #include <algorithm>
 
@@ -55,7 +55,7 @@ OCELLI_INLINE void join_blocks(std::int64_t batch, std::int64_t channels, std::i
     const detail::block_kernels& t = detail::get_block_kernels();
     if (pixels == 0 || channels == 0) return;
     const std::int64_t blocks = block_count(channels, t.lanes), plane = pixels * t.lanes;
-    const std::int64_t parts = std::clamp<std::int64_t>(pixels * blocks / 2048, 1, pixels);
+    const std::int64_t parts = detail::even_parts(std::clamp<std::int64_t>(pixels * blocks / 2048, 1, pixels), pixels * blocks / 512);
     parallel_for(static_cast<std::size_t>(batch * parts), 1, [&](std::size_t begin, std::size_t end) {
         for (auto i = static_cast<std::int64_t>(begin); i < static_cast<std::int64_t>(end); ++i) {
             const std::int64_t n = i / parts, first = pixels * (i % parts) / parts, last = pixels * (i % parts + 1) / parts;

@@ -3,6 +3,7 @@
 #include <ocelli/core/parallel.hpp>
 #include <ocelli/core/simd/dispatch.hpp>
 #include <ocelli/nn/kernels/channels.hpp>
+#include <ocelli/nn/kernels/detail/tasks.hpp>
 
 #include <algorithm>
 #include <vector>
@@ -51,7 +52,7 @@ OCELLI_INLINE void pick_channels(std::int64_t batch, std::int64_t pixels, const 
     const std::int64_t lanes = block_lanes(), out_blocks = picks.blocks();
     if (pixels == 0) return;
     // A task takes half a microsecond to a few.
-    const std::int64_t parts = std::max<std::int64_t>(1, pixels / 1024), part = (pixels + parts - 1) / parts;
+    const std::int64_t parts = detail::even_parts(std::max<std::int64_t>(1, pixels / 1024), pixels / 512), part = (pixels + parts - 1) / parts;
     parallel_for(static_cast<std::size_t>(batch * out_blocks * parts), static_cast<std::size_t>(std::max<std::int64_t>(1, 256 / part)),
                  [&](std::size_t begin, std::size_t end) {
                      thread_local std::vector<const float*> x;

@@ -141,6 +141,12 @@ OCELLI_INLINE void collect_rows(std::int64_t inner, std::span<const float* const
     });
 }
 
+OCELLI_INLINE void join_pairs(std::int64_t n, const float* a, const float* b, float* y) {
+    const auto join = detail::get_move_kernels().join_pairs;
+    parallel_for(static_cast<std::size_t>(std::max<std::int64_t>(0, n)), static_cast<std::size_t>(detail::moved_block / 4),
+                 [&](std::size_t begin, std::size_t end) { join(static_cast<std::int64_t>(end - begin), a + 2 * begin, b + 2 * begin, y + 4 * begin); });
+}
+
 OCELLI_INLINE void fill_floats(std::int64_t n, float value, float* y) {
     const auto fill = detail::get_move_kernels().fill;
     parallel_for(static_cast<std::size_t>(std::max<std::int64_t>(0, n)), static_cast<std::size_t>(detail::moved_block),
