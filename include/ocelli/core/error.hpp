@@ -5,11 +5,10 @@
 ///
 /// Messages say where, what was expected and what came: `nms: boxes must have shape (N, 4), got (3, 5)`.
 
-#include <cstdio>
+#include <ocelli/core/message.hpp>
+
 #include <stdexcept>
 #include <string>
-#include <string_view>
-#include <type_traits>
 
 namespace ocelli {
 
@@ -51,43 +50,11 @@ public:
 
 namespace detail {
 
-inline void append(std::string& out, std::string_view text) {
-    out.append(text);
-}
-inline void append(std::string& out, const char* text) {
-    out.append(text);
-}
-inline void append(std::string& out, const std::string& text) {
-    out.append(text);
-}
-inline void append(std::string& out, bool value) {
-    out.append(value ? "true" : "false");
-}
-inline void append(std::string& out, char value) {
-    out.push_back(value);
-}
-template <class T>
-    requires(std::is_integral_v<T>)
-void append(std::string& out, T value) {
-    out.append(std::to_string(value));
-}
-inline void append_number(std::string& out, double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.9g", value);
-    out.append(text);
-}
-template <class T>
-    requires(std::is_floating_point_v<T>)
-void append(std::string& out, T value) {
-    append_number(out, static_cast<double>(value));
-}
-
-/// Joins texts and numbers to one message.
+/// Joins texts, numbers and what has an append() of its own to one message.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
-    std::string out;
-    (append(out, parts), ...);
-    return out;
+    const message_part list[] = {parts...};
+    return join(list, sizeof...(Parts));
 }
 
 /// Throws E with the joined message.

@@ -290,7 +290,7 @@ inline std::string text(const attribute& a) {
         out += '[';
         for (std::size_t i = 0; i < list.size(); ++i) {
             if (i) out += ", ";
-            ocelli::detail::append(out, list[i]);
+            ocelli::detail::message_part(list[i]).append_to(out);
         }
         out += ']';
     };
@@ -298,7 +298,7 @@ inline std::string text(const attribute& a) {
         [&]<class T>(const T& v) {
             if constexpr (std::is_same_v<T, tensor>) out += nn::text(v);
             else if constexpr (std::is_same_v<T, std::shared_ptr<graph>>) out += "{...}";
-            else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) ocelli::detail::append(out, v);
+            else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) ocelli::detail::message_part(v).append_to(out);
             else join(v);
         },
         a.what);
