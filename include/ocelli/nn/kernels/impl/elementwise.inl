@@ -142,7 +142,7 @@ OCELLI_INLINE void softmax(std::int64_t outer, std::int64_t n, std::int64_t inne
     const detail::elementwise_kernels& t = detail::get_elementwise_kernels();
     const std::int64_t block = detail::elements_of_block / 2;
     if (inner == 1 && n == 2) {  // two classes of thousands of boxes
-        parallel_for(static_cast<std::size_t>(outer), static_cast<std::size_t>(block / 8), [&](std::size_t begin, std::size_t end) {
+        parallel_for(static_cast<std::size_t>(outer), static_cast<std::size_t>(block / 16), [&](std::size_t begin, std::size_t end) {
             t.softmax_pairs(static_cast<std::int64_t>(end - begin), x + 2 * begin, y + 2 * begin);
         });
         return;
