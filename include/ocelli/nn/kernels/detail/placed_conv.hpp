@@ -176,6 +176,7 @@ private:
     void even_chunks(std::int64_t most, std::int64_t row_work, const FiltersOf& filters_of) {
         const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
         const std::int64_t first = chunks_;
+        const std::int64_t weights = blocks_ * lanes_ * groups_.channels * taps_, pixels = images_ * out_pixels_ * (groups_.channels + groups_.filters);
         std::int64_t best_time = 0;
         for (std::int64_t n = first; n == first || (n <= most && threads != 1); ++n) {
             std::int64_t chunk = (l_.out_height + n - 1) / n;
@@ -184,11 +185,12 @@ private:
             if (n != first && chunks != n) continue;
             const std::int64_t filters = filters_of(chunks), tasks = images_ * chunks * filters;
             if (n != first && tasks > 8 * threads) return;
-            // Rows that are copied for it, a few operations each float, and what a task takes beside.
+            // Rows that are copied for it, weights that are read, a few operations each float, and what a task takes beside.
             const std::int64_t copied = copies_ ? 3 * rows_under(chunk) * row_floats_ * depth_ * l_.kernel_depth : 0;
-            std::int64_t time = (tasks + threads - 1) / threads * (chunk * row_work / pairs_ * ((pairs_ + filters - 1) / filters) + copied + (1 << 12));
+            const std::int64_t read = (weights > std::int64_t{1} << 17 ? 8 : 2) * weights;
+            std::int64_t time = (tasks + threads - 1) / threads * ((chunk * row_work + read) / pairs_ * ((pairs_ + filters - 1) / filters) + copied + (1 << 12));
             // Threads that share filters of the same rows leave them in several cores' caches, and the next layer reads them together.
-            if (images_ * chunks % threads != 0) time += time / 32;
+            if (images_ * chunks % threads != 0 && pixels > weights) time += time / 32;
             if (n != first && time >= best_time - best_time / 64) continue;
             best_time = time;
             chunk_ = chunk;
