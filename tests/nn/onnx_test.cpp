@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 
 using namespace ocelli;
@@ -81,6 +82,15 @@ TEST_CASE("a model is read with its constants and computes") {
     const auto out = evaluate(g, {{"x", tensor::from<float>({2}, {-5.f, 5.f})}});
     CHECK(out["y"].as<float, 1>()(0) == 1.f);
     CHECK(out["y"].as<float, 1>()(1) == 7.f);
+}
+
+TEST_CASE("what the exporter noted is kept, wherever it stands in the file") {
+    CHECK(parse(good).metadata.empty());
+    const auto entry = [](const std::string& key, const std::string& content) { return bytes(14, bytes(1, key) + bytes(2, content)); };
+    const graph g = parse(entry("task", "detect") + good + entry("names", "{0: 'disc'}") + bytes(14, bytes(1, "empty")));
+    CHECK(g.metadata == std::map<std::string, std::string>{{"empty", ""}, {"names", "{0: 'disc'}"}, {"task", "detect"}});
+    CHECK(session(g).metadata() == g.metadata);
+    CHECK(refusal<format_error>(good + number(14, 1)).find("wire type") != std::string::npos);
 }
 
 TEST_CASE("an initializer among the inputs is a default that may be fed") {

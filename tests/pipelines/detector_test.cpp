@@ -8,7 +8,12 @@
 #include "support/detections.hpp"
 #include "support/fixtures.hpp"
 
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -133,6 +138,31 @@ TEST_CASE("The yolo preset selects and scales as ultralytics does, networks' own
     CHECK(input(0, 0, 3, 0) == 0.0F);
     CHECK(input(0, 0, 60, 95) == 0.0F);
     CHECK(input(0, 0, 61, 95) == doctest::Approx(114.0 / 255));
+}
+
+TEST_CASE("The yolo preset reads what the exporter noted") {
+    // A field of a file may stand anywhere: notes behind the rest are the model's.
+    const auto noted = [](const std::string& file, const std::map<std::string, std::string>& notes) {
+        std::ifstream in(golden("pipelines/" + file), std::ios::binary);
+        std::string bytes{std::istreambuf_iterator<char>(in), {}};
+        const auto field = [](char tag, const std::string& content) {
+            REQUIRE(content.size() < 128);
+            return std::string{tag, static_cast<char>(content.size())} + content;
+        };
+        for (const auto& [key, value] : notes) bytes += field('\x72', field('\x0a', key) + field('\x12', value));
+        return ocelli::nn::session(ocelli::nn::read_onnx(std::as_bytes(std::span(bytes)), "", "net.onnx"));
+    };
+    const ocelli::detector find(noted("yolo_64x96.onnx", {{"task", "detect"}, {"names", "{0: 'bolt', 1: 'nut'}"}, {"imgsz", "[320, 320]"}}), detector_preset::yolo);
+    CHECK(find.class_names() == std::vector<std::string>{"bolt", "nut"});
+    CHECK(find.input_size() == ocelli::image_size{64, 96}); // the network's own
+    const ocelli::detector named(noted("yolo_64x96.onnx", {{"names", "{0: 'bolt'}"}}), detector_preset::yolo, {.class_names = {"screw"}});
+    CHECK(named.class_name(0) == "screw");
+    CHECK_THROWS_WITH_AS(ocelli::detector(noted("yolo_64x96.onnx", {{"task", "pose"}}), detector_preset::yolo),
+                         "detector: preset yolo needs a network for the task detect, this one says that it is for pose", ocelli::invalid_argument);
+    const ocelli::detector open(noted("fastestdet_open.onnx", {{"imgsz", "[64, 96]"}}), detector_preset::yolo);
+    CHECK(open.input_size() == ocelli::image_size{64, 96});
+    CHECK_THROWS_AS(ocelli::detector(noted("fastestdet_open.onnx", {{"imgsz", "640"}}), detector_preset::yolo), ocelli::invalid_argument);
+    CHECK_THROWS_AS(ocelli::detector(noted("fastestdet_open.onnx", {{"imgsz", "[-64, 96]"}}), detector_preset::yolo), ocelli::invalid_argument);
 }
 
 TEST_CASE("Networks of other sizes and classes work with the same preset") {

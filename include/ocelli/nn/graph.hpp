@@ -93,6 +93,8 @@ public:
     std::string name;
     /// Operator set versions by domain; "" is ONNX's own.
     std::map<std::string, std::int64_t> opsets;
+    /// What the exporter noted in the file (metadata_props), by key: names of classes, sizes, authors. Sub-graphs have none.
+    std::map<std::string, std::string> metadata;
     std::vector<value> values;
     std::vector<node> nodes;
     /// Inputs in the order of the file. One with a constant is a default: it may be fed, and need not.

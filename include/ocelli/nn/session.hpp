@@ -8,6 +8,7 @@
 #include <ocelli/nn/precision.hpp>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -162,6 +163,8 @@ public:
     /// In the order of the model; those with a default last or wherever the model lists them.
     const std::vector<value_info>& inputs() const noexcept;
     const std::vector<value_info>& outputs() const noexcept;
+    /// What the exporter noted in the file, by key (ONNX Runtime's custom_metadata_map).
+    const std::map<std::string, std::string>& metadata() const noexcept { return loaded().metadata; }
 
     /// Computes the outputs, in the model's order.
     /// @throws invalid_argument  on a missing, unknown, doubled or unfitting feed, an output that is not there, extents that the

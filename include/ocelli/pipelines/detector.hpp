@@ -40,7 +40,8 @@ namespace ocelli {
 ///   NMS, as its source does.
 /// - yolo: rgb / 255, letterboxed (bars of 114); output (4 + C, P), see yolo_candidates, or, of networks that select boxes
 ///   themselves, (N, 6), see yolo_rows; score > 0.25, IoU 0.7 per class, at most 300 boxes. What ultralytics exports for
-///   detection (YOLOv3u to 26, with nms or without), selected and scaled as its predict() does.
+///   detection (YOLOv3u to 26, with nms or without), selected and scaled as its predict() does. The names of the classes and the
+///   size of an input that the network leaves open are those that the exporter noted in the file.
 enum class detector_preset : std::uint8_t { bundled, ultraface, ultraface_raw, fastestdet, yolo };
 
 /// What may differ from the preset.
@@ -48,7 +49,7 @@ struct detector_options {
     std::optional<double> score_threshold{}; ///< a score must be greater
     std::optional<double> iou_threshold{};   ///< a box is dropped if its IoU with a better one is greater
     std::optional<image_size> input_size{};  ///< of the network's input: where it leaves it open, or allows another
-    std::vector<std::string> class_names{};  ///< by label; default: the preset's own, where their number fits
+    std::vector<std::string> class_names{};  ///< by label; default: the file's own (yolo), or the preset's, where their number fits
 };
 
 /// Finds objects in pictures with a network of a known family.

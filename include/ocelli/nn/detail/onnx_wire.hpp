@@ -25,7 +25,7 @@ namespace ocelli::nn::detail::onnx_wire {
 using reader = protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
-enum model : std::uint32_t { model_ir_version = 1, model_graph = 7, model_opset_import = 8, model_functions = 25 };
+enum model : std::uint32_t { model_ir_version = 1, model_graph = 7, model_opset_import = 8, model_metadata = 14, model_functions = 25 };
 enum opset_id : std::uint32_t { opset_domain = 1, opset_version = 2 };
 enum graph_field : std::uint32_t {
     graph_node = 1, graph_name = 2, graph_initializer = 5, graph_input = 11, graph_output = 12, graph_value_info = 13, graph_sparse_initializer = 15

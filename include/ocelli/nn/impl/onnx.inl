@@ -25,6 +25,16 @@ inline void read_opset(wire::reader id, const std::string& source, std::map<std:
     opsets[domain] = version;
 }
 
+inline void read_metadata(wire::reader entry, std::map<std::string, std::string>& metadata) {
+    std::string key, content;
+    while (entry.next()) {
+        if (entry.tag() == wire::entry_key) key = wire::string(entry);
+        else if (entry.tag() == wire::entry_value) content = wire::string(entry);
+        else entry.skip();
+    }
+    metadata[std::move(key)] = std::move(content);
+}
+
 inline void read_function(wire::reader r, model_source& model) {
     model_function f;
     std::string name, domain, overload;
@@ -60,6 +70,7 @@ inline graph read_model(std::string_view bytes, model_source& model) {
             has_graph = true;
             break;
         case wire::model_opset_import: read_opset(wire::message(r), source, g.opsets); break;
+        case wire::model_metadata: read_metadata(wire::message(r), g.metadata); break;
         case wire::model_functions: read_function(wire::message(r), model); break;
         default: r.skip();
         }

@@ -2,6 +2,7 @@
 
 #include <ocelli/boxes/clip.hpp>
 #include <ocelli/pipelines/coco_classes.hpp>
+#include <ocelli/pipelines/detail/export_notes.hpp>
 #include <ocelli/pipelines/detector.hpp>
 
 #include <algorithm>
@@ -61,6 +62,10 @@ OCELLI_INLINE const nn::tensor& output_of(const nn::named_tensors& outputs, cons
 OCELLI_INLINE detector::detector(nn::session network, detector_preset preset, detector_options options)
     : network_(std::move(network)), preset_(preset), names_(std::move(options.class_names)) {
     const auto family = detail::family_of(preset);
+    detail::export_notes notes;
+    if (preset == detector_preset::yolo) notes = detail::export_notes_of(network_.metadata());
+    detail::check(notes.task.empty() || notes.task == "detect", "detector: preset ", family.name, " needs a network for the task detect, this one says that it is for ",
+                  notes.task);
     const auto [needed, input] = detail::needed_inputs_of(network_);
     detail::check(needed == 1, "detector: preset ", family.name, " needs a network with one input, this one has ", needed);
     const nn::symbolic_shape& shape = input->shape;
@@ -69,6 +74,7 @@ OCELLI_INLINE detector::detector(nn::session network, detector_preset preset, de
     detail::check(network_.outputs().size() == family.outputs, "detector: preset ", family.name, " needs a network with ",
                   family.outputs, family.outputs == 1 ? " output" : " outputs", ", this one has ", network_.outputs().size());
     input_name_ = input->name;
+    if (!options.input_size && !(shape[2].known() && shape[3].known())) options.input_size = notes.input_size;
     detail::check(options.input_size || (shape[2].known() && shape[3].known()),
                   "detector: the network leaves the size of its input open: give detector_options::input_size");
     input_ = options.input_size ? *options.input_size : image_size{shape[2].size, shape[3].size};
@@ -85,6 +91,7 @@ OCELLI_INLINE detector::detector(nn::session network, detector_preset preset, de
     suppression_.max_output = family.most;
     if (preset == detector_preset::ultraface_raw) priors_ = ultraface_priors(input_.height, input_.width);
 
+    if (names_.empty()) names_ = std::move(notes.class_names);
     if (names_.empty()) {
         const nn::symbolic_shape& first = network_.outputs()[0].shape;
         switch (preset) {
