@@ -138,6 +138,8 @@ public:
 namespace detail {
 /// graph::compact(). @return the new id of each value, in the old order; no_value where it is gone
 std::vector<value_id> compact(graph& g);
+/// The constant behind an input of a node, or null.
+const tensor* constant_input(const graph& g, const node& n, std::size_t i);
 }  // namespace detail
 
 /// The graph as text, a line per input, node and output.

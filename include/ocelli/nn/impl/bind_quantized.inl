@@ -97,11 +97,11 @@ class bound_quantized final : public bound_kernel {
 public:
     bound_quantized(const graph& g, const node& n, weight_cache& cache)
         : node_(n), conv_(n.op == "QConv"), turned_(!conv_ && attr_int(n, "transB", 0) == 0), to_(static_cast<dtype>(attr_int(n, "to"))),
-          zero_(attr_int(n, "x_zero", 0)), w_(*constant_of(g, n, 1)), layer_(byte_layer(n, w_, turned_)),
-          weights_(layer_, w_, constant_of(g, n, 4), turned_, cache) {
+          zero_(attr_int(n, "x_zero", 0)), w_(*constant_input(g, n, 1)), layer_(byte_layer(n, w_, turned_)),
+          weights_(layer_, w_, constant_input(g, n, 4), turned_, cache) {
         if (conv_) windows_ = read_windows(n, {w_.extent(2), w_.extent(3)});
-        if (const tensor* scale = constant_of(g, n, 2)) scale_ = *scale;
-        if (const tensor* bias = constant_of(g, n, 3)) bias_ = *bias;
+        if (const tensor* scale = constant_input(g, n, 2)) scale_ = *scale;
+        if (const tensor* bias = constant_input(g, n, 3)) bias_ = *bias;
         epilogue_.form = to_ == dtype::int32 ? byte_epilogue::result::sums : to_ == dtype::float32 ? byte_epilogue::result::floats : byte_epilogue::result::bytes;
         epilogue_.low = static_cast<std::int32_t>(attr_int(n, "low", -128));
         epilogue_.high = static_cast<std::int32_t>(attr_int(n, "high", 255));
@@ -111,7 +111,7 @@ public:
     }
 
     static bool takes(const graph& g, const node& n) {
-        const tensor *const w = constant_of(g, n, 1), *const scale = constant_of(g, n, 2), *const bias = constant_of(g, n, 3), *const zero = constant_of(g, n, 4);
+        const tensor *const w = constant_input(g, n, 1), *const scale = constant_input(g, n, 2), *const bias = constant_input(g, n, 3), *const zero = constant_input(g, n, 4);
         if (!in_byte_range(n)) return false;
         const dtype type = g.at(n.inputs[0]).what.type, to = static_cast<dtype>(attr_int(n, "to"));
         if (w == nullptr || !is_byte(w->type()) || !is_byte(type) || w->rank() != (n.op == "QConv" ? 4u : 2u)) return false;
@@ -177,12 +177,12 @@ private:
 class bound_integers final : public bound_kernel {
 public:
     bound_integers(const graph& g, const node& n, weight_cache& cache)
-        : node_(n), conv_(n.op == "ConvInteger"), w_(*constant_of(g, n, 1)), layer_(byte_layer(n, w_, !conv_)), weights_(layer_, w_, constant_of(g, n, 3), !conv_, cache) {
+        : node_(n), conv_(n.op == "ConvInteger"), w_(*constant_input(g, n, 1)), layer_(byte_layer(n, w_, !conv_)), weights_(layer_, w_, constant_input(g, n, 3), !conv_, cache) {
         if (conv_) windows_ = read_windows(n, {w_.extent(2), w_.extent(3)});
     }
 
     static bool takes(const graph& g, const node& n) {
-        const tensor *const w = constant_of(g, n, 1), *const zero = constant_of(g, n, 3);
+        const tensor *const w = constant_input(g, n, 1), *const zero = constant_input(g, n, 3);
         const bool conv = n.op == "ConvInteger";
         if (w == nullptr || !is_byte(w->type()) || !is_byte(g.at(n.inputs[0]).what.type) || w->rank() != (conv ? 4u : 2u)) return false;
         if (!left_out(n, 3) && (zero == nullptr || zero->rank() > 1)) return false;
@@ -465,7 +465,7 @@ OCELLI_INLINE std::unique_ptr<bound_kernel> bind_quantized(const graph& g, const
     if (n.domain == "ocelli") {
         if ((n.op == "QConv" || n.op == "QMatMul") && bound_quantized::takes(g, n)) return std::make_unique<bound_quantized>(g, n, weights);
         if ((n.op == "QAdd" || n.op == "QMul") && in_byte_range(n) && is_byte(static_cast<dtype>(attr_int(n, "to")))) return std::make_unique<bound_quantized_pair>(n);
-        if (const tensor* const table = n.op == "QTable" ? constant_of(g, n, 1) : nullptr; table != nullptr && is_byte(table->type()) && table->size() == 256)
+        if (const tensor* const table = n.op == "QTable" ? constant_input(g, n, 1) : nullptr; table != nullptr && is_byte(table->type()) && table->size() == 256)
             return std::make_unique<bound_quantized_table>(n, *table);
         if (n.op == "QMaxPool" && attr_ints(n, "kernel_shape").size() == 2) return std::make_unique<bound_quantized_max_pool>(n);
         if (n.op == "QMean" && in_byte_range(n)) return std::make_unique<bound_quantized_mean>(n);

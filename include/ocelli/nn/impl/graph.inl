@@ -215,6 +215,12 @@ OCELLI_INLINE std::vector<value_id> compact(graph& g) {
     return renamed;
 }
 
+OCELLI_INLINE const tensor* constant_input(const graph& g, const node& n, std::size_t i) {
+    if (i >= n.inputs.size() || n.inputs[i] == no_value) return nullptr;
+    const tensor& t = g.at(n.inputs[i]).what.constant;
+    return t.defined() ? &t : nullptr;
+}
+
 }  // namespace detail
 
 OCELLI_INLINE bool graph::compact() {

@@ -25,8 +25,6 @@ std::vector<applied_patch> run_passes(graph& g, std::span<const pass> passes);
 namespace detail {
 /// True where the value's only use is the given node (and it is no output).
 bool used_once(const graph& g, const std::vector<std::int32_t>& uses, value_id v);
-/// The constant behind an input of a node, or null.
-const tensor* constant_input(const graph& g, const node& n, std::size_t i);
 }  // namespace detail
 
 }  // namespace ocelli::nn

@@ -11,6 +11,7 @@
 #include <ocelli/nn/passes/lower.hpp>
 #include <ocelli/nn/passes/pointwise.hpp>
 #include <ocelli/nn/passes/quantized.hpp>
+#include <ocelli/nn/passes/quantized_operators.hpp>
 #include <ocelli/nn/passes/simplify.hpp>
 
 #include <array>

@@ -1,7 +1,7 @@
 #pragma once
 
 /// @file
-/// Passes that make 8-bit layers, in the private vocabulary of ops/quantized.hpp, of the two forms in which networks are quantised.
+/// Passes that make 8-bit layers, in the private vocabulary of ops/quantized.hpp, of float layers between pairs of QuantizeLinear and DequantizeLinear.
 
 #include <ocelli/nn/passes/pass.hpp>
 
@@ -12,9 +12,6 @@ namespace ocelli::nn::passes {
 /// element (and of several of these) tables. Conv, Gemm and MatMul without a QuantizeLinear behind them give floats. Sums are those of the integers, so results differ from
 /// the same layers in float by rounding, as they do in ONNX Runtime.
 std::vector<patch> quantized_layers(const graph& g);
-/// QLinearConv and QLinearMatMul with constant weights and scales become the same, and so do ONNX Runtime's own QLinearAdd, QLinearMul, QLinearGlobalAveragePool,
-/// QLinearConcat and QGemm, and MaxPool of bytes.
-std::vector<patch> quantized_operators(const graph& g);
 /// Transpose of bytes there and back goes.
 std::vector<patch> quantized_layouts(const graph& g);
 

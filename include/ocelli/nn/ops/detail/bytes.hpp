@@ -19,12 +19,6 @@ inline bool is_byte(dtype t) noexcept {
     return t == dtype::uint8 || t == dtype::int8;
 }
 
-/// The constant behind an input, or null.
-inline const tensor* constant_of(const graph& g, const node& n, std::size_t i) {
-    if (i >= n.inputs.size() || n.inputs[i] == no_value) return nullptr;
-    const tensor& t = g.at(n.inputs[i]).what.constant;
-    return t.defined() ? &t : nullptr;
-}
 inline bool left_out(const node& n, std::size_t i) {
     return i >= n.inputs.size() || n.inputs[i] == no_value;
 }
@@ -38,7 +32,7 @@ struct byte_scale {
 };
 /// What two constant inputs of a node say, of which the second may be left out; nothing, where the scale is not one positive number.
 inline std::optional<byte_scale> byte_scale_at(const graph& g, const node& n, std::size_t scale_at, std::size_t zero_at) {
-    const tensor *const scale = constant_of(g, n, scale_at), *const zero = constant_of(g, n, zero_at);
+    const tensor *const scale = constant_input(g, n, scale_at), *const zero = constant_input(g, n, zero_at);
     if (scale == nullptr || scale->type() != dtype::float32 || scale->size() != 1 || scale->rank() > 1) return std::nullopt;
     if (!left_out(n, zero_at) && (zero == nullptr || zero->size() != 1 || !is_byte(zero->type()))) return std::nullopt;
     const float size = *scale->data<float>();

@@ -30,12 +30,6 @@ OCELLI_INLINE bool used_once(const graph& g, const std::vector<std::int32_t>& us
     return true;
 }
 
-OCELLI_INLINE const tensor* constant_input(const graph& g, const node& n, std::size_t i) {
-    if (i >= n.inputs.size() || n.inputs[i] == no_value) return nullptr;
-    const tensor& t = g.at(n.inputs[i]).what.constant;
-    return t.defined() ? &t : nullptr;
-}
-
 }  // namespace detail
 
 }  // namespace ocelli::nn
