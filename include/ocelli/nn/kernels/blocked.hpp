@@ -76,7 +76,7 @@ struct blocked_kernels {
     int lanes = 0;
     int pixels = 0;  ///< of the largest tile, but of those of `near` and of pairs_widened
     /// [blocked_form][vectors of filters - 1, or 2: two, the second of which uses at most half of its lanes][pixels - 1]; null where there is no
-    /// such instruction, or no such tile: for planes, those of one pixel and of half of the largest tile or more are there
+    /// such instruction, or no such tile: for planes, those of one pixel and of a third (every other pixel: half) of the largest tile or more are there
     blocked_tile_function tile[blocked_forms][3][blocked_max_pixels] = {};
     /// One vector of filters, three taps beside each other, every other pixel of planes: [pixels - 1], 1 and from `pixels` up to 2 * `pixels`; or null
     blocked_tile_function near[2 * blocked_max_pixels] = {};

@@ -334,8 +334,9 @@ inline nn::detail::blocked_kernels make_blocked_kernels() {
     t.pixels = blocked_pixels;
     constexpr int P = blocked_pixels;
     blocked_fill_rows<1, P, L, float_product, 1>(t.tile[nn::detail::floats_in_blocks]);
-    // Planes are images at a network's entry, no narrower than a tile: all widths are made of those from half of the largest on.
-    blocked_fill_rows<1, P, 1, float_product, P / 2>(t.tile[nn::detail::floats_in_planes]);
+    // Planes are images at a network's entry, mostly wider than a tile: all widths are made of one pixel and those from a part of the largest on. A decoder
+    // begins with 4 x 4 pixels.
+    blocked_fill_rows<1, P, 1, float_product, P / 3>(t.tile[nn::detail::floats_in_planes]);
     blocked_fill_rows<1, P, 2, float_product, P / 2>(t.tile[nn::detail::every_other_in_planes]);
     if constexpr (has_special_tiles) {
         blocked_fill_halves<P, L>(t.tile[nn::detail::floats_in_blocks][2]);
