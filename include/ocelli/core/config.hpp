@@ -28,6 +28,14 @@
 #    define OCELLI_RESTRICT
 #endif
 
+// Before a loop of few steps, known to the compiler, over an array that is to stand in registers: at -O2 GCC keeps the loop, and the array in memory. Clang
+// and MSVC unroll such loops by themselves.
+#if defined(__GNUC__) && !defined(__clang__)
+#    define OCELLI_UNROLL _Pragma("GCC unroll 16")
+#else
+#    define OCELLI_UNROLL
+#endif
+
 // Takes `v` as it is at this place. A product stays a product so, where the bits of plain multiplication and addition are promised: compilers
 // fuse it with a sum into an FMA (GCC across statements, too) wherever the processor can, as every 64-bit Arm and -march=native do. A macro,
 // because it stands in functions of every target region: `rounded` in kernels (core/simd/vec.kernel.hpp), `unfused` elsewhere (core/float_bits.hpp).

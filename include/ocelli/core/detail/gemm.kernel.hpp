@@ -413,8 +413,10 @@ inline void gemm_turn(const float* from, std::int64_t row, int used, std::int64_
             tap = i % taps;
         }
         vf32 square[L];
+        OCELLI_UNROLL
         for (int f = 0; f < L; ++f) square[f] = f < used ? load(from + f * row + i) : vf32{};
         transpose_square(square);
+        OCELLI_UNROLL
         for (int k = 0; k < L; ++k) {
             store(to + channel * channel_step + tap * tap_step, square[k]);
             if (++tap == taps) {

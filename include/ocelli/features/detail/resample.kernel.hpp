@@ -161,8 +161,10 @@ inline void gather_lanes(const float* planes, std::int64_t plane, std::int64_t c
     if (channels == L) {
         for (; i + L <= end; i += L) {
             vf32 rows[L];
+            OCELLI_UNROLL
             for (int c = 0; c < L; ++c) rows[c] = load(planes + c * plane + i);
             transpose_square(rows);
+            OCELLI_UNROLL
             for (int c = 0; c < L; ++c) store(to + (i + c) * L, rows[c]);
         }
     }
@@ -174,14 +176,17 @@ inline void grid_read_lanes(const grid_lane_places& p, std::int64_t n, const flo
     constexpr int L = lanes<float>;
     for (std::int64_t i = 0; i < n; i += L) {
         vf32 rows[L];
+        OCELLI_UNROLL
         for (int k = 0; k < L; ++k) {
             const std::int64_t o = i + k;
             vf32 sum = load(image + static_cast<std::int64_t>(p.at[0][o]) * L) * p.weight[0][o];
+            OCELLI_UNROLL
             for (int t = 1; t < 4; ++t) sum = sum + load(image + static_cast<std::int64_t>(p.at[t][o]) * L) * p.weight[t][o];
             rows[k] = sum;
         }
         transpose_square(rows);
         if (n - i >= L && channels == L) {
+            OCELLI_UNROLL
             for (int c = 0; c < L; ++c) store(y + c * step + i, rows[c]);
         } else {
             for (std::int64_t c = 0; c < channels; ++c) store_first(y + c * step + i, rows[c], static_cast<int>(n - i < L ? n - i : L));

@@ -34,8 +34,10 @@ inline void gather_block(const float* x, std::int64_t plane, std::int64_t pixels
     std::int64_t i = 0;
     for (; i + L <= pixels; i += L) {
         vf32 square[L];
+        OCELLI_UNROLL
         for (int c = 0; c < L; ++c) square[c] = c < used ? load(x + c * plane + i) : vf32{};
         transpose_square(square);
+        OCELLI_UNROLL
         for (int k = 0; k < L; ++k) store(y + (i + k) * L, square[k]);
     }
     for (; i < pixels; ++i) {
@@ -48,8 +50,10 @@ inline void scatter_block(const float* x, std::int64_t plane, std::int64_t pixel
     std::int64_t i = 0;
     for (; i + L <= pixels; i += L) {
         vf32 square[L];
+        OCELLI_UNROLL
         for (int k = 0; k < L; ++k) square[k] = load(x + (i + k) * L);
         transpose_square(square);
+        OCELLI_UNROLL
         for (int c = 0; c < L; ++c)
             if (c < used) store(y + c * plane + i, square[c]);
     }

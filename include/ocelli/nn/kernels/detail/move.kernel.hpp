@@ -9,8 +9,10 @@ inline void move_transpose_few(std::int64_t rows, std::int64_t columns, const fl
     std::int64_t c = 0;
     for (; c + L <= columns; c += L) {
         vf32 square[L];
+        OCELLI_UNROLL
         for (int i = 0; i < L; ++i) square[i] = i < rows ? load(x + i * x_step + c) : vf32{};
         transpose_square(square);
+        OCELLI_UNROLL
         for (int i = 0; i < L; ++i) {
             const std::int64_t to = (c + i) * rows;
             if (to + L <= all) store(y + to, square[i]);
@@ -30,8 +32,10 @@ inline void move_transpose(std::int64_t rows, std::int64_t columns, const float*
         std::int64_t c = 0;
         for (; c + L <= columns; c += L) {
             vf32 square[L];
+            OCELLI_UNROLL
             for (int i = 0; i < L; ++i) square[i] = load(x + (r + i) * x_step + c);
             transpose_square(square);
+            OCELLI_UNROLL
             for (int i = 0; i < L; ++i) store(y + (c + i) * y_step + r, square[i]);
         }
         for (; c < columns; ++c)
@@ -45,6 +49,12 @@ inline void move_transpose(std::int64_t rows, std::int64_t columns, const float*
 template <int R>
 inline void move_beside(std::int64_t n, const float* x, std::int64_t x_step, float* y, std::int64_t y_step) {
     for (std::int64_t i = 0; i < n; ++i, x += x_step, y += y_step) __builtin_memcpy(y, x, R * sizeof(float));
+}
+
+// Every other float.
+template <int... J>
+OCELLI_ALWAYS_INLINE vf32 even_floats(vf32 a, vf32 b, std::integer_sequence<int, J...>) {
+    return __builtin_shufflevector(a, b, (2 * J)...);
 }
 
 // Every other pair of floats.
@@ -104,6 +114,8 @@ inline void move_rows(std::int64_t rows, std::int64_t n, const float* x, std::in
             for (; i + L <= n; i += L) store(y + i, v);
             for (; i < n; ++i) y[i] = *x;
         } else if (y_step == 1 && x_step == 2) {
+            // What lies between the last element and the next one is not read.
+            for (; i + L < n; i += L) store(y + i, even_floats(load(x + 2 * i), load(x + 2 * i + L), std::make_integer_sequence<int, L>{}));
             for (; i < n; ++i) y[i] = x[i * 2];
         } else if (y_step == 2 && x_step == 1) {
             for (; i < n; ++i) y[i * 2] = x[i];

@@ -54,11 +54,13 @@ OCELLI_ALWAYS_INLINE void find_extremes_of(std::int64_t n, std::int64_t pitch, c
     constexpr int L = lanes<float>;
     vf32 best[V];
     vi32 place[V];
+    OCELLI_UNROLL
     for (int i = 0; i < V; ++i) {
         best[i] = load(x + i * L);
         place[i] = vi32{};
     }
     for (std::int64_t k = 1; k < n; ++k)
+        OCELLI_UNROLL
         for (int i = 0; i < V; ++i) {
             const vf32 v = load(x + k * pitch + i * L);
             const vi32 better = (Largest ? v > best[i] : v < best[i]) | ((v != v) & (best[i] == best[i]));
@@ -66,6 +68,7 @@ OCELLI_ALWAYS_INLINE void find_extremes_of(std::int64_t n, std::int64_t pitch, c
             place[i] = better ? broadcast(static_cast<std::int32_t>(k)) : place[i];
         }
     std::int32_t found[L];
+    OCELLI_UNROLL
     for (int i = 0; i < V; ++i) {
         __builtin_memcpy(found, &place[i], sizeof(found));
         for (int lane = 0; lane < L; ++lane) y[i * L + lane] = found[lane];

@@ -70,19 +70,24 @@ inline void transpose_input(const nn::detail::transpose_tiles& t, const float* x
         const float* image = x + at.image * t.x_image;
         vf32 middle[4][4], d[4], o[4];
         const bool inside = y0 >= 0 && x0 >= 0 && y0 + 4 <= t.height && x0 + 4 <= t.width;
+        OCELLI_UNROLL
         for (int c = 0; c < 4; ++c) {
             const std::int64_t column = x0 + c;
+            OCELLI_UNROLL
             for (int r = 0; r < 4; ++r) {
                 const std::int64_t row = y0 + r;
                 const bool here = inside || (row >= 0 && row < t.height && column >= 0 && column < t.width);
                 d[r] = here ? load(image + (row * t.width + column) * L) : vf32{};
             }
             transpose_input_axis(d, o);
+            OCELLI_UNROLL
             for (int r = 0; r < 4; ++r) middle[r][c] = o[r];
         }
         float* put = to;
+        OCELLI_UNROLL
         for (int r = 0; r < 4; ++r) {
             transpose_input_axis(middle[r], o);
+            OCELLI_UNROLL
             for (int c = 0; c < 4; ++c, put += t.step) store(put, o[c]);
         }
     }
@@ -96,15 +101,20 @@ inline void transpose_output(const nn::detail::transpose_tiles& t, int phase_y, 
         const nn::detail::transpose_origin at = nn::detail::origin_of(t, t.first + i);
         vf32 middle[3][4], m[4], o[3];
         const float* get = from;
+        OCELLI_UNROLL
         for (int c = 0; c < 4; ++c, get += t.step) {
+            OCELLI_UNROLL
             for (int r = 0; r < 4; ++r) m[r] = load(get + r * 4 * t.step);
             transpose_output_axis(m, o);
+            OCELLI_UNROLL
             for (int r = 0; r < 3; ++r) middle[r][c] = o[r];
         }
+        OCELLI_UNROLL
         for (int r = 0; r < 3; ++r) {
             const std::int64_t row = 2 * (at.y + r) + phase_y - t.pad_top;
             if (row < 0 || row >= t.y_height) continue;
             transpose_output_axis(middle[r], o);
+            OCELLI_UNROLL
             for (int c = 0; c < 3; ++c) {
                 const std::int64_t column = 2 * (at.x + c) + phase_x - t.pad_left;
                 if (column < 0 || column >= t.y_width) continue;
@@ -127,12 +137,15 @@ inline void transpose_weights(const float* w, float* to, std::int64_t step, std:
     for (int py = 0; py < 2; ++py)
         for (int px = 0; px < 2; ++px) {
             vf32 columns[2][4], o[4];
+            OCELLI_UNROLL
             for (int k = 0; k < 2; ++k) {
                 const int tap = px + 2 - 2 * k;
                 transpose_weights_axis(load(w + ((py + 2) * 4 + tap) * L), load(w + (py * 4 + tap) * L), columns[k]);
             }
+            OCELLI_UNROLL
             for (int r = 0; r < 4; ++r) {
                 transpose_weights_axis(columns[0][r], columns[1][r], o);
+                OCELLI_UNROLL
                 for (int c = 0; c < 4; ++c) store(to + (r * 4 + c) * step + py * row_step + px * L, o[c]);
             }
         }

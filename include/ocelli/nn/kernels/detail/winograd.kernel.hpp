@@ -58,28 +58,37 @@ void winograd_input(const nn::detail::winograd_tiles& t, const float* x, float* 
         vf32 d[N], o[N];
         if (y0 >= 0 && x0 >= 0 && y0 + reach < t.height && x0 + reach < t.width) {
             const float* from = x + (y0 * t.width + x0) * L;
+            OCELLI_UNROLL
             for (int c = 0; c < N; ++c, from += column_step) {
+                OCELLI_UNROLL
                 for (int r = 0; r < N; ++r) d[r] = load(from + r * row_step);
                 if (c < E)
+                    OCELLI_UNROLL
                     for (int r = 0; r < N; ++r) __builtin_prefetch(from + r * row_step + (2 * E + N) * column_step);
                 winograd_axis<E>::input(d, o);
+                OCELLI_UNROLL
                 for (int r = 0; r < N; ++r) middle[r][c] = o[r];
             }
         } else {
+            OCELLI_UNROLL
             for (int c = 0; c < N; ++c) {
                 const std::int64_t column = x0 + c * t.dilation;
+                OCELLI_UNROLL
                 for (int r = 0; r < N; ++r) {
                     const std::int64_t row = y0 + r * t.dilation;
                     const bool inside = row >= 0 && row < t.height && column >= 0 && column < t.width;
                     d[r] = inside ? load(x + (row * t.width + column) * L) : vf32{};
                 }
                 winograd_axis<E>::input(d, o);
+                OCELLI_UNROLL
                 for (int r = 0; r < N; ++r) middle[r][c] = o[r];
             }
         }
         float* put = to;
+        OCELLI_UNROLL
         for (int r = 0; r < N; ++r) {
             winograd_axis<E>::input(middle[r], o);
+            OCELLI_UNROLL
             for (int c = 0; c < N; ++c, put += t.step) {
                 store(put, o[c]);
                 __builtin_prefetch(put + 4 * L, 1);
@@ -97,16 +106,22 @@ void winograd_output(const nn::detail::winograd_tiles& t, const float* from, con
         vf32 middle[E][N];
         vf32 m[N], o[E];
         const float* get = from;
+        OCELLI_UNROLL
         for (int c = 0; c < N; ++c, get += t.step) {
+            OCELLI_UNROLL
             for (int r = 0; r < N; ++r) m[r] = load(get + r * N * t.step);
+            OCELLI_UNROLL
             for (int r = 0; r < N; ++r) __builtin_prefetch(get + r * N * t.step + 4 * L);
             winograd_axis<E>::output(m, o);
+            OCELLI_UNROLL
             for (int r = 0; r < E; ++r) middle[r][c] = o[r];
         }
+        OCELLI_UNROLL
         for (int r = 0; r < E; ++r) {
             const std::int64_t row = at.y + r * t.dilation;
             if (row >= t.height) break;
             winograd_axis<E>::output(middle[r], o);
+            OCELLI_UNROLL
             for (int c = 0; c < E; ++c) {
                 const std::int64_t column = at.x + c * t.dilation;
                 if (column >= t.width) break;
@@ -160,16 +175,20 @@ void winograd_weights(const float* w, std::int64_t tap_step, std::int64_t channe
         for (int each = 0; each < count; ++each, w += L)
             for (int half = 0; half < 2; ++half) {
                 vf64 middle[3][N];
+                OCELLI_UNROLL
                 for (int k = 0; k < 3; ++k) {
                     vf64 g[3];
+                    OCELLI_UNROLL
                     for (int j = 0; j < 3; ++j)
                         g[j] = __builtin_convertvector(*reinterpret_cast<const winograd_half_anywhere*>(w + (j * 3 + k) * tap_step + half * (L / 2)), vf64);
                     winograd_weights_axis<E>(g, middle[k]);
                 }
+                OCELLI_UNROLL
                 for (int i = 0; i < N; ++i) {
                     const vf64 row[3] = {middle[0][i], middle[1][i], middle[2][i]};
                     vf64 o[N];
                     winograd_weights_axis<E>(row, o);
+                    OCELLI_UNROLL
                     for (int k = 0; k < N; ++k)
                         *reinterpret_cast<winograd_half_anywhere*>(made + ((i * N + k) * Together + each) * L + half * (L / 2)) =
                             __builtin_convertvector(o[k], winograd_half);
