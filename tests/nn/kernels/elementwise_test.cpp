@@ -1,5 +1,6 @@
 // ctest: per_isa
 #include <support/nodes.hpp>
+#include <support/tensors.hpp>
 
 #include <ocelli/nn/kernels/elementwise.hpp>
 
@@ -130,7 +131,7 @@ TEST_CASE("functions of two elements agree with the reference over the broadcast
     };
     unsigned seed = 1;
     for (const auto& [a, b] : shapes)
-        for (const char* op : {"Add", "Sub", "Mul", "Div", "Max", "Min"}) {
+        for (const char* op : {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"}) {
             CAPTURE(std::string(op));
             const dims &left = a, &right = b;  // structured bindings do not go into CAPTURE
             CAPTURE(left);
@@ -142,6 +143,53 @@ TEST_CASE("functions of two elements agree with the reference over the broadcast
             const result r = run_node({.op = op}, {x, y});
             CHECK(error_of(r, 1e-1) <= 2e-6);
         }
+}
+
+TEST_CASE("Pow is C's pow() to the last place but one, and to the bit where that says so") {
+    const auto powers = [](const std::vector<float>& x, const std::vector<float>& y) {
+        const auto n = static_cast<std::int64_t>(x.size());
+        tensor a(dtype::float32, {n}), b(dtype::float32, {n});
+        std::copy(x.begin(), x.end(), a.mutable_data<float>());
+        std::copy(y.begin(), y.end(), b.mutable_data<float>());
+        const result r = run_node({.op = "Pow"}, {a, b});
+        CHECK(r.kernel == "power");
+        return ocelli_test::floats_of(r.outputs[0]);
+    };
+    const std::vector<float> special{0.0f, -0.0f, 1.0f, -1.0f, 0.5f, -0.5f, 2.0f, -2.0f, 3.0f, -3.0f, 2.5f, -2.5f, 8388609.0f, -8388609.0f, 16777216.0f, 1e30f, -1e30f, 1e-40f, -1e-40f,
+                                     std::numeric_limits<float>::max(), std::numeric_limits<float>::min(), infinity, -infinity, qnan};
+    std::vector<float> x, y;
+    for (const float a : special)
+        for (const float b : special) {
+            x.push_back(a);
+            y.push_back(b);
+        }
+    const std::size_t exact = x.size();
+    std::mt19937 random(5);
+    const auto uniform = [&](float low, float high) { return low + (high - low) * (static_cast<float>(random() >> 8) / 16777216.0f); };
+    for (int i = 0; i < 4000; ++i) {
+        x.push_back(i % 4 == 0 ? uniform(0.9f, 1.1f) : std::exp2(uniform(-149, 128)));
+        y.push_back(i % 4 == 0 ? uniform(-900, 900) : i % 2 == 0 ? uniform(-1, 1) : uniform(-20, 20));
+        if (i % 5 == 0) {
+            x.back() = -x.back();
+            y.back() = std::round(y.back());
+        }
+    }
+    const std::vector<float> got = powers(x, y);
+    double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        CAPTURE(x[i]);
+        CAPTURE(y[i]);
+        const float expected = static_cast<float>(std::pow(static_cast<double>(x[i]), static_cast<double>(y[i])));
+        if (i < exact && !std::isnormal(expected)) {
+            CHECK(std::isnan(got[i]) == std::isnan(expected));
+            if (!std::isnan(expected) && std::fpclassify(expected) != FP_SUBNORMAL) {
+                CHECK(got[i] == expected);
+                CHECK(std::signbit(got[i]) == std::signbit(expected));
+            }
+        }
+        if (std::isnormal(expected)) worst = std::max(worst, std::abs((static_cast<double>(got[i]) - static_cast<double>(expected)) / static_cast<double>(expected)));
+    }
+    CHECK(worst < 1.3e-7);
 }
 
 TEST_CASE("PRelu takes slopes of channels") {

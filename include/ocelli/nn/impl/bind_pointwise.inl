@@ -109,6 +109,7 @@ inline std::optional<binary_function> choose_binary(const node& n) {
     if (n.op == "Max") return binary_function::maximum;
     if (n.op == "Min") return binary_function::minimum;
     if (n.op == "PRelu") return binary_function::prelu;
+    if (n.op == "Pow") return binary_function::power;
     return std::nullopt;
 }
 
@@ -116,7 +117,8 @@ class bound_binary final : public bound_kernel {
 public:
     bound_binary(const node& n, binary_function f) : node_(n), function_(f) {}
     std::string_view name() const noexcept override {
-        constexpr std::string_view names[] = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "prelu"};
+        constexpr std::string_view names[] = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "prelu", "power"};
+        static_assert(std::size(names) == static_cast<std::size_t>(binary_function::count_));
         return names[static_cast<std::size_t>(function_)];
     }
     void run(const step_io& io) const override {

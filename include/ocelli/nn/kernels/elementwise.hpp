@@ -58,6 +58,7 @@ enum class binary_function {
     maximum,
     minimum,
     prelu,  ///< x < 0 ? x y : x
+    power,  ///< C's pow()
     count_
 };
 

@@ -276,6 +276,70 @@ struct binary_maximum { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { ret
 struct binary_minimum { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return ((a < b) | (a != a)) ? a : b; } };
 struct binary_prelu { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return a < vf32{} ? a * b : a; } };
 
+typedef float half_of_floats __attribute__((vector_size(sizeof(vf32) / 2)));
+
+// 2^(y (n + log2 m)) for m in [sqrt 1/2, sqrt 2), as p 2^k with p in [sqrt 1/2, sqrt 2]; in double, of whose digits results of up to 2^128 need all that are more than a float's.
+OCELLI_ALWAYS_INLINE void power_of_half(half_of_floats m32, half_of_floats n32, half_of_floats y32, half_of_floats& p32, half_of_floats& k32) {
+    const vf64 m = __builtin_convertvector(m32, vf64), n = __builtin_convertvector(n32, vf64), y = __builtin_convertvector(y32, vf64);
+    // The series of the inverse hyperbolic tangent, whose next term is 1.3e-12 of the first.
+    const vf64 s = (m - 1.0) / (m + 1.0), q = s * s;
+    vf64 series = q * (1.0 / 13) + 1.0 / 11;
+    series = series * q + 1.0 / 9;
+    series = series * q + 1.0 / 7;
+    series = series * q + 1.0 / 5;
+    series = series * q + 1.0 / 3;
+    series = series * q + 1.0;
+    vf64 z = y * (series * s * 2.88539008177792681 + n);
+    z = z > 160.0 ? vf64{} + 160.0 : z;
+    z = z < -160.0 ? vf64{} - 160.0 : z;
+    constexpr double magic = 6755399441055744.0;  // 1.5 * 2^52
+    const vf64 k = rounded(z + magic) - magic, f = (z - k) * 0.693147180559945309;
+    // Taylor's series, whose next term is 7e-12.
+    vf64 p = f * (1.0 / 362880) + 1.0 / 40320;
+    p = p * f + 1.0 / 5040;
+    p = p * f + 1.0 / 720;
+    p = p * f + 1.0 / 120;
+    p = p * f + 1.0 / 24;
+    p = p * f + 1.0 / 6;
+    p = p * f + 0.5;
+    p = p * f + 1.0;
+    p32 = __builtin_convertvector(p * f + 1.0, half_of_floats);
+    k32 = __builtin_convertvector(k, half_of_floats);
+}
+template <int... J>
+OCELLI_ALWAYS_INLINE void power_of_halves(vf32 m, vf32 n, vf32 y, vf32& p, vf32& k, std::integer_sequence<int, J...>) {
+    constexpr int H = lanes<float> / 2;
+    half_of_floats p0, p1, k0, k1;
+    power_of_half(__builtin_shufflevector(m, m, J...), __builtin_shufflevector(n, n, J...), __builtin_shufflevector(y, y, J...), p0, k0);
+    power_of_half(__builtin_shufflevector(m, m, (H + J)...), __builtin_shufflevector(n, n, (H + J)...), __builtin_shufflevector(y, y, (H + J)...), p1, k1);
+    p = __builtin_shufflevector(p0, p1, J..., (H + J)...);
+    k = __builtin_shufflevector(k0, k1, J..., (H + J)...);
+}
+
+// C's pow().
+OCELLI_ALWAYS_INLINE vf32 power(vf32 x, vf32 y) {
+    const vf32 size = magnitude(x), zero{}, one = broadcast(1.0f), infinity = __builtin_bit_cast(vf32, broadcast<std::int32_t>(0x7f800000));
+    // size = 2^n m
+    const vi32 small = size < broadcast(1.17549435e-38f);
+    const vi32 bits = __builtin_bit_cast(vi32, small ? size * 8388608.0f : size), whole = (bits - 0x3f3504f3) >> 23;
+    const vf32 m = __builtin_bit_cast(vf32, bits - (whole << 23)), n = __builtin_convertvector(whole, vf32) - (small ? broadcast(23.0f) : zero);
+    vf32 p, k;
+    power_of_halves(m, n, y, p, k, std::make_integer_sequence<int, lanes<float> / 2>{});
+    // 2^k as a product of two powers, each of which is a normal number.
+    const vi32 exponent = __builtin_convertvector(k, vi32), half = exponent >> 1;
+    vf32 v = p * __builtin_bit_cast(vf32, (half + 127) << 23) * __builtin_bit_cast(vf32, (exponent - half + 127) << 23);
+    v = ((size == zero) | (size == infinity)) ? ((size == zero) == (y < zero) ? infinity : zero) : v;
+    const vi32 is_whole = nearest_whole(y) == y, is_odd = is_whole & (nearest_whole(y * 0.5f) != y * 0.5f);
+    const vi32 below = __builtin_bit_cast(vi32, x) < 0;
+    v = (below & is_odd) != 0 ? -v : v;
+    const vf32 none = __builtin_bit_cast(vf32, broadcast<std::int32_t>(0x7fc00000));
+    v = (below & ~is_whole & (size != infinity) & (size != zero)) != 0 ? none : v;
+    v = ((x != x) | (y != y)) ? x + y : v;
+    v = ((size == one) & (magnitude(y) == infinity)) ? one : v;
+    return ((x == one) | (y == zero)) ? one : v;
+}
+struct binary_power { OCELLI_ALWAYS_INLINE static vf32 f(vf32 a, vf32 b) { return power(a, b); } };
+
 // Which: 0 both operands' rows are dense, 1 the first is one number, 2 the second is.
 template <class F, int Which>
 void binary_block(const nn::detail::binary_rows& t) {
@@ -566,6 +630,7 @@ inline nn::detail::elementwise_kernels make_elementwise_kernels() {
     fill_binary<binary_maximum>(t, nn::binary_function::maximum);
     fill_binary<binary_minimum>(t, nn::binary_function::minimum);
     fill_binary<binary_prelu>(t, nn::binary_function::prelu);
+    fill_binary<binary_power>(t, nn::binary_function::power);
     t.softmax_rows = &softmax_rows;
     t.softmax_columns = &softmax_column_block;
     t.softmax_pairs = &softmax_pairs;
