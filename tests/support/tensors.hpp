@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <random>
 #include <utility>
 #include <vector>
@@ -20,6 +21,11 @@ inline ocelli::nn::tensor random_tensor(ocelli::nn::dims shape, unsigned seed) {
     ocelli::nn::tensor t(ocelli::nn::dtype::float32, std::move(shape));
     for (std::int64_t i = 0; i < t.size(); ++i) t.mutable_data<float>()[i] = static_cast<float>(random() >> 8) * (2.0f / 16777216.0f) - 1.0f;
     return t;
+}
+
+/// Whole numbers from `low` to `high`, by a generator that outlives them.
+inline auto whole_numbers(std::mt19937& random) {
+    return [&random](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
 }
 
 inline std::vector<float> floats_of(const ocelli::nn::tensor& t) {

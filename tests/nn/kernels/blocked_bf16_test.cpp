@@ -1,4 +1,6 @@
 // ctest: per_isa
+#include <support/tensors.hpp>
+
 #include <doctest/doctest.h>
 
 #include <ocelli/core/simd/isa.hpp>
@@ -34,7 +36,7 @@ std::vector<float> random_values(std::int64_t n, unsigned seed) {
 
 TEST_CASE("convolutions of bfloat16 are those of floats that were rounded before, by every way to multiply") {
     std::mt19937 random(5);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     const std::int64_t lanes = block_lanes();
     for (unsigned i = 0; i < 120; ++i) {
         CAPTURE(i);

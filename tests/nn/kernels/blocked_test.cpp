@@ -21,7 +21,7 @@ const float qnan = std::numeric_limits<float>::quiet_NaN();
 
 TEST_CASE("convolutions on blocks agree with the reference in double over random layers and epilogues") {
     std::mt19937 random(17);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 240; ++i) {
         CAPTURE(i);
         layer l;
@@ -71,7 +71,7 @@ TEST_CASE("convolutions on blocks agree with the reference in double over random
 
 TEST_CASE("convolutions of images in planes, the last block of filters full, half or nearly empty, agree with the reference in double") {
     std::mt19937 random(37);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     const std::int64_t lanes = block_lanes();
     for (unsigned i = 0; i < 180; ++i) {
         CAPTURE(i);
@@ -117,7 +117,7 @@ TEST_CASE("three columns of every other pixel agree with the reference in double
 
 TEST_CASE("convolutions over three axes agree with the reference in double") {
     std::mt19937 random(31);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 60; ++i) {
         CAPTURE(i);
         layer l;

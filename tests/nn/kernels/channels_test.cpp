@@ -17,7 +17,7 @@ using ocelli_test::random_tensor;
 
 TEST_CASE("channels are picked from several images bit for bit, and unused lanes are zero") {
     std::mt19937 random(5);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     const std::int64_t lanes = block_lanes();
     for (unsigned i = 0; i < 60; ++i) {
         CAPTURE(i);

@@ -18,7 +18,7 @@ using namespace convolutions;
 
 TEST_CASE("the convolution kernels agree with the reference in double over random layers and epilogues") {
     std::mt19937 random(11);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 160; ++i) {
         CAPTURE(i);
         layer l;
@@ -132,7 +132,7 @@ struct single {
 
 TEST_CASE("the pooling kernels agree with the reference over random windows") {
     std::mt19937 random(17);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 240; ++i) {
         CAPTURE(i);
         const std::size_t axes = i % 7 == 0 ? 1 : 2;
@@ -178,7 +178,7 @@ TEST_CASE("a NaN wins a maximum wherever it stands, infinities count, and window
 
 TEST_CASE("the transposed convolution agrees with the reference over random layers") {
     std::mt19937 random(19);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 120; ++i) {
         CAPTURE(i);
         const std::size_t axes = i % 6 == 0 ? 1 : 2;

@@ -91,7 +91,7 @@ void check_gated(const gated_layer& l) {
 
 TEST_CASE("a gate done to the weights of the convolution behind it gives the product's numbers, over random layers") {
     std::mt19937 random(17);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 36; ++i) {
         CAPTURE(i);
         gated_layer l{pick(1, 2), pick(22, 90), pick(22, 70), pick(8, 20), pick(9, 30), static_cast<activation>(i % 9), i % 4 != 0, i % 3 == 0, i % 2 == 0};

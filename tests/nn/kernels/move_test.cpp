@@ -1,5 +1,6 @@
 // ctest: per_isa
 #include <support/nodes.hpp>
+#include <support/tensors.hpp>
 
 #include <ocelli/nn/kernels/move.hpp>
 
@@ -71,7 +72,7 @@ TEST_CASE("some of a few columns, cut out and put together, agree with the refer
 
 TEST_CASE("slices agree with the reference for bounds inside and outside, and steps") {
     std::mt19937 random(1);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 120; ++i) {
         const tensor x = random_tensor({pick(1, 5), pick(1, 9), pick(1, 70)}, i);
         std::vector<std::int64_t> starts, ends, axes, steps;

@@ -86,7 +86,7 @@ void check_pair(const pair_layer& l) {
 
 TEST_CASE("a pointwise and a depthwise convolution together give the bits of one after the other, over random layers") {
     std::mt19937 random(41);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 60; ++i) {
         CAPTURE(i);
         pair_layer l{pick(1, 2), pick(1, 67), pick(2, 100), 0, 0, pick(2, 5), pick(1, 3), pick(1, 3), pick(0, 4), static_cast<activation>(i % 9),

@@ -91,7 +91,7 @@ double error_of_winograd(const conv_layer& l, activation function, bool adds, un
 
 TEST_CASE("transposed convolutions on blocks agree with the reference in double over random layers and epilogues") {
     std::mt19937 random(29);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 90; ++i) {
         CAPTURE(i);
         layer l;
@@ -145,7 +145,7 @@ TEST_CASE("transposed weights are packed with the factors of their filters, in o
 
 TEST_CASE("few filters as columns agree with the reference in double over random layers and epilogues") {
     std::mt19937 random(37);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 90; ++i) {
         CAPTURE(i);
         layer l;
@@ -203,7 +203,7 @@ TEST_CASE("few filters: what is no number stays with the results that add it, an
 
 TEST_CASE("4 x 4 kernels at stride 2 by Winograd agree with sums in double over random layers and epilogues") {
     std::mt19937 random(41);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 60; ++i) {
         CAPTURE(i);
         const conv_layer l = layer_of(pick(1, 3), pick(1, 67), pick(1, 67), pick(1, 12), pick(1, 12), pick(0, 4), pick(0, 4), pick(-3, 1), pick(-3, 1));

@@ -76,7 +76,7 @@ double error_of(const conv_layer& l, int edge, activation function, bool addend,
 
 TEST_CASE("both tile sizes agree with sums in double over random layers and epilogues") {
     std::mt19937 random(23);
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = ocelli_test::whole_numbers(random);
     for (unsigned i = 0; i < 60; ++i) {
         CAPTURE(i);
         const std::int64_t dilation = i % 4 == 3 ? pick(2, 3) : 1;

@@ -5,6 +5,7 @@
 #include <ocelli/nn/session.hpp>
 
 #include <support/byte_networks.hpp>
+#include <support/tensors.hpp>
 
 #include <doctest/doctest.h>
 
@@ -26,7 +27,7 @@ attribute ints(const char* name, std::vector<std::int64_t> v) {
 }  // namespace
 
 TEST_CASE("operators of integers give the reference's bits") {
-    const auto pick = [](std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(random_bits() % static_cast<unsigned>(high - low + 1)); };
+    const auto pick = whole_numbers(random_bits);
     for (int round = 0; round < 60; ++round) {
         CAPTURE(round);
         graph g;
