@@ -1,5 +1,7 @@
 #include <support/golden_models.hpp>
 
+#include <ocelli/nn/memory.hpp>
+
 using namespace operators;
 using ocelli::invalid_argument;
 using ocelli::unsupported_operator;
@@ -53,6 +55,16 @@ TEST_CASE("aspect ratio policies and axes") {
     const tensor x = tensor::zeros(nn::dtype::float32, {1, 1, 4, 8});
     CHECK(run("Resize", 18, {x, {}, {}, list({6, 6})}, {numbers("axes", {2, 3}), word("keep_aspect_ratio_policy", "not_larger")}).shape() == dims{1, 1, 3, 6});
     CHECK(run("Resize", 18, {x, {}, {}, list({6, 6})}, {numbers("axes", {2, 3}), word("keep_aspect_ratio_policy", "not_smaller")}).shape() == dims{1, 1, 6, 12});
+}
+
+TEST_CASE("what resizing holds on the way counts for a limit on memory") {
+    const tensor x = tensor::zeros(ocelli::nn::dtype::float32, {1000});
+    {
+        const ocelli::nn::memory_limit enough(25000);  // the result, a copy of it that this test takes, and what is in between
+        CHECK(resized(x, {2000}, {word("mode", "linear")}).size() == 2000);
+    }
+    const ocelli::nn::memory_limit without_it(17000);
+    CHECK_THROWS_AS(resized(x, {2000}, {word("mode", "linear")}), invalid_argument);
 }
 
 TEST_CASE("resizing refuses what it cannot do") {

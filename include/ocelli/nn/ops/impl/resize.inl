@@ -46,24 +46,21 @@ void resample_axis(const A* from, A* to, std::int64_t outer, const resize_axis& 
 
 inline void resize_smooth(const tensor& x, const std::vector<resize_axis>& axes, const resize_settings& s, tensor& y) {
     const auto work = [&]<class T, class A>(type_tag<T>, type_tag<A>) {
-        const tensor converted = x.cast(dtype_of<A>);
-        dims shape = x.shape();
-        std::vector<A> buffer;
-        const A* from = converted.data<A>();
+        tensor from = x.cast(dtype_of<A>);  // tensors, as limits count them
         // Axes that shrink most come first: fewer elements for the others.
         std::vector<std::size_t> order;
         for (std::size_t i = 0; i < axes.size(); ++i)
             if (!axes[i].identity() || s.coordinates == "tf_crop_and_resize") order.push_back(i);
         std::stable_sort(order.begin(), order.end(), [&](std::size_t p, std::size_t q) { return axes[p].scale < axes[q].scale; });
         for (const std::size_t i : order) {
+            dims shape = from.shape();
             const std::int64_t outer = product(shape, 0, i), inner = product(shape, i + 1, shape.size());
-            std::vector<A> next(static_cast<std::size_t>(outer * axes[i].out * inner));
-            resample_axis<A>(from, next.data(), outer, axes[i], inner, make_taps(s, axes[i]), static_cast<A>(s.extrapolation));
             shape[i] = axes[i].out;
-            buffer = std::move(next);
-            from = buffer.data();
+            tensor next(dtype_of<A>, shape);
+            resample_axis<A>(from.data<A>(), next.mutable_data<A>(), outer, axes[i], inner, make_taps(s, axes[i]), static_cast<A>(s.extrapolation));
+            from = std::move(next);
         }
-        const tensor result = tensor::borrow(dtype_of<A>, shape, from).cast(y.type());
+        const tensor result = from.cast(y.type());
         if (y.size() != 0) std::memcpy(y.mutable_raw(), result.raw(), y.bytes());
     };
     // Integers wider than 24 bits would lose digits in float.
