@@ -42,11 +42,8 @@ OCELLI_ALWAYS_INLINE vf32 finish_vector(vf32 x, const gemm_epilogue& e, std::int
 }
 
 // Rows follow each other in one register each: or GCC finds the place of every row before it begins, more than it has registers for.
-OCELLI_ALWAYS_INLINE void gemm_next_row(float*& p, std::int64_t stride) {
-    p += stride;
-    asm("" : "+r"(p));
-}
-OCELLI_ALWAYS_INLINE void gemm_next_row(const float*& p, std::int64_t stride) {
+template <class Pointer>
+OCELLI_ALWAYS_INLINE void gemm_next_row(Pointer& p, std::int64_t stride) {
     p += stride;
     asm("" : "+r"(p));
 }

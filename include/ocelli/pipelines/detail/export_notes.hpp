@@ -26,8 +26,7 @@ public:
 
     /// Takes a character, and the spaces before it.
     bool take(char c) {
-        while (!rest_.empty() && rest_[0] == ' ') rest_.remove_prefix(1);
-        if (rest_.empty() || rest_[0] != c) return false;
+        if (at_end() || rest_[0] != c) return false;
         rest_.remove_prefix(1);
         return true;
     }

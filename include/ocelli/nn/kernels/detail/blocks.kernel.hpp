@@ -67,8 +67,8 @@ inline void join_blocks(const float* x, std::int64_t plane, std::int64_t channel
     for (std::int64_t i = 0; i < pixels; ++i) {
         const float* from = x + i * L;
         float* to = y + i * channels;
-        for (std::int64_t left = channels + (pixels - 1 - i) * channels, c = 0; c < channels; c += L, from += plane) {
-            if (c + L <= left) store(to + c, load(from));
+        for (std::int64_t c = 0; c < channels; c += L, from += plane) {
+            if (c + L <= (pixels - i) * channels) store(to + c, load(from));
             else
                 for (int k = 0; c + k < channels; ++k) to[c + k] = from[k];
         }

@@ -19,6 +19,19 @@ OCELLI_ALWAYS_INLINE vf32 square_root(vf32 x) {
     return y;
 }
 
+// p 2^n, for n from -252 to 254: as a product with two powers, each of which is a normal number.
+OCELLI_ALWAYS_INLINE vf32 times_power_of_two(vf32 p, vi32 n) {
+    const vi32 half = n >> 1;
+    return p * __builtin_bit_cast(vf32, (half + 127) << 23) * __builtin_bit_cast(vf32, (n - half + 127) << 23);
+}
+
+// A positive normal number as 2^n m, m in [sqrt 1/2, sqrt 2).
+OCELLI_ALWAYS_INLINE vf32 split_normal(vf32 x, vi32& n) {
+    const vi32 bits = __builtin_bit_cast(vi32, x);
+    n = (bits - 0x3f3504f3) >> 23;
+    return __builtin_bit_cast(vf32, bits - (n << 23));
+}
+
 // Rounds, overflows to infinity and underflows gradually; NaN stays.
 OCELLI_ALWAYS_INLINE vf32 exponential(vf32 x) {
     const vf32 high = broadcast(89.0f), low = broadcast(-104.0f), magic = broadcast(rounds_to_integer);
@@ -29,10 +42,7 @@ OCELLI_ALWAYS_INLINE vf32 exponential(vf32 x) {
     vf32 r = v - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
     const vf32 p = exp_minus_one_near(r) + 1.0f;
-    // 2^n as a product of two powers, each of which is a normal number.
-    const vi32 whole = __builtin_bit_cast(vi32, t) - __builtin_bit_cast(vi32, magic), half = whole >> 1;
-    const vf32 first = __builtin_bit_cast(vf32, (half + 127) << 23), second = __builtin_bit_cast(vf32, (whole - half + 127) << 23);
-    return x == x ? p * first * second : x;
+    return x == x ? times_power_of_two(p, __builtin_bit_cast(vi32, t) - __builtin_bit_cast(vi32, magic)) : x;
 }
 
 OCELLI_ALWAYS_INLINE vf32 exponential_minus_one(vf32 x) {
@@ -42,10 +52,8 @@ OCELLI_ALWAYS_INLINE vf32 exponential_minus_one(vf32 x) {
 
 // log of a positive normal number.
 OCELLI_ALWAYS_INLINE vf32 log_of_normal(vf32 x) {
-    // x = 2^n m, m in [sqrt 1/2, sqrt 2)
-    const vi32 bits = __builtin_bit_cast(vi32, x), shifted = bits - 0x3f3504f3;
-    const vi32 whole = shifted >> 23;
-    const vf32 f = __builtin_bit_cast(vf32, bits - (whole << 23)) - 1.0f;
+    vi32 whole;
+    const vf32 f = split_normal(x, whole) - 1.0f;
     const vf32 n = __builtin_convertvector(whole, vf32);
     vf32 p = broadcast(-0.0785945682f);
     p = p * f + 0.128815883f;
@@ -321,13 +329,11 @@ OCELLI_ALWAYS_INLINE vf32 power(vf32 x, vf32 y) {
     const vf32 size = magnitude(x), zero{}, one = broadcast(1.0f), infinity = __builtin_bit_cast(vf32, broadcast<std::int32_t>(0x7f800000));
     // size = 2^n m
     const vi32 small = size < broadcast(1.17549435e-38f);
-    const vi32 bits = __builtin_bit_cast(vi32, small ? size * 8388608.0f : size), whole = (bits - 0x3f3504f3) >> 23;
-    const vf32 m = __builtin_bit_cast(vf32, bits - (whole << 23)), n = __builtin_convertvector(whole, vf32) - (small ? broadcast(23.0f) : zero);
+    vi32 whole;
+    const vf32 m = split_normal(small ? size * 8388608.0f : size, whole), n = __builtin_convertvector(whole, vf32) - (small ? broadcast(23.0f) : zero);
     vf32 p, k;
     power_of_halves(m, n, y, p, k, std::make_integer_sequence<int, lanes<float> / 2>{});
-    // 2^k as a product of two powers, each of which is a normal number.
-    const vi32 exponent = __builtin_convertvector(k, vi32), half = exponent >> 1;
-    vf32 v = p * __builtin_bit_cast(vf32, (half + 127) << 23) * __builtin_bit_cast(vf32, (exponent - half + 127) << 23);
+    vf32 v = times_power_of_two(p, __builtin_convertvector(k, vi32));
     v = ((size == zero) | (size == infinity)) ? ((size == zero) == (y < zero) ? infinity : zero) : v;
     const vi32 is_whole = nearest_whole(y) == y, is_odd = is_whole & (nearest_whole(y * 0.5f) != y * 0.5f);
     const vi32 below = __builtin_bit_cast(vi32, x) < 0;

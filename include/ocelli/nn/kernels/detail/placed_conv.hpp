@@ -174,7 +174,7 @@ private:
     /// A few tasks are cut smaller where the threads at hand have the same to do then.
     template <class FiltersOf>
     void even_chunks(std::int64_t most, std::int64_t row_work, const FiltersOf& filters_of) {
-        const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+        const std::int64_t threads = threads_at_hand();
         const std::int64_t first = chunks_;
         const std::int64_t weights = blocks_ * lanes_ * groups_.channels * taps_, pixels = images_ * out_pixels_ * (groups_.channels + groups_.filters);
         std::int64_t best_time = 0;

@@ -11,9 +11,14 @@
 
 namespace ocelli::nn::detail {
 
+/// The threads that a loop begun here is shared by.
+inline std::int64_t threads_at_hand() {
+    return ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+}
+
 /// Into how many tasks each of `tasks` is to be cut for the threads at hand: as few as keep them busy.
 inline std::int64_t tasks_for_threads(std::int64_t tasks) {
-    const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    const std::int64_t threads = threads_at_hand();
     std::int64_t cuts = 1;
     while (tasks * cuts < 4 * threads && tasks * cuts % threads != 0) ++cuts;
     return cuts;
@@ -22,7 +27,7 @@ inline std::int64_t tasks_for_threads(std::int64_t tasks) {
 /// The least number from `parts` to `most` that gives the threads at hand as many each; `parts`, where there is none, or so many that it does not
 /// matter. What a part computes must not depend on their number.
 inline std::int64_t even_parts(std::int64_t parts, std::int64_t most) {
-    const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    const std::int64_t threads = threads_at_hand();
     for (std::int64_t n = parts; n <= most && n < 16 * threads; ++n)
         if (n % threads == 0) return n;
     return parts;
@@ -41,7 +46,7 @@ inline std::size_t even_grain(std::int64_t tasks, std::int64_t operations_per_ta
 /// what is left of them, and a unit takes part_time(parts); the least such. What a part computes must not depend on their number.
 template <class Time>
 std::int64_t parts_of_least_time(std::int64_t least, std::int64_t most, std::int64_t units, std::int64_t together, const Time& part_time) {
-    const auto threads = ocelli::detail::inside_parallel() ? 1 : static_cast<std::int64_t>(num_threads());
+    const std::int64_t threads = threads_at_hand();
     const auto shared = [&](std::int64_t tasks) { return (tasks + threads - 1) / threads; };
     std::int64_t best = least, best_time = 0;
     for (std::int64_t n = least; n <= most; ++n) {
